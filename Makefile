@@ -1,0 +1,58 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: help setup demo up test lint format bench compose-test lock clean
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+# A stamp per set of requirements: set-up does nothing while requirements and pyproject are unchanged.
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "gradientd needs Python 3.11 or newer; name one with: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.python requirements/demo.txt pyproject.toml
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/demo.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+setup: $(VENV)/.dev ## Make .venv with everything pinned (a minute or two; nothing when unchanged)
+
+demo: $(VENV)/.demo ## Start the whole service and train a real MNIST job on it
+	$(BIN)/gradientd demo
+
+up: $(VENV)/.demo ## Start the whole service here: store, API and a worker
+	$(BIN)/gradientd up
+
+test: $(VENV)/.dev ## Run the tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## Format check, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev ## Print every published figure beside its peers (minutes; run nothing beside it)
+	$(BIN)/python -m bench
+
+compose-test: $(VENV)/.dev ## Build the images, start docker-compose for real, train a job through it
+	./tests/compose/run.sh
+
+lock: ## Compile requirements/ anew from pyproject.toml
+	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
+	PATH="$(CURDIR)/.venv-lock/bin:$$PATH" ./requirements/compile.sh
+
+clean: ## Remove what set-up made
+	rm -rf $(VENV) .venv-lock .demo build *.egg-info

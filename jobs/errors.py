@@ -1,0 +1,115 @@
+"""Every way in which a job operation can fail. Knows no HTTP; `api.problems` maps these to answers."""
+
+
+class GradientdError(Exception):
+    """Root of all errors raised on purpose. `code` is stable and safe to match on."""
+
+    code = "error"
+
+
+# --- the caller asked for something that cannot be -----------------------------------------------
+
+
+class InvalidSpec(GradientdError):
+    """A value in the job spec cannot be accepted. Correct the field that `pointer` names.
+
+    `pointer` is an RFC 6901 JSON pointer into the submitted body.
+    """
+
+    code = "invalid_spec"
+
+    def __init__(self, detail: str, *, pointer: str = "", code: str | None = None) -> None:
+        super().__init__(detail)
+        self.pointer = pointer
+        if code is not None:
+            self.code = code
+
+
+class JobNotFound(GradientdError):
+    """No job with this id is stored. Check the id; final jobs are deleted after the retention time."""
+
+    code = "job_not_found"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"no job {job_id!r} is known here")
+        self.job_id = job_id
+
+
+class InvalidCursor(GradientdError):
+    """`after` names a job that is not in this list. Start again without it."""
+
+    code = "invalid_cursor"
+
+    def __init__(self, cursor: str) -> None:
+        super().__init__(f"the cursor {cursor!r} is not a job id of this list")
+
+
+# --- somebody else owns the job now ---------------------------------------------------------------
+
+
+class StaleFence(GradientdError):
+    """The writer's claim on the job has ended: another claim, a requeue or a final state came after it.
+
+    Stop working on the job and write nothing more.
+    """
+
+    code = "stale_fence"
+
+    def __init__(self, job_id: str, fence: int) -> None:
+        super().__init__(f"claim {fence} on {job_id} has ended")
+
+
+# --- a part of the machine is away ----------------------------------------------------------------
+
+
+class StoreUnavailable(GradientdError):
+    """Redis cannot be reached, or refuses writes. Try again in `retry_after_seconds`."""
+
+    code = "store_unavailable"
+    retry_after_seconds = 2
+
+
+# --- a job ends in failure ------------------------------------------------------------------------
+
+
+class TrainingFailed(GradientdError):
+    """Base of the failures that become a job's `error`. `code` becomes its `status_reason`."""
+
+    code = "training_error"
+
+
+class NonFiniteLoss(TrainingFailed):
+    """The loss became NaN or infinite. Lower the learning rate, or check the data."""
+
+    code = "non_finite_loss"
+
+    def __init__(self, *, step: int, loss: float) -> None:
+        super().__init__(
+            f"the loss became {loss} at step {step}; a lower learning rate or gradient-friendly "
+            "initial values usually help"
+        )
+        self.step = step
+
+
+class DatasetUnavailable(TrainingFailed):
+    """The dataset's files are nowhere to be had. Put the file where the message says."""
+
+    code = "dataset_unavailable"
+
+
+class DeviceUnavailable(TrainingFailed):
+    """The worker does not have the device that the job asks for."""
+
+    code = "device_unavailable"
+
+
+class OutOfMemory(TrainingFailed):
+    """The device's memory does not hold the model and batch. Lower `batch_size` or the model's size."""
+
+    code = "out_of_memory"
+
+
+class DeadlineExceeded(TrainingFailed):
+    """The job ran for longer than its `max_runtime_seconds`."""
+
+    code = "deadline_exceeded"

@@ -1,0 +1,201 @@
+"""What is known of a job: the record that the store keeps and the API shows."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from jobs.spec import Execution, Spec
+from jobs.states import Phase, Reason, Status
+
+Loss = Annotated[float, Field(description="Mean loss per image.", examples=[0.0213])]
+Accuracy = Annotated[float, Field(ge=0, le=1, description="Share of images classified right.", examples=[0.9771])]
+
+
+class Value(BaseModel):
+    """A frozen value that came from our own store; unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EpochMetrics(Value):
+    """What one epoch measured. Losses and accuracies of training are means over the epoch's images."""
+
+    epoch: Annotated[int, Field(ge=1, description="Epochs done, this one included.", examples=[3])]
+    step: Annotated[int, Field(ge=1, description="Steps done since the job began.", examples=[1407])]
+    loss: Loss
+    accuracy: Accuracy
+    val_loss: Loss
+    val_accuracy: Accuracy
+    learning_rate: Annotated[float, Field(description="Learning rate of the epoch's last step.", examples=[0.1])]
+    seconds: Annotated[float, Field(ge=0, description="Wall time of the epoch, evaluation included.", examples=[0.45])]
+    images_per_second: Annotated[
+        float, Field(ge=0, description="Training images per second of training time.", examples=[142_000.0])
+    ]
+    device_memory_bytes: Annotated[
+        int | None, Field(description="Memory in use on the GPU; `null` on a CPU.", examples=[None])
+    ] = None
+    device_memory_peak_bytes: Annotated[
+        int | None, Field(description="Largest memory in use on the GPU so far; `null` on a CPU.", examples=[None])
+    ] = None
+
+
+class Metrics(Value):
+    """A job's measurements in brief; the whole series is at `/v1/jobs/{id}/metrics`."""
+
+    latest: Annotated[EpochMetrics | None, Field(description="The last epoch's metrics.")] = None
+    best: Annotated[
+        EpochMetrics | None, Field(description="The epoch with the highest `val_accuracy` (the first of equals).")
+    ] = None
+    test_loss: Annotated[
+        float | None, Field(description="Loss on the test images with the final weights, once succeeded.")
+    ] = None
+    test_accuracy: Annotated[
+        float | None, Field(description="Accuracy on the test images with the final weights, once succeeded.")
+    ] = None
+
+
+class Progress(Value):
+    """How far a job has come. Refreshed a few times a second while it trains."""
+
+    percent: Annotated[float, Field(ge=0, le=100, description="Share of all steps done.", examples=[42.5])] = 0.0
+    epoch: Annotated[int, Field(ge=0, description="Epoch under way, from 1; 0 before the first.", examples=[5])] = 0
+    epochs: Annotated[int, Field(ge=1, description="Epochs asked for.", examples=[10])]
+    step: Annotated[int, Field(ge=0, description="Steps done.", examples=[1993])] = 0
+    steps: Annotated[int, Field(ge=1, description="Steps in all epochs.", examples=[4690])]
+    steps_per_second: Annotated[
+        float | None, Field(description="Recent speed of training.", examples=[1100.0])
+    ] = None
+    images_per_second: Annotated[
+        float | None, Field(description="Recent speed of training.", examples=[140_800.0])
+    ] = None
+    loss: Annotated[
+        float | None, Field(description="Mean loss per image of the epoch so far.", examples=[0.03])
+    ] = None
+    accuracy: Annotated[
+        float | None, Field(description="Accuracy of the epoch so far.", examples=[0.97])
+    ] = None
+    estimated_finish_at: Annotated[
+        datetime | None, Field(description="When the last step should be done, at the present speed.")
+    ] = None
+
+
+class Run(Value):
+    """How the worker runs the job: what `auto` became, and what the bits of the result depend on."""
+
+    execution: Annotated[Execution, Field(description="`eager`, `graph` or `xla`.")]
+    device: Annotated[str, Field(description="Where the weights live.", examples=["/device:CPU:0"])]
+    device_name: Annotated[str, Field(description="Model of that device.", examples=["AMD EPYC"])]
+    variables: Annotated[
+        dict[str, str],
+        Field(description="Device of each weight tensor, by name.", examples=[{"dense_1/kernel": "/device:CPU:0"}]),
+    ]
+    parameters: Annotated[int, Field(ge=0, description="Number of trained values.", examples=[235_146])]
+    threads: Annotated[int | None, Field(description="CPU threads within one operation.", examples=[2])]
+    memory_growth: Annotated[
+        bool | None, Field(description="Whether GPU memory grows with need; `null` without a GPU.")
+    ]
+    program: Annotated[str, Field(description="The compiled program's kind: `solo`, or `pack` and its size.")] = "solo"
+    tensorflow: Annotated[str, Field(description="TensorFlow version.", examples=["2.21.0"])]
+
+
+class Artifact(Value):
+    """A file the job produced."""
+
+    name: Annotated[str, Field(description="File name.", examples=["weights.npz"])]
+    size_bytes: Annotated[int, Field(ge=0, description="Its length.", examples=[942_000])]
+    sha256: Annotated[str, Field(description="SHA-256 of its bytes, in hex.", examples=["9f86d081884c7d65…"])]
+
+
+class Transition(Value):
+    """One change of status."""
+
+    at: Annotated[datetime, Field(description="When, by the store's clock.")]
+    status: Annotated[Status, Field(description="The status from then on.")]
+    reason: Annotated[Reason | None, Field(description="Why, where the status alone does not say.")] = None
+    attempt: Annotated[int, Field(ge=0, description="Claims so far.", examples=[1])] = 0
+
+
+class JobError(Value):
+    """Why a job failed, in the shape of an RFC 9457 problem."""
+
+    code: Annotated[str, Field(description="Stable name of the cause.", examples=["non_finite_loss"])]
+    title: Annotated[str, Field(description="The cause in words.", examples=["Loss is not finite"])]
+    detail: Annotated[str, Field(description="What happened and what to do.")]
+    step: Annotated[int | None, Field(description="Step at which it happened, where known.", examples=[117])] = None
+
+
+class Job(Value):
+    """A training job as the API shows it."""
+
+    id: Annotated[str, Field(description="Sortable by time of creation.", examples=["job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC"])]
+    object: Annotated[Literal["training.job"], Field(description="Always `training.job`.")] = "training.job"
+    status: Annotated[Status, Field(description="Where it stands.")]
+    status_reason: Annotated[Reason | None, Field(description="Why, where the status alone does not say.")] = None
+    phase: Annotated[Phase | None, Field(description="What a running job is doing.")] = None
+    spec: Annotated[Spec, Field(description="What was asked for, with every default filled in.")]
+    progress: Annotated[Progress, Field(description="How far it has come.")]
+    queue_position: Annotated[
+        int | None, Field(description="Jobs that will be claimed before it; `null` unless queued.", examples=[0])
+    ] = None
+    attempt: Annotated[int, Field(ge=0, description="Times a worker has claimed it.", examples=[1])] = 0
+    worker: Annotated[str | None, Field(description="Name of the worker that has or had it.")] = None
+    run: Annotated[Run | None, Field(description="How it runs; `null` before its first claim.")] = None
+    metrics: Annotated[Metrics, Field(description="Its measurements in brief.")] = Metrics()
+    artifacts: Annotated[tuple[Artifact, ...], Field(description="Files it produced.")] = ()
+    created_at: Annotated[datetime, Field(description="When it was accepted.")]
+    started_at: Annotated[datetime | None, Field(description="When it was first claimed.")] = None
+    finished_at: Annotated[datetime | None, Field(description="When it reached its final status.")] = None
+    last_heartbeat_at: Annotated[datetime | None, Field(description="When its worker last spoke.")] = None
+    responding: Annotated[
+        bool | None,
+        Field(description="Whether its worker spoke within the last lease; `null` unless a worker holds it."),
+    ] = None
+    transitions: Annotated[tuple[Transition, ...], Field(description="Every change of status, oldest first.")] = ()
+    error: Annotated[JobError | None, Field(description="Why it failed; `null` otherwise.")] = None
+    metadata: Annotated[dict[str, str], Field(description="The labels given in the spec.")] = {}
+    revision: Annotated[int, Field(ge=1, description="Grows with every change; the ETag is made of it.", examples=[7])]
+
+
+class Event(Value):
+    """One entry of a job's history. `id`s grow, have no duplicates, and never change."""
+
+    id: Annotated[str, Field(description="Position in the history: claim number, dash, entry.", examples=["1-4"])]
+    type: Annotated[Literal["status", "phase", "run", "metric"], Field(description="What the entry tells.")]
+    at: Annotated[datetime, Field(description="When it was recorded, by the store's clock.")]
+    data: Annotated[
+        dict[str, Any],
+        Field(
+            description="For `status` a transition, for `phase` its name, for `run` how the job runs, "
+            "for `metric` an epoch's metrics.",
+            examples=[{"epoch": 1, "step": 469, "loss": 0.31, "accuracy": 0.81}],
+        ),
+    ]
+
+
+class Device(Value):
+    """One device of a worker."""
+
+    name: Annotated[str, Field(description="TensorFlow's name for it.", examples=["/device:CPU:0"])]
+    kind: Annotated[Literal["cpu", "gpu"], Field(description="Kind of device.")]
+    model: Annotated[str, Field(description="What the maker calls it.", examples=["AMD EPYC"])]
+    memory_growth: Annotated[bool | None, Field(description="Whether its memory grows with need; GPU only.")] = None
+    memory_limit_mb: Annotated[int | None, Field(description="Cap on its memory, in MiB; GPU only.")] = None
+    memory_bytes: Annotated[int | None, Field(description="Memory in use; GPU only.")] = None
+    memory_peak_bytes: Annotated[int | None, Field(description="Largest memory in use so far; GPU only.")] = None
+
+
+class Worker(Value):
+    """A live worker."""
+
+    name: Annotated[str, Field(description="Unique name.", examples=["worker-1"])]
+    object: Annotated[Literal["worker"], Field(description="Always `worker`.")] = "worker"
+    host: Annotated[str, Field(description="Machine it runs on.")]
+    pid: Annotated[int, Field(description="Process id of its trainer.")]
+    devices: Annotated[tuple[Device, ...], Field(description="What it can train on.")]
+    threads: Annotated[int, Field(description="CPU threads within one operation.", examples=[2])]
+    tensorflow: Annotated[str, Field(description="TensorFlow version.", examples=["2.21.0"])]
+    status: Annotated[Literal["idle", "busy"], Field(description="Whether it trains at the moment.")]
+    job_id: Annotated[str | None, Field(description="Job it trains.")] = None
+    started_at: Annotated[datetime, Field(description="When its trainer process began.")]
+    last_heartbeat_at: Annotated[datetime, Field(description="When it last spoke.")]

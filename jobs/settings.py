@@ -1,0 +1,54 @@
+"""What an operator can set: read from the environment (`GRADIENTD_…`) by whoever assembles a process."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of every part. A part ignores what is not its own.
+
+    Reads the environment when it is constructed, never at import.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="GRADIENTD_", frozen=True, env_ignore_empty=True)
+
+    # --- where things are -------------------------------------------------------------------------
+    redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    """Redis or Valkey that holds the jobs and carries the doorbell. May contain a password."""
+    namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = "gradientd"
+    """First part of every Redis key: two stacks with different namespaces can share one server."""
+    data_dir: Path = Path("~/.local/share/gradientd").expanduser()
+    """Datasets and artifacts; with `gradientd up` also the embedded store."""
+    host: str = "127.0.0.1"
+    """Address the API listens on."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """Port the API listens on; 0 takes a free one."""
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 1 << 20
+    """Largest request body the API reads."""
+
+    # --- workers ----------------------------------------------------------------------------------
+    worker_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{0,64}$")] = ""
+    """Unique name of this worker; empty for the host's name."""
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    """What this worker may train on; `cpu` hides its GPUs, `gpu` refuses to start without one."""
+    threads: Annotated[int | None, Field(ge=1, le=1024)] = None
+    """CPU threads within one operation; by default all cores. Part of what a result's bits depend on."""
+    gpu_memory_limit_mb: Annotated[int | None, Field(ge=64)] = None
+    """Cap on TensorFlow's GPU memory, in MiB, instead of growth with need."""
+    recycle_after: Annotated[int, Field(ge=1)] = 100
+    """Drains after which a CPU trainer's process is replaced. A GPU's is replaced after each, which frees its memory."""
+
+    # --- the job protocol -------------------------------------------------------------------------
+    lease_seconds: Annotated[float, Field(gt=0)] = 15.0
+    """How long a worker keeps a job without speaking."""
+    beat_seconds: Annotated[float, Field(gt=0)] = 3.0
+    """How often a worker speaks."""
+    upkeep_seconds: Annotated[float, Field(gt=0)] = 1.0
+    """How often an API process looks for lost leases and missing bells."""
+    retention_seconds: Annotated[int, Field(ge=60)] = 30 * 24 * 3600
+    """How long a final job is kept."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -1,0 +1,264 @@
+"""What a job asks for: every field, its bounds, its default. Parsed once at the edge, frozen after."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+LARGEST_SEED = 2**31 - 1
+
+
+class Frozen(BaseModel):
+    """A value: unknown fields are refused, wrong types are not converted, changes are made by copy."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+# --- models ---------------------------------------------------------------------------------------
+
+Width = Annotated[int, Field(ge=1, le=8192)]
+Activation = Literal["relu", "tanh", "sigmoid", "gelu"]
+Dropout = Annotated[float, Field(ge=0.0, le=0.9, description="Share of the values set to 0 while training.")]
+
+
+class Softmax(Frozen):
+    """One linear layer from the flattened image to the classes (multinomial logistic regression)."""
+
+    type: Literal["softmax"] = "softmax"
+
+
+class MLP(Frozen):
+    """A multi-layer perceptron over the flattened image."""
+
+    type: Literal["mlp"] = "mlp"
+    hidden: Annotated[
+        tuple[Width, ...],
+        Field(min_length=1, max_length=16, strict=False, description="Width of each hidden layer, first to last."),
+    ] = (256, 128)
+    activation: Annotated[Activation, Field(description="Non-linearity after each hidden layer.")] = "relu"
+    dropout: Annotated[Dropout, Field(description="Dropout rate after each hidden layer.")] = 0.0
+
+
+class CNN(Frozen):
+    """Blocks of convolution, activation and 2x2 max-pooling, then dense layers, for any image size."""
+
+    type: Literal["cnn"] = "cnn"
+    filters: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=1024)], ...],
+        Field(min_length=1, max_length=8, strict=False, description="Channels of each convolution block."),
+    ] = (16, 32, 64)
+    kernel_size: Annotated[Literal[3, 5], Field(description="Side of the square kernels, in pixels.")] = 3
+    dense: Annotated[
+        tuple[Width, ...],
+        Field(max_length=8, strict=False, description="Width of each dense layer before the output."),
+    ] = ()
+    activation: Annotated[Activation, Field(description="Non-linearity after each hidden layer.")] = "relu"
+    dropout: Annotated[Dropout, Field(description="Dropout rate before each dense layer and the output.")] = 0.0
+
+
+Model = Annotated[Softmax | MLP | CNN, Field(discriminator="type")]
+
+# --- optimizers -----------------------------------------------------------------------------------
+
+LearningRate = Annotated[
+    float, Field(gt=0.0, le=1e9, description="Step size; with a schedule, its peak.", examples=[0.1])
+]
+Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class SGD(Frozen):
+    """θ′ = θ − η·g."""
+
+    type: Literal["sgd"] = "sgd"
+    learning_rate: LearningRate = 0.1
+
+
+class Momentum(Frozen):
+    """v′ = μ·v − η·g; θ′ = θ + v′ (Polyak 1964, as Keras writes it)."""
+
+    type: Literal["momentum"] = "momentum"
+    learning_rate: LearningRate = 0.05
+    momentum: Annotated[Decay, Field(description="μ, the share of the velocity that is kept.")] = 0.9
+
+
+class Nesterov(Frozen):
+    """v′ = μ·v − η·g; θ′ = θ + μ·v′ − η·g (Nesterov 1983, as Keras writes it)."""
+
+    type: Literal["nesterov"] = "nesterov"
+    learning_rate: LearningRate = 0.05
+    momentum: Annotated[Decay, Field(description="μ, the share of the velocity that is kept.")] = 0.9
+
+
+class Adam(Frozen):
+    """Adam with bias correction (Kingma and Ba 2015)."""
+
+    type: Literal["adam"] = "adam"
+    learning_rate: LearningRate = 0.001
+    beta_1: Annotated[Decay, Field(description="Decay of the gradient's running mean.")] = 0.9
+    beta_2: Annotated[Decay, Field(description="Decay of the squared gradient's running mean.")] = 0.999
+    epsilon: Annotated[float, Field(gt=0.0, le=1.0, description="Added to the denominator.")] = 1e-7
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
+
+    type: Literal["adamw"] = "adamw"  # pyright: ignore[reportIncompatibleVariableOverride]
+    weight_decay: Annotated[
+        float, Field(ge=0.0, le=1.0, description="Share of each weight matrix removed per step, times the rate.")
+    ] = 0.01
+
+
+Optimizer = Annotated[SGD | Momentum | Nesterov | Adam | AdamW, Field(discriminator="type")]
+
+# --- schedules ------------------------------------------------------------------------------------
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+WarmUp = Annotated[
+    float, Field(ge=0.0, le=0.9, description="Share of all steps over which the rate rises linearly from near 0.")
+]
+
+
+class Constant(Frozen):
+    """The optimizer's learning rate throughout, after an optional linear warm-up."""
+
+    type: Literal["constant"] = "constant"
+    warmup_fraction: WarmUp = 0.0
+
+
+class Linear(Frozen):
+    """Linear warm-up, then a straight line down to `final_fraction` of the peak."""
+
+    type: Literal["linear"] = "linear"
+    warmup_fraction: WarmUp = 0.1
+    final_fraction: Annotated[Fraction, Field(description="Last rate as a share of the peak.")] = 0.0
+
+
+class Cosine(Frozen):
+    """Linear warm-up, then half a cosine down to `final_fraction` of the peak (Loshchilov and Hutter 2017)."""
+
+    type: Literal["cosine"] = "cosine"
+    warmup_fraction: WarmUp = 0.0
+    final_fraction: Annotated[Fraction, Field(description="Last rate as a share of the peak.")] = 0.0
+
+
+class OneCycle(Frozen):
+    """Cosine up from `initial_fraction` of the peak, then cosine down to `final_fraction` (Smith and Topin 2018)."""
+
+    type: Literal["one_cycle"] = "one_cycle"
+    warmup_fraction: WarmUp = 0.3
+    initial_fraction: Annotated[Fraction, Field(description="First rate as a share of the peak.")] = 0.04
+    final_fraction: Annotated[Fraction, Field(description="Last rate as a share of the peak.")] = 0.0001
+
+
+Schedule = Annotated[Constant | Linear | Cosine | OneCycle, Field(discriminator="type")]
+
+# --- the rest -------------------------------------------------------------------------------------
+
+
+class Augmentation(Frozen):
+    """Random changes made anew to every training image at every step; evaluation never sees them."""
+
+    shift_pixels: Annotated[int, Field(ge=0, le=16, description="Largest shift along each axis, in pixels.")] = 0
+    rotate_degrees: Annotated[float, Field(ge=0.0, le=180.0, description="Largest rotation either way.")] = 0.0
+    zoom: Annotated[float, Field(ge=0.0, le=0.5, description="Largest change of scale, as a share.")] = 0.0
+
+
+class EarlyStopping(Frozen):
+    """Stop when the monitored metric has not improved for `patience` epochs."""
+
+    monitor: Annotated[
+        Literal["loss", "accuracy", "val_loss", "val_accuracy"],
+        Field(description="Metric to watch; `val_` ones need `validation_split` above 0."),
+    ] = "val_loss"
+    patience: Annotated[int, Field(ge=1, le=10_000, description="Epochs without improvement to wait.")] = 5
+    min_delta: Annotated[float, Field(ge=0.0, le=1e6, description="Smallest change that counts.")] = 0.0
+    restore_best: Annotated[bool, Field(description="Keep the weights of the best epoch.")] = True
+
+
+Execution = Literal["auto", "eager", "graph", "xla"]
+Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+DeviceChoice = Annotated[
+    str, StringConstraints(pattern=r"^(auto|cpu|gpu|gpu:(0|[1-9][0-9]?))$"), Field(examples=["auto"])
+]
+MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+MetadataValue = Annotated[str, StringConstraints(max_length=512)]
+DatasetName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+
+class Spec(Frozen):
+    """A training job, fully resolved. The defaults are the preset `textbook`."""
+
+    preset: Annotated[
+        str | None,
+        Field(max_length=64, description="Named starting point; fields beside it override its values."),
+    ] = None
+    dataset: Annotated[DatasetName, Field(description="Name of the images and labels to learn.")] = "mnist-10k"
+    model: Annotated[Model, Field(description="Network to train.")] = MLP()
+    loss: Annotated[
+        Literal["mse", "cross_entropy"],
+        Field(description="`mse`: Σ(out − one_hot)² / batch. `cross_entropy`: softmax cross-entropy, mean over the batch."),
+    ] = "mse"
+    label_smoothing: Annotated[
+        float, Field(ge=0.0, le=0.5, description="Share of the label's weight spread over all classes.")
+    ] = 0.0
+    optimizer: Annotated[Optimizer, Field(description="Rule that turns gradients into new weights.")] = SGD()
+    schedule: Annotated[Schedule, Field(description="Learning rate over the job's steps.")] = Constant()
+    augmentation: Annotated[
+        Augmentation | None, Field(description="Random changes to the training images; `null` for none.")
+    ] = None
+    epochs: Annotated[int, Field(ge=1, le=10_000, description="Passes over the training images.")] = 10
+    batch_size: Annotated[
+        int, Field(ge=1, le=65_536, description="Images per step; the last step of an epoch may have fewer.")
+    ] = 128
+    seed: Annotated[
+        int, Field(ge=0, le=LARGEST_SEED, description="Fixes initial weights, order of images and dropout.")
+    ] = 0
+    validation_split: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            le=0.9,
+            description="Share of the training images, taken from their end, held out to compute `val_loss` and "
+            "`val_accuracy`. With 0 these are computed on the test images.",
+        ),
+    ] = 0.0
+    early_stopping: Annotated[
+        EarlyStopping | None, Field(description="When to stop before `epochs`; `null` for never.")
+    ] = None
+    execution: Annotated[
+        Execution,
+        Field(
+            description="How the step runs: `eager` op by op, `graph` under tf.function, `xla` compiled; "
+            "`auto` takes what measured fastest for the model and device."
+        ),
+    ] = "auto"
+    device: Annotated[DeviceChoice, Field(description="`auto`, `cpu`, `gpu` or `gpu:N`.")] = "auto"
+    wait_for_device: Annotated[
+        bool, Field(description="Stay queued when no live worker has the device, instead of being refused.")
+    ] = False
+    precision: Annotated[
+        Precision, Field(description="Number format of the layers' products; weights stay float32.")
+    ] = "float32"
+    max_runtime_seconds: Annotated[
+        int | None,
+        Field(ge=1, le=30 * 24 * 3600, description="Running time after which the job fails, over all attempts."),
+    ] = None
+    max_attempts: Annotated[
+        int, Field(ge=1, le=10, description="Claims after which a job whose worker was lost fails.")
+    ] = 3
+    priority: Annotated[
+        int, Field(ge=-100, le=100, description="Higher runs first; equal ones in order of arrival.")
+    ] = 0
+    metadata: Annotated[
+        dict[MetadataKey, MetadataValue],
+        Field(max_length=16, description="Your own labels: up to 16 strings, usable as list filters."),
+    ] = {}
+
+    @model_validator(mode="after")
+    def _early_stopping_has_its_metric(self) -> "Spec":
+        monitor = self.early_stopping.monitor if self.early_stopping else ""
+        if monitor.startswith("val_") and self.validation_split == 0:
+            raise ValueError(
+                f"early_stopping.monitor is {monitor!r} but validation_split is 0: choosing when to stop by the "
+                "test images would make their accuracy meaningless; set validation_split, for example to 0.1"
+            )
+        return self
