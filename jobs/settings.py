@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     gpu_memory_limit_mb: Annotated[int | None, Field(ge=64)] = None
     """Cap on TensorFlow's GPU memory, in MiB, instead of growth with need."""
     recycle_after: Annotated[int, Field(ge=1)] = 100
-    """Drains after which a CPU trainer's process is replaced. A GPU's is replaced after each, which frees its memory."""
+    """Drains after which a CPU trainer's process is replaced. A GPU's is replaced after each: that frees its memory."""
 
     # --- the job protocol -------------------------------------------------------------------------
     lease_seconds: Annotated[float, Field(gt=0)] = 15.0

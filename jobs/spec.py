@@ -195,7 +195,9 @@ class Spec(Frozen):
     model: Annotated[Model, Field(description="Network to train.")] = MLP()
     loss: Annotated[
         Literal["mse", "cross_entropy"],
-        Field(description="`mse`: Σ(out − one_hot)² / batch. `cross_entropy`: softmax cross-entropy, mean over the batch."),
+        Field(
+            description="`mse`: Σ(out − one_hot)² / batch. `cross_entropy`: softmax cross-entropy, mean over the batch."
+        ),
     ] = "mse"
     label_smoothing: Annotated[
         float, Field(ge=0.0, le=0.5, description="Share of the label's weight spread over all classes.")

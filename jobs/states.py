@@ -39,9 +39,7 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
         {Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.CANCELLING, Status.PAUSING, Status.QUEUED}
     ),
     Status.CANCELLING: frozenset({Status.CANCELLED, Status.SUCCEEDED, Status.FAILED}),
-    Status.PAUSING: frozenset(
-        {Status.PAUSED, Status.CANCELLING, Status.CANCELLED, Status.SUCCEEDED, Status.FAILED}
-    ),
+    Status.PAUSING: frozenset({Status.PAUSED, Status.CANCELLING, Status.CANCELLED, Status.SUCCEEDED, Status.FAILED}),
     Status.PAUSED: frozenset({Status.QUEUED, Status.CANCELLED}),
     Status.SUCCEEDED: frozenset(),
     Status.FAILED: frozenset(),

@@ -1,0 +1,123 @@
+"""How a store operation meets Redis, from a thread or from asyncio.
+
+An operation is a generator: it yields `Call`s, is sent their replies and returns its result. It does no
+I/O, so it is written once; `run` and `arun` carry it out.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import redis
+import redis.asyncio
+from redis.exceptions import (
+    BusyLoadingError,
+    ConnectionError,  # noqa: A004 (Redis' own, on purpose)
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TimeoutError,  # noqa: A004
+)
+
+from jobs.errors import StoreUnavailable
+from jobs.scripts import Script
+from jobs.settings import Settings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One command to Redis. With `script`, an EVALSHA of it over `command`'s arguments."""
+
+    command: tuple[str | int | float, ...]
+    script: Script | None = None
+
+    def words(self, *, with_source: bool = False) -> tuple[str | int | float, ...]:
+        """The command as Redis takes it."""
+        if self.script is None:
+            return self.command
+        if with_source:
+            return ("EVAL", self.script.source, 1, *self.command)
+        return ("EVALSHA", self.script.sha, 1, *self.command)
+
+
+Operation = Generator[Call, Any, T]
+
+_AWAY = (ConnectionError, TimeoutError, BusyLoadingError, OSError)
+# Redis is up but takes no writes: no disk, not enough replicas, a script over its time, a fail-over.
+_REFUSALS = ("MISCONF", "NOREPLICAS", "BUSY", "MASTERDOWN", "UNBLOCKED")
+
+
+def _translate(error: Exception) -> Exception:
+    if isinstance(error, _AWAY):
+        return StoreUnavailable(f"the store cannot be reached: {error}")
+    if isinstance(error, (OutOfMemoryError, ReadOnlyError)) or str(error).startswith(_REFUSALS):
+        return StoreUnavailable(f"the store takes no writes: {error}")
+    return error
+
+
+def connect(settings: Settings) -> "redis.Redis":
+    """A client for threads. Connects at the first command.
+
+    Commands may be sent again when a connection breaks: every script takes a repetition as a no-op.
+    """
+    return redis.Redis.from_url(settings.redis_url.get_secret_value(), **_OPTIONS)  # pyright: ignore[reportUnknownMemberType]
+
+
+def aconnect(settings: Settings) -> "redis.asyncio.Redis":
+    """A client for asyncio. Connects at the first command; see `connect`."""
+    return redis.asyncio.Redis.from_url(settings.redis_url.get_secret_value(), **_OPTIONS)  # pyright: ignore[reportUnknownMemberType]
+
+
+_OPTIONS: dict[str, Any] = {
+    "decode_responses": True,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+}
+
+
+def run(client: "redis.Redis", operation: Operation[T]) -> T:
+    """Carry out an operation, blocking.
+
+    Raises StoreUnavailable when Redis is away or refuses writes, and whatever the operation raises.
+    """
+    try:
+        call = next(operation)
+        while True:
+            call = operation.send(_execute(client, call))
+    except StopIteration as done:
+        return done.value
+
+
+def _execute(client: "redis.Redis", call: Call) -> Any:
+    try:
+        try:
+            return client.execute_command(*call.words())  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        except NoScriptError:
+            return client.execute_command(*call.words(with_source=True))  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    except (*_AWAY, ResponseError) as error:
+        raise _translate(error) from error
+
+
+async def arun(client: "redis.asyncio.Redis", operation: Operation[T]) -> T:
+    """Carry out an operation on the running event loop. Raises as `run` does."""
+    try:
+        call = next(operation)
+        while True:
+            call = operation.send(await _aexecute(client, call))
+    except StopIteration as done:
+        return done.value
+
+
+async def _aexecute(client: "redis.asyncio.Redis", call: Call) -> Any:
+    try:
+        try:
+            return await client.execute_command(*call.words())  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        except NoScriptError:
+            return await client.execute_command(*call.words(with_source=True))  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    except (*_AWAY, ResponseError) as error:
+        raise _translate(error) from error

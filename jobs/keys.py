@@ -1,0 +1,84 @@
+"""Every Redis key there is. Python and Lua build them from the same templates."""
+
+from dataclasses import dataclass
+
+# Placeholders in braces become parameters; `{ns}` is the namespace.
+TEMPLATES: dict[str, str] = {
+    "job": "{ns}:job:{id}",  # HASH: the record
+    "events": "{ns}:job:{id}:events",  # STREAM: its history
+    "changes": "{ns}:changes:{id}",  # channel: its revision, published at every change
+    "queue": "{ns}:queue:{lane}",  # ZSET: waiting jobs of a lane, -priority, "<order>:<id>"
+    "leases": "{ns}:leases",  # ZSET: held jobs by the time their lease ends, in ms
+    "index": "{ns}:index:{owner}",  # ZSET: an owner's jobs by order
+    "by_status": "{ns}:index:{owner}:{status}",  # ZSET: the same, one status
+    "last_order": "{ns}:order",  # STRING: the newest job's order
+    "expiring": "{ns}:expiring",  # ZSET: final jobs by the time they are deleted, in ms
+    "workers": "{ns}:workers",  # ZSET: live workers by the time they count as gone, in ms
+    "worker": "{ns}:worker:{id}",  # STRING: one live worker, JSON
+    "idempotency": "{ns}:idempotency:{owner}:{id}",  # STRING: a first answer, JSON
+    "claim": "{ns}:claim:{id}",  # STRING: the job that a claim took, by the claim's token
+    "upkeep": "{ns}:upkeep",  # HASH: the last sweep, and sweeps in a row with bells missing
+    "bells": "{ns}:celery:{bells}",  # LIST: Celery's queue; see jobs.queue
+}
+
+PERMANENT = ("index", "by_status", "queue", "leases", "last_order", "expiring", "workers", "upkeep", "bells")
+"""Kinds of keys without a TTL, beside the `job` and `events` of jobs that are not final.
+
+All but the counters shrink as jobs end and are deleted.
+"""
+
+BROKER_PREFIX = "{ns}:celery:"
+"""Celery's own keys begin with this."""
+
+EVERYBODY = "*"
+"""The owner whose index lists all jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Builds keys of one namespace."""
+
+    namespace: str
+
+    def _build(self, kind: str, **parts: str) -> str:
+        return TEMPLATES[kind].format(ns=self.namespace, **parts)
+
+    def job(self, job_id: str) -> str:
+        """The record of a job."""
+        return self._build("job", id=job_id)
+
+    def events(self, job_id: str) -> str:
+        """The history of a job."""
+        return self._build("events", id=job_id)
+
+    def changes(self, job_id: str) -> str:
+        """The channel that tells of a job's changes."""
+        return self._build("changes", id=job_id)
+
+    def queue(self, lane: str) -> str:
+        """The waiting jobs of a lane."""
+        return self._build("queue", lane=lane)
+
+    def bells(self, bells: str) -> str:
+        """Celery's list of waiting bells."""
+        return self._build("bells", bells=bells)
+
+    def worker(self, name: str) -> str:
+        """A live worker."""
+        return self._build("worker", id=name)
+
+    @property
+    def broker_prefix(self) -> str:
+        """What kombu puts before its keys."""
+        return BROKER_PREFIX.format(ns=self.namespace)
+
+
+def lua_builders() -> str:
+    """Lua source of one function per template, named `<kind>_key`, over the local `NS`."""
+    lines: list[str] = []
+    for kind, template in TEMPLATES.items():
+        parts = template.replace("{", "\0{").replace("}", "}\0").split("\0")
+        params = [p[1:-1] for p in parts if p.startswith("{") and p != "{ns}"]
+        body = " .. ".join("NS" if p == "{ns}" else p[1:-1] if p.startswith("{") else f"'{p}'" for p in parts if p)
+        lines.append(f"local function {kind}_key({', '.join(params)}) return {body} end")
+    return "\n".join(lines)

@@ -1,0 +1,320 @@
+"""What can be done with stored jobs. Each operation is atomic in Redis and does no I/O by itself.
+
+Hand an operation to `jobs.calls.run` or `jobs.calls.arun`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from jobs import stored
+from jobs.calls import Call, Operation
+from jobs.errors import InvalidCursor, JobNotFound, StaleFence
+from jobs.keys import EVERYBODY, Keys
+from jobs.record import Artifact, EpochMetrics, Event, Job, JobError, Metrics, Progress, Run, Worker
+from jobs.scripts import load
+from jobs.spec import Spec
+from jobs.states import Phase, Reason, Status
+
+IDEMPOTENCY_SECONDS = 24 * 3600
+ROWS_PER_SCAN = 500
+"""Jobs that one call of a filtered list looks at, so that no list holds up Redis."""
+
+
+class Created(NamedTuple):
+    """A job was accepted, now or by an earlier request with the same idempotency key."""
+
+    job: Job
+    rings: int
+    """Bells to ring for it."""
+    conflict: bool = False
+    """The idempotency key was used with another body; nothing was created."""
+
+
+class Claim(NamedTuple):
+    """A worker's hold on a job."""
+
+    job: Job
+    fence: int
+
+
+class Page(NamedTuple):
+    """Part of a list."""
+
+    jobs: tuple[Job, ...]
+    has_more: bool
+
+
+class Sweep(NamedTuple):
+    """What a sweep did and left to do."""
+
+    given_back: tuple[str, ...]
+    """Jobs whose worker fell silent."""
+    rings: dict[str, int]
+    """Bells to ring, by Celery queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which jobs of a list are wanted."""
+
+    statuses: frozenset[Status] = frozenset()
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """News from a worker. `number` grows by one with every report of a claim; sending it again is harmless."""
+
+    number: int
+    progress: Progress | None = None
+    phase: Phase | None = None
+    run: Run | None = None
+    epochs: tuple[EpochMetrics, ...] = ()
+
+    def words(self) -> list[str]:
+        """The report as the script takes it, in fours."""
+        words: list[str] = []
+        if self.run:
+            words += ["run", self.run.model_dump_json(), "", ""]
+        if self.phase:
+            words += ["phase", self.phase, "", ""]
+        if self.progress:
+            words += ["progress", self.progress.model_dump_json(), "", ""]
+        for epoch in self.epochs:
+            words += ["metric", epoch.model_dump_json(), str(epoch.step), repr(epoch.val_accuracy)]
+        return words
+
+
+class Lanes:
+    """Which queue a job waits in, and which queues a worker serves."""
+
+    ANY = "any"
+    GPU = "gpu"
+    BELLS: Mapping[str, str] = {ANY: "bells", GPU: "bells-gpu"}
+    """Celery queue for jobs that any worker can train, and for those that need a GPU."""
+
+    @classmethod
+    def of(cls, spec: Spec) -> tuple[str, str]:
+        """Lane and Celery queue of a job."""
+        if spec.device.startswith(cls.GPU):
+            return spec.device, cls.BELLS[cls.GPU]
+        return cls.ANY, cls.BELLS[cls.ANY]
+
+    @classmethod
+    def served_by(cls, *, gpus: int) -> tuple[str, ...]:
+        """Lanes of a worker with so many GPUs."""
+        if gpus == 0:
+            return (cls.ANY,)
+        return (cls.ANY, cls.GPU, *(f"{cls.GPU}:{n}" for n in range(gpus)))
+
+
+MOST_GPUS = 16
+"""GPUs of one worker for which `upkeep` counts bells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The operations, for one namespace."""
+
+    keys: Keys
+    lease_seconds: float = 15.0
+    retention_seconds: int = 30 * 24 * 3600
+
+    def _script(self, name: str, *args: str | float) -> Call:
+        return Call((self.keys.namespace, *args), load(name))
+
+    @property
+    def _lease_ms(self) -> int:
+        return round(self.lease_seconds * 1000)
+
+    # --- for those who want something trained -----------------------------------------------------
+
+    def create(
+        self,
+        job_id: str,
+        spec: Spec,
+        *,
+        steps: int,
+        owner: str = "",
+        idempotency_key: str = "",
+        digest: str = "",
+    ) -> Operation[Created]:
+        """Accept a job of `steps` steps. With a key that was used before, answer what was answered then."""
+        lane, bells = Lanes.of(spec)
+        progress = Progress(epochs=spec.epochs, steps=steps)
+        fields = {
+            "spec": spec.model_dump_json(),
+            "metadata": json.dumps(spec.metadata),
+            "max_attempts": spec.max_attempts,
+            "progress": progress.model_dump_json(),
+        }
+        outcome, answer, rings = yield self._script(
+            "create",
+            job_id,
+            owner,
+            lane,
+            bells,
+            spec.priority,
+            self.retention_seconds * 1000,
+            idempotency_key,
+            digest,
+            IDEMPOTENCY_SECONDS * 1000,
+            *_flat(fields),
+        )
+        job = stored.newborn(json.loads(answer), spec=spec, progress=progress)
+        return Created(job, rings, conflict=outcome == "conflict")
+
+    def get(self, job_id: str, *, owner: str = EVERYBODY) -> Operation[Job]:
+        """Read a job. Raises JobNotFound."""
+        reply = yield self._script("get", job_id, owner)
+        return self._found(job_id, reply)
+
+    def cancel(self, job_id: str, *, owner: str = EVERYBODY) -> Operation[Job]:
+        """Ask for a job's end; a final job stays as it is. Raises JobNotFound."""
+        reply = yield self._script("cancel", job_id, owner)
+        return self._found(job_id, reply)
+
+    def list(
+        self,
+        filters: Filters,
+        *,
+        owner: str = EVERYBODY,
+        after: str = "",
+        limit: int = 20,
+        newest_first: bool = True,
+    ) -> Operation[Page]:
+        """One page, in order of creation. Raises InvalidCursor when `after` is not a job of the owner."""
+        low, high = stored.order_bounds(filters.created_after, filters.created_before)
+        statuses = sorted(filters.statuses)
+        single = statuses[0] if len(statuses) == 1 else ""
+        found: list[Job] = []
+        while True:
+            go_on, rows = yield self._script(
+                "list",
+                owner,
+                single,
+                int(newest_first),
+                low,
+                high,
+                limit + 1 - len(found),
+                ROWS_PER_SCAN,
+                after,
+                len(statuses),
+                *statuses,
+                *_flat(filters.metadata),
+            )
+            if go_on == "unknown":
+                raise InvalidCursor(after)
+            found += (self._job(row) for row in rows)
+            if not go_on or len(found) > limit:
+                return Page(tuple(found[:limit]), has_more=len(found) > limit)
+            after = ""
+            low, high = (low, f"({go_on}") if newest_first else (f"({go_on}", high)
+
+    def events(self, job_id: str, *, after: str = "", limit: int = 100) -> Operation[tuple[Event, ...]]:
+        """History of a job, oldest first, behind the event `after`. Empty for an unknown job."""
+        start = f"({after}" if after else "-"
+        reply = yield Call(("XRANGE", self.keys.events(job_id), start, "+", "COUNT", limit))
+        return tuple(stored.event(row) for row in reply)
+
+    def workers(self) -> Operation[tuple[Worker, ...]]:
+        """Workers that spoke lately, by name."""
+        reply = yield self._script("workers")
+        return tuple(sorted((Worker.model_validate_json(row) for row in reply), key=lambda worker: worker.name))
+
+    def ping(self) -> Operation[None]:
+        """Raise StoreUnavailable unless the store answers."""
+        yield Call(("PING",))
+
+    # --- for those who train ----------------------------------------------------------------------
+
+    def claim(self, worker: str, *, token: str, lanes: Sequence[str]) -> Operation[Claim | None]:
+        """Take the next job. `token` is new for every claim and repeated when the claim is sent again."""
+        reply = yield self._script("claim", worker, self._lease_ms, token, *lanes)
+        if reply is None:
+            return None
+        record = stored.record(reply)
+        return Claim(self._job(reply), int(record["fence"]))
+
+    def beat(self, job_id: str, fence: int) -> Operation[Status]:
+        """Keep a claim alive; tells the status, which may have become a wish to stop. Raises StaleFence."""
+        reply = yield self._script("beat", job_id, fence, self._lease_ms)
+        return self._held(job_id, fence, reply)
+
+    def report(self, job_id: str, fence: int, report: Report) -> Operation[Status]:
+        """Write news, once; also a beat. Raises StaleFence."""
+        reply = yield self._script("report", job_id, fence, self._lease_ms, report.number, *report.words())
+        return self._held(job_id, fence, reply)
+
+    def finish(
+        self,
+        job_id: str,
+        fence: int,
+        status: Status,
+        *,
+        reason: Reason,
+        error: JobError | None = None,
+        metrics: Metrics | None = None,
+        artifacts: Sequence[Artifact] = (),
+    ) -> Operation[None]:
+        """End a job. Of `metrics` only the test figures are taken: the rest was reported. Raises StaleFence."""
+        fields: dict[str, str] = {}
+        if error:
+            fields["error"] = error.model_dump_json()
+        if metrics:
+            fields["test"] = metrics.model_dump_json(include={"test_loss", "test_accuracy"})
+        if artifacts:
+            fields["artifacts"] = json.dumps([artifact.model_dump() for artifact in artifacts])
+        reply = yield self._script("finish", job_id, fence, status, reason, *_flat(fields))
+        if reply is None:
+            raise StaleFence(job_id, fence)
+
+    def requeue(self, job_id: str, fence: int, *, reason: Reason) -> Operation[Status]:
+        """Give a job back unfinished; tells the status it got. Raises StaleFence."""
+        reply = yield self._script("requeue", job_id, fence, reason)
+        return self._held(job_id, fence, reply)
+
+    def present(self, worker: Worker, *, lifetime_seconds: float) -> Operation[None]:
+        """Say that a worker lives, for so long."""
+        yield self._script("presence", worker.name, worker.model_dump_json(), round(lifetime_seconds * 1000))
+
+    def absent(self, worker_name: str) -> Operation[None]:
+        """Say that a worker is gone."""
+        yield self._script("presence", worker_name, "", 0)
+
+    # --- for both ---------------------------------------------------------------------------------
+
+    def upkeep(self, *, every_seconds: float, patience: int = 3) -> Operation[Sweep]:
+        """Give back lost jobs, forget deleted ones, count bells missing for `patience` sweeps.
+
+        Harmless to call from many places: within `every_seconds` only the first call sweeps.
+        """
+        gpu_lanes = Lanes.served_by(gpus=MOST_GPUS)[1:]
+        groups = {Lanes.BELLS[Lanes.ANY]: (Lanes.ANY,), Lanes.BELLS[Lanes.GPU]: gpu_lanes}
+        words: list[str | int] = []
+        for bells, lanes in groups.items():
+            words += [bells, len(lanes), *lanes]
+        given_back, due = yield self._script("upkeep", self._lease_ms, round(every_seconds * 1000), patience, *words)
+        return Sweep(tuple(given_back), {bells: n for bells, n in zip(groups, due, strict=False) if n > 0})
+
+    def _job(self, reply: Any) -> Job:
+        return stored.job(reply, lease_seconds=self.lease_seconds)
+
+    def _found(self, job_id: str, reply: Any) -> Job:
+        if reply is None:
+            raise JobNotFound(job_id)
+        return self._job(reply)
+
+    def _held(self, job_id: str, fence: int, reply: Any) -> Status:
+        if reply is None:
+            raise StaleFence(job_id, fence)
+        return Status(reply)
+
+
+def _flat(fields: Mapping[str, str | int]) -> list[str | int]:
+    return [word for pair in fields.items() for word in pair]
