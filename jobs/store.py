@@ -38,6 +38,8 @@ class Claim(NamedTuple):
 
     job: Job
     fence: int
+    ran_seconds: float = 0.0
+    """How long earlier claims of the job lasted, together."""
 
 
 class Page(NamedTuple):
@@ -75,6 +77,16 @@ class Report:
     phase: Phase | None = None
     run: Run | None = None
     epochs: tuple[EpochMetrics, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to tell."""
+        return not (self.progress or self.phase or self.run or self.epochs)
+
+    @property
+    def only_progress(self) -> bool:
+        """Whether a later report would make this one superfluous."""
+        return not (self.phase or self.run or self.epochs)
 
     def words(self) -> list[str]:
         """The report as the script takes it, in fours."""
@@ -239,7 +251,7 @@ class Store:
         if reply is None:
             return None
         record = stored.record(reply)
-        return Claim(self._job(reply), int(record["fence"]))
+        return Claim(self._job(reply), int(record["fence"]), int(record.get("ran_ms", 0)) / 1000)
 
     def beat(self, job_id: str, fence: int) -> Operation[Status]:
         """Keep a claim alive; tells the status, which may have become a wish to stop. Raises StaleFence."""

@@ -58,6 +58,7 @@ local function transition(id, to, reason)
   if HELD[from] and not HELD[to] then
     redis.call('ZREM', leases_key(), id)
     redis.call('HDEL', key, 'phase')
+    redis.call('HINCRBY', key, 'ran_ms', whole(tonumber(at) - tonumber(field(id, 'claimed_at'))))
   end
   redis.call('HSET', key, 'status', to, 'reason', reason)
   local line = cjson.encode({at = tonumber(at), status = to, reason = reason, attempt = tonumber(field(id, 'attempt'))})

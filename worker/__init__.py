@@ -1,0 +1,1 @@
+"""Claims jobs, trains them, reports. The only home of TensorFlow."""

@@ -1,0 +1,42 @@
+"""`python -m worker`: run a worker, or with `--check` tell whether this one is live."""
+
+import argparse
+import sys
+
+from jobs.calls import connect, run
+from jobs.errors import StoreUnavailable
+from jobs.keys import Keys
+from jobs.logs import configure_logging
+from jobs.settings import Settings
+from jobs.store import Store
+from worker.app import arguments, make_worker, worker_name
+
+
+def main() -> int:
+    """Returns the exit code: 0 after a requested stop, or for `--check` when the worker is live."""
+    parser = argparse.ArgumentParser(prog="python -m worker", description="Train jobs of gradientd.")
+    parser.add_argument("--check", action="store_true", help="exit 0 if this worker is live in the store, else say why")
+    options = parser.parse_args()
+    settings = Settings()
+    if options.check:
+        return _check(settings)
+    configure_logging(settings.log_level)
+    return make_worker(settings).worker_main(arguments(settings)) or 0
+
+
+def _check(settings: Settings) -> int:
+    name = worker_name(settings)
+    try:
+        with connect(settings) as client:
+            live = run(client, Store(Keys(settings.namespace)).workers())
+    except StoreUnavailable as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    if name in {worker.name for worker in live}:
+        return 0
+    sys.stderr.write(f"worker {name!r} has not spoken lately\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""Assembles a worker: Celery's main process, and the trainer in the process it spawns.
+
+Celery imports this module in both. Only the trainer's process imports TensorFlow, and only after it was
+spawned: TensorFlow does not survive a fork.
+"""
+
+import os
+import signal
+import socket
+from typing import TYPE_CHECKING, Any
+
+from celery import Celery, shared_task, signals
+
+from jobs.calls import connect
+from jobs.keys import Keys
+from jobs.logs import configure_logging
+from jobs.queue import DRAIN, Doorbell, make_celery
+from jobs.settings import Settings
+from jobs.store import Lanes, Store
+from worker.gpus import gpu_may_be_there
+
+if TYPE_CHECKING:
+    from worker.trainer import Trainer
+
+DRAIN_SIGNAL = signal.SIGUSR2
+"""Tells the trainer to give its job back. Celery uses SIGUSR1 and the usual ones itself."""
+
+
+def worker_name(settings: Settings) -> str:
+    """The configured name, or the host's."""
+    return settings.worker_name or socket.gethostname()
+
+
+# --- the main process -------------------------------------------------------------------------------
+
+
+def make_worker(settings: Settings) -> Celery:
+    """The Celery app of a worker's main process."""
+    if settings.device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    gpu = gpu_may_be_there()
+    celery = make_celery(settings)
+    celery.conf.update(
+        include=["worker.app"],
+        # TensorFlow returns GPU memory only when its process ends.
+        worker_max_tasks_per_child=1 if gpu else settings.recycle_after,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+    )
+    return celery
+
+
+def arguments(settings: Settings) -> list[str]:
+    """Celery's command line for this worker."""
+    queues = [Lanes.BELLS[Lanes.ANY], *([Lanes.BELLS[Lanes.GPU]] if gpu_may_be_there() else [])]
+    return [
+        "worker",
+        "--hostname",
+        f"{worker_name(settings)}@%h",
+        "--queues",
+        ",".join(queues),
+        "--loglevel",
+        settings.log_level,
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+    ]
+
+
+_main: dict[str, Any] = {}
+
+
+@signals.worker_ready.connect
+def _remember_pool(sender: Any, **_: object) -> None:
+    _main["pool"] = sender.pool
+
+
+@signals.worker_shutting_down.connect
+def _drain_trainers(**_: object) -> None:
+    """Celery will wait for the running task: make that short."""
+    if pool := _main.get("pool"):
+        for pid in pool.info["processes"]:
+            os.kill(pid, DRAIN_SIGNAL)
+
+
+# --- the trainer's process ----------------------------------------------------------------------------
+
+_trainer: "Trainer | None" = None
+
+
+@signals.worker_process_init.connect
+def _make_trainer(**_: object) -> None:
+    """Import TensorFlow and make all ready, so that a bell finds a warm process."""
+    global _trainer  # noqa: PLW0603 (Celery's tasks are functions: there is nowhere else to keep it)
+    signal.signal(DRAIN_SIGNAL, _on_drain)
+    settings = Settings()
+    configure_logging(settings.log_level)
+    from worker.assembly import make_trainer  # noqa: PLC0415
+
+    client = connect(settings)
+    _trainer = make_trainer(
+        settings,
+        name=worker_name(settings),
+        client=client,
+        store=Store(Keys(settings.namespace), settings.lease_seconds, settings.retention_seconds),
+        doorbell=Doorbell(make_celery(settings)),
+    )
+
+
+def _on_drain(*_: object) -> None:
+    if _trainer:
+        _trainer.draining.set()
+
+
+@signals.worker_process_shutdown.connect
+def _leave(**_: object) -> None:
+    if _trainer and _trainer.draining.is_set():
+        _trainer.leave()
+
+
+@shared_task(name=DRAIN)
+def drain() -> None:
+    """Train what waits."""
+    if _trainer:
+        _trainer.drain()

@@ -1,0 +1,39 @@
+"""Puts a trainer together. Imports TensorFlow: only for the trainer's process."""
+
+import redis
+import tensorflow as tf
+
+from jobs.queue import Doorbell
+from jobs.settings import Settings
+from jobs.store import Store
+from worker.artifacts import Artifacts
+from worker.datasets import Datasets
+from worker.engine import devices
+from worker.presence import Presence
+from worker.trainer import Trainer
+
+
+def make_trainer(settings: Settings, *, name: str, client: redis.Redis, store: Store, doorbell: Doorbell) -> Trainer:
+    """A trainer whose devices are set up and whose presence is announced."""
+    threads = devices.configure(settings)
+    presence = Presence(
+        name,
+        client=client,
+        store=store,
+        beat_seconds=settings.beat_seconds,
+        threads=threads,
+        tensorflow=tf.__version__,
+        devices=devices.describe,
+    )
+    trainer = Trainer(
+        settings=settings,
+        client=client,
+        store=store,
+        doorbell=doorbell,
+        datasets=Datasets(settings.data_dir / "datasets"),
+        artifacts=Artifacts(settings.data_dir / "artifacts"),
+        presence=presence,
+        gpus=sum(device.kind == "gpu" for device in devices.describe()),
+    )
+    presence.start()
+    return trainer

@@ -1,0 +1,266 @@
+"""A worker's hold on one job: keeps the lease, carries reports out, brings wishes to stop in.
+
+The training loop never waits for Redis: it leaves its news here, and one thread sends them. Another
+listens for a cancel, so that it arrives at the loop's next look and not at the next beat.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from enum import Enum
+from types import TracebackType
+from typing import Self
+
+import redis
+import structlog
+
+from jobs.calls import Operation, T, run
+from jobs.errors import StaleFence, StoreUnavailable
+from jobs.record import EpochMetrics, Progress, Run
+from jobs.states import Phase, Status
+from jobs.store import Claim, Report, Store
+from worker.clock import elapsed_seconds
+from worker.engine.interfaces import Stop
+
+log = structlog.get_logger(__name__)
+
+PROGRESS_SECONDS = 0.5
+"""Shortest time between two reports that carry nothing but progress."""
+
+RETRY_SECONDS = 0.5
+"""Wait before a report is sent again to a store that was away."""
+
+LEASE_SHARE = 0.9
+"""Share of the lease after which a worker that could not speak stops by itself."""
+
+
+class Wish(Enum):
+    """Why training should stop."""
+
+    CANCEL = "cancel"
+    PAUSE = "pause"
+    DRAIN = "drain"
+    DEADLINE = "deadline"
+    LOST = "lost"
+    """The claim has ended, or must be taken for ended: nothing may be written any more."""
+
+
+_WISHES = {Status.CANCELLING: Wish.CANCEL, Status.PAUSING: Wish.PAUSE}
+
+
+class Hold:
+    """The `Reporter` and `Control` of a training loop. Enter it to start the lease's thread.
+
+    Everything public may be called from the training thread at any time; nothing blocks but `settle`
+    and `until_done`.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        *,
+        client: redis.Redis,
+        store: Store,
+        beat_seconds: float,
+        draining: threading.Event,
+    ) -> None:
+        self.job = claim.job
+        self.fence = claim.fence
+        self._client = client
+        self._store = store
+        self._beat_seconds = beat_seconds
+        self._draining = draining
+        self._wish: Wish | None = None
+        self._deadline = _deadline(claim)
+        self._news = _News()
+        self._spoke_at = elapsed_seconds()
+        self._closed = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._speak, name=f"lease-{self.job.id}", daemon=True),
+            threading.Thread(target=self._listen, name=f"control-{self.job.id}", daemon=True),
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._closed.set()
+        self._news.close()
+        for thread in self._threads:
+            thread.join()
+
+    # --- Reporter ---------------------------------------------------------------------------------
+
+    def phase(self, phase: Phase) -> None:
+        """The job is doing something else now."""
+        self._news.add(phase=phase)
+
+    def run(self, run: Run) -> None:
+        """How the job runs."""
+        self._news.add(run=run)
+
+    def progress(self, progress: Progress) -> None:
+        """How far the job has come. Sent at most every `PROGRESS_SECONDS`."""
+        self._news.add(progress=progress)
+
+    def epoch(self, metrics: EpochMetrics) -> None:
+        """An epoch is done."""
+        self._news.add(epoch=metrics)
+
+    # --- Control ----------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raise Stop, carrying the Wish, when training should end here."""
+        if wish := self.wish:
+            raise Stop(wish)
+
+    @property
+    def wish(self) -> Wish | None:
+        """Why training should stop, or None."""
+        if self._wish is None:
+            if self._deadline is not None and elapsed_seconds() > self._deadline:
+                self._wish = Wish.DEADLINE
+            elif self._draining.is_set():
+                self._wish = Wish.DRAIN
+        return self._wish
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Return once all news were sent. Raises StaleFence when the claim ended before."""
+        self._news.wait_empty(lambda: self._wish is Wish.LOST)
+        if self._wish is Wish.LOST:
+            raise StaleFence(self.job.id, self.fence)
+
+    def until_done(self, make: Callable[[], Operation[T]]) -> T:
+        """Carry out an operation that must not be given up, however long the store is away.
+
+        Raises StaleFence when the claim ended meanwhile.
+        """
+        while True:
+            try:
+                return run(self._client, make())
+            except StoreUnavailable as error:
+                log.warning("store_away", job_id=self.job.id, error=str(error))
+                self._closed.wait(RETRY_SECONDS)
+
+    # --- threads ----------------------------------------------------------------------------------
+
+    def _speak(self) -> None:
+        """Send news as they come, and a beat when there are none."""
+        number = 0
+        while not self._closed.is_set() and self._wish is not Wish.LOST:
+            self._news.wait(self._beat_seconds)
+            report = self._news.take(number + 1)
+            try:
+                status = run(
+                    self._client,
+                    self._store.report(self.job.id, self.fence, report)
+                    if report
+                    else self._store.beat(self.job.id, self.fence),
+                )
+            except StaleFence:
+                self._lose("claim_ended")
+                return
+            except StoreUnavailable as error:
+                self._away(error)
+                continue
+            self._spoke_at = elapsed_seconds()
+            self._heed(status)
+            if report:
+                number = report.number
+                self._news.sent()
+                if report.only_progress:
+                    # News that matter cut this pause short.
+                    self._news.wait_beyond_progress(PROGRESS_SECONDS)
+
+    def _away(self, error: StoreUnavailable) -> None:
+        log.warning("store_away", job_id=self.job.id, error=str(error))
+        if elapsed_seconds() - self._spoke_at > LEASE_SHARE * self._store.lease_seconds:
+            self._lose("lease_ran_out")
+        self._closed.wait(RETRY_SECONDS)
+
+    def _lose(self, why: str) -> None:
+        log.warning("hold_lost", job_id=self.job.id, fence=self.fence, why=why)
+        self._wish = Wish.LOST
+        self._news.close()
+
+    def _heed(self, status: Status) -> None:
+        if self._wish is None:
+            self._wish = _WISHES.get(status)
+
+    def _listen(self) -> None:
+        """Hear of a cancel at once. A message that is missed comes with the next beat."""
+        channel = self._store.keys.control(self.job.id)
+        while not self._closed.is_set():
+            try:
+                with self._client.pubsub(ignore_subscribe_messages=True) as pubsub:
+                    pubsub.subscribe(channel)
+                    while not self._closed.is_set():
+                        if message := pubsub.get_message(timeout=0.2):
+                            self._heed(Status(message["data"]))
+            except (redis.RedisError, OSError):
+                self._closed.wait(RETRY_SECONDS)
+
+
+def _deadline(claim: Claim) -> float | None:
+    """When, on the elapsed clock, the job has run for as long as it may."""
+    limit = claim.job.spec.max_runtime_seconds
+    return None if limit is None else elapsed_seconds() + limit - claim.ran_seconds
+
+
+class _News:
+    """What is to be sent. Progress and phase are overwritten by newer ones; epochs are all kept."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._pending = Report(0)
+        self._sending: Report | None = None
+        self._hurry = False
+        self._closed = False
+
+    def add(self, *, epoch: EpochMetrics | None = None, **newest: Phase | Run | Progress) -> None:
+        """Leave news: an epoch, or the newest `phase`, `run` or `progress`."""
+        with self._changed:
+            epochs = (*self._pending.epochs, epoch) if epoch else self._pending.epochs
+            self._pending = replace(self._pending, epochs=epochs, **newest)
+            self._changed.notify_all()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for news, for so long."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or not self._pending.empty, seconds)
+
+    def wait_beyond_progress(self, seconds: float) -> None:
+        """Wait for news other than progress, for so long."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._hurry or not self._pending.only_progress, seconds)
+
+    def take(self, number: int) -> Report | None:
+        """What to send under this number: the same again until `sent` is called."""
+        with self._changed:
+            if self._sending is None and not self._pending.empty:
+                self._sending = replace(self._pending, number=number)
+                self._pending = Report(0)
+            return self._sending
+
+    def sent(self) -> None:
+        """What was taken has arrived."""
+        with self._changed:
+            self._sending = None
+            self._changed.notify_all()
+
+    def wait_empty(self, give_up: Callable[[], bool]) -> None:
+        """Wait until all has arrived, without any more pauses, or until `give_up` holds."""
+        with self._changed:
+            self._hurry = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: (self._sending is None and self._pending.empty) or give_up())
+
+    def close(self) -> None:
+        """End all waiting, now and from now on."""
+        with self._changed:
+            self._closed = self._hurry = True
+            self._changed.notify_all()

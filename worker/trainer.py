@@ -1,0 +1,183 @@
+"""Claims jobs one after the other and sees each to its end: trained, failed, cancelled or given back."""
+
+import threading
+from uuid import uuid4
+
+import redis
+import structlog
+
+from jobs.calls import run
+from jobs.errors import DeadlineExceeded, StaleFence, StoreUnavailable, TrainingFailed
+from jobs.queue import Doorbell
+from jobs.record import JobError, Metrics
+from jobs.settings import Settings
+from jobs.states import Phase, Reason, Status
+from jobs.store import Claim, Lanes, Store
+from worker.artifacts import Artifacts
+from worker.datasets import Datasets
+from worker.engine import devices
+from worker.engine.interfaces import Stop
+from worker.engine.train import Outcome, train
+from worker.engine.weights import weights_npz
+from worker.hold import Hold, Wish
+from worker.presence import Presence
+
+log = structlog.get_logger(__name__)
+
+MOST_JOBS_PER_DRAIN = 50
+"""Jobs that one bell may lead to, so that a process can be replaced although the queue never empties."""
+
+
+class Trainer:
+    """What a worker's trainer process does."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        client: redis.Redis,
+        store: Store,
+        doorbell: Doorbell,
+        datasets: Datasets,
+        artifacts: Artifacts,
+        presence: Presence,
+        gpus: int,
+    ) -> None:
+        self._settings = settings
+        self._client = client
+        self._store = store
+        self._doorbell = doorbell
+        self._datasets = datasets
+        self._artifacts = artifacts
+        self._presence = presence
+        self._lanes = Lanes.served_by(gpus=gpus)
+        self.draining = threading.Event()
+        """Set when the worker is to stop: the job under way is given back."""
+
+    def drain(self) -> None:
+        """Train waiting jobs until none is left, or the worker is to stop."""
+        self._keep_up()
+        for _ in range(MOST_JOBS_PER_DRAIN):
+            claim = None if self.draining.is_set() else self._claim()
+            if claim is None:
+                return
+            self._presence.busy_with(claim.job.id)
+            try:
+                self._see_through(claim)
+            finally:
+                self._presence.busy_with(None)
+        self._doorbell.ring(Lanes.BELLS[Lanes.ANY])
+
+    def leave(self) -> None:
+        """Withdraw the worker's entry: this process ends and none follows."""
+        self._presence.stop()
+
+    def _keep_up(self) -> None:
+        try:
+            sweep = run(self._client, self._store.upkeep(every_seconds=self._settings.upkeep_seconds))
+        except StoreUnavailable as error:
+            log.warning("store_away", error=str(error))
+            return
+        for bells, times in sweep.rings.items():
+            self._doorbell.ring(bells, times)
+
+    def _claim(self) -> Claim | None:
+        token = uuid4().hex
+        try:
+            return run(self._client, self._store.claim(self._presence.name, token=token, lanes=self._lanes))
+        except StoreUnavailable as error:
+            # Whoever still waits in the queue is rung for again by upkeep.
+            log.warning("store_away", error=str(error))
+            return None
+
+    def _see_through(self, claim: Claim) -> None:
+        """From the claim to the final status. Never raises: every end of a job is in its record."""
+        with (
+            structlog.contextvars.bound_contextvars(job_id=claim.job.id, fence=claim.fence),
+            Hold(
+                claim,
+                client=self._client,
+                store=self._store,
+                beat_seconds=self._settings.beat_seconds,
+                draining=self.draining,
+            ) as hold,
+        ):
+            log.info("job_claimed", attempt=claim.job.attempt)
+            try:
+                self._train(hold)
+            except Stop as stop:
+                self._stop(hold, stop.reason)
+            except TrainingFailed as error:
+                self._fail(hold, error)
+            except StaleFence:
+                log.warning("claim_ended")
+            except Exception as error:  # noqa: BLE001 (the one place where a failure becomes a record)
+                log.exception("job_crashed")
+                self._fail(hold, TrainingFailed(f"{type(error).__name__}: {error}"))
+
+    def _train(self, hold: Hold) -> None:
+        spec = hold.job.spec
+        device = devices.choose(spec.device)
+        hold.phase(Phase.LOADING_DATA)
+        dataset = self._datasets.load(spec.dataset)
+        hold.check()
+        outcome = train(spec, dataset, device=device, reporter=hold, control=hold)
+        self._succeed(hold, outcome)
+
+    def _succeed(self, hold: Hold, outcome: Outcome) -> None:
+        hold.phase(Phase.EXPORTING)
+        artifact = self._artifacts.write(hold.job.id, "weights.npz", weights_npz(outcome.weights))
+        hold.settle()
+        hold.until_done(
+            lambda: self._store.finish(
+                hold.job.id,
+                hold.fence,
+                Status.SUCCEEDED,
+                reason=outcome.reason,
+                metrics=Metrics(test_loss=outcome.test_loss, test_accuracy=outcome.test_accuracy),
+                artifacts=[artifact],
+            )
+        )
+        log.info("job_succeeded", reason=outcome.reason, test_accuracy=outcome.test_accuracy)
+
+    def _stop(self, hold: Hold, wish: Wish) -> None:
+        """Do what the loop was stopped for."""
+        if wish is Wish.DEADLINE:
+            limit = hold.job.spec.max_runtime_seconds
+            self._fail(hold, DeadlineExceeded(f"the job ran longer than its max_runtime_seconds of {limit}"))
+        elif wish is Wish.DRAIN:
+            self._give_back(hold, Reason.WORKER_DRAINED)
+        elif wish is Wish.LOST:
+            log.warning("claim_ended")
+        else:
+            self._give_back(hold, Reason.USER_REQUESTED)
+
+    def _give_back(self, hold: Hold, reason: Reason) -> None:
+        """Release the job: it becomes queued, or what somebody wished for it."""
+        try:
+            hold.settle()
+            status = hold.until_done(lambda: self._store.requeue(hold.job.id, hold.fence, reason=reason))
+        except StaleFence:
+            log.warning("claim_ended")
+            return
+        log.info("job_released", status=status, reason=reason)
+        if status is Status.QUEUED:
+            self._doorbell.ring(Lanes.of(hold.job.spec)[1])
+
+    def _fail(self, hold: Hold, error: TrainingFailed) -> None:
+        record = JobError(
+            code=error.code,
+            title=error.code.replace("_", " ").capitalize(),
+            detail=str(error),
+            step=getattr(error, "step", None),
+        )
+        reason = Reason(error.code)
+        try:
+            hold.settle()
+            hold.until_done(
+                lambda: self._store.finish(hold.job.id, hold.fence, Status.FAILED, reason=reason, error=record)
+            )
+        except StaleFence:
+            log.warning("claim_ended")
+            return
+        log.warning("job_failed", code=error.code, detail=str(error))
