@@ -1,0 +1,72 @@
+"""Named starting points for a job."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.errors import InvalidSpec
+from jobs.spec import Spec
+
+TEXTBOOK = "textbook"
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Values that a spec takes where the user gave none."""
+
+    name: str
+    description: str
+    values: dict[str, Any]
+
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            TEXTBOOK,
+            "The loop of every textbook: MLP 784-256-128-10, squared error, plain SGD. What an empty spec means.",
+            {},
+        ),
+        Preset(
+            "mnist-99",
+            "A small CNN that passes 99 % on the full test set after a few epochs.",
+            {
+                "dataset": "mnist",
+                "model": {"type": "cnn", "filters": [16, 32, 64]},
+                "loss": "cross_entropy",
+                "optimizer": {"type": "adam", "learning_rate": 0.005},
+                "schedule": {"type": "linear", "warmup_fraction": 0.1},
+                "epochs": 3,
+            },
+        ),
+        Preset(
+            "mnist-best",
+            "The most accurate model that a CPU trains in under ten minutes.",
+            {
+                "dataset": "mnist",
+                "model": {"type": "cnn", "filters": [32, 64, 128], "dense": [128], "dropout": 0.4},
+                "loss": "cross_entropy",
+                "optimizer": {"type": "adam", "learning_rate": 0.003},
+                "schedule": {"type": "one_cycle"},
+                "augmentation": {"shift_pixels": 2, "rotate_degrees": 10.0, "zoom": 0.1},
+                "epochs": 20,
+            },
+        ),
+    )
+}
+
+
+def resolve(body: Spec) -> Spec:
+    """Fill in a preset: fields the user gave win, whole objects at a time.
+
+    Raises InvalidSpec for an unknown preset.
+    """
+    name = body.preset or TEXTBOOK
+    try:
+        preset = PRESETS[name]
+    except KeyError:
+        known = ", ".join(PRESETS)
+        raise InvalidSpec(
+            f"no preset {name!r}; known here: {known}", pointer="/preset", code="unknown_preset"
+        ) from None
+    given = body.model_dump(exclude_unset=True)
+    return Spec.model_validate({**preset.values, **given, "preset": name})

@@ -1,0 +1,120 @@
+"""The hold on a job: what is said arrives once, what is wished for arrives soon, a lost claim ends it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import redis
+
+from jobs.errors import StaleFence
+from jobs.ids import new_job_id
+from jobs.record import EpochMetrics, Progress
+from jobs.spec import Spec
+from jobs.states import Phase, Reason, Status
+from jobs.store import Lanes, Store
+from tests.conftest import wait_until
+from worker.engine.interfaces import Stop
+from worker.hold import Hold, Wish
+
+Do = Callable[[Any], Any]
+
+
+@pytest.fixture
+def hold_one(client: redis.Redis, store: Store, do: Do) -> Callable[..., Any]:
+    """Accept a job, claim it and hold it."""
+
+    @contextmanager
+    def hold_one(*, beat_seconds: float = 60.0, draining: threading.Event | None = None, **fields: Any) -> Iterator[Hold]:
+        do(store.create(new_job_id(), Spec.model_validate(fields), steps=10))
+        claim = do(store.claim("w", token=new_job_id(), lanes=(Lanes.ANY,)))
+        with Hold(
+            claim,
+            client=client,
+            store=store,
+            beat_seconds=beat_seconds,
+            draining=draining or threading.Event(),
+        ) as hold:
+            yield hold
+
+    return hold_one
+
+
+def epoch(number: int) -> EpochMetrics:
+    return EpochMetrics(
+        epoch=number,
+        step=number,
+        loss=1.0,
+        accuracy=0.5,
+        val_loss=1.0,
+        val_accuracy=0.5,
+        learning_rate=0.1,
+        seconds=1.0,
+        images_per_second=1.0,
+    )
+
+
+def test_news_arrive_once_and_in_order(hold_one: Any, store: Store, do: Do) -> None:
+    with hold_one() as hold:
+        hold.phase(Phase.TRAINING)
+        for number in range(1, 40):
+            hold.progress(Progress(epochs=40, epoch=number, step=number, steps=40))
+            hold.epoch(epoch(number))
+        hold.settle()
+        job = do(store.get(hold.job.id))
+        epochs = [event.data["epoch"] for event in do(store.events(hold.job.id)) if event.type == "metric"]
+    assert epochs == list(range(1, 40))
+    assert (job.phase, job.progress.step) == (Phase.TRAINING, 39)
+
+
+def test_settle_does_not_wait_out_the_pause_between_progress_reports(
+    hold_one: Any, store: Store, do: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.hold.PROGRESS_SECONDS", 3600)
+    with hold_one() as hold:
+        for step in range(1, 4):
+            hold.progress(Progress(epochs=1, step=step, steps=10))
+        hold.settle()
+        assert do(store.get(hold.job.id)).progress.step == 3
+
+
+def test_a_cancel_arrives_without_waiting_for_a_beat(hold_one: Any, store: Store, do: Do, client: redis.Redis) -> None:
+    with hold_one(beat_seconds=3600) as hold:
+        channel = store.keys.control(hold.job.id)
+        wait_until(lambda: client.pubsub_numsub(channel)[0][1] == 1, what="the hold to listen")
+        hold.check()
+        do(store.cancel(hold.job.id))
+        wait_until(lambda: hold.wish is Wish.CANCEL, what="the cancel to arrive")
+        with pytest.raises(Stop) as stop:
+            hold.check()
+        assert stop.value.reason is Wish.CANCEL
+
+
+def test_a_cancel_that_was_not_heard_comes_with_the_next_beat(
+    hold_one: Any, store: Store, do: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Hold, "_listen", lambda self: None)
+    with hold_one(beat_seconds=0.01) as hold:
+        do(store.cancel(hold.job.id))
+        wait_until(lambda: hold.wish is Wish.CANCEL, what="the cancel to arrive")
+
+
+def test_a_claim_that_ended_is_noticed(hold_one: Any, store: Store, do: Do) -> None:
+    with hold_one(beat_seconds=0.01) as hold:
+        do(store.requeue(hold.job.id, hold.fence, reason=Reason.WORKER_LOST))
+        wait_until(lambda: hold.wish is Wish.LOST, what="the loss to be noticed")
+        hold.epoch(epoch(1))
+        with pytest.raises(StaleFence):
+            hold.settle()
+    assert do(store.get(hold.job.id)).status is Status.QUEUED
+
+
+def test_draining_and_deadline_stop_the_loop(hold_one: Any) -> None:
+    draining = threading.Event()
+    with hold_one(draining=draining) as hold:
+        assert hold.wish is None
+        draining.set()
+        assert hold.wish is Wish.DRAIN
+    with hold_one(max_runtime_seconds=1) as hold:
+        wait_until(lambda: hold.wish is Wish.DEADLINE, what="the deadline")
