@@ -1,0 +1,1 @@
+"""The commands of the command line: each module holds those about one thing. They read options and call the rest."""
