@@ -1,0 +1,1 @@
+"""Trains one job: the model, the step, the programs that run the step, the loop around them."""

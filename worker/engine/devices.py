@@ -1,0 +1,121 @@
+"""The machine's devices: set up before the first operation, described, chosen for a job."""
+
+import os
+import platform
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import tensorflow as tf
+
+from jobs.errors import DeviceUnavailable
+from jobs.record import Device
+from jobs.settings import Settings
+from jobs.spec import CNN, Execution, Spec
+from worker.engine.program import Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A device for a job, by TensorFlow's name."""
+
+    name: str
+    kind: str
+
+
+def configure(settings: Settings) -> int:
+    """Set threads and GPU memory; must come before TensorFlow's first operation. Returns the threads.
+
+    Raises DeviceUnavailable when the settings demand a GPU and there is none.
+    """
+    threads = settings.threads or len(os.sched_getaffinity(0))
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    gpus = tf.config.list_physical_devices("GPU")
+    if settings.device == "cpu":
+        tf.config.set_visible_devices([], "GPU")
+        gpus = []
+    if settings.device == "gpu" and not gpus:
+        raise DeviceUnavailable("GRADIENTD_DEVICE is 'gpu' but TensorFlow sees none here")
+    for gpu in gpus:
+        if settings.gpu_memory_limit_mb:
+            limit = tf.config.LogicalDeviceConfiguration(memory_limit=settings.gpu_memory_limit_mb)
+            tf.config.set_logical_device_configuration(gpu, [limit])
+        else:
+            tf.config.experimental.set_memory_growth(gpu, enable=True)
+    return threads
+
+
+def threads() -> int:
+    """CPU threads within one operation."""
+    return tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0))
+
+
+@cache
+def _static() -> tuple[Device, ...]:
+    found = [Device(name="/device:CPU:0", kind="cpu", model=_cpu_model())]
+    for index, gpu in enumerate(tf.config.get_visible_devices("GPU")):
+        limits = tf.config.get_logical_device_configuration(gpu)
+        limit = int(limits[0].memory_limit) if limits and limits[0].memory_limit else None
+        details = tf.config.experimental.get_device_details(gpu)
+        found.append(
+            Device(
+                name=f"/device:GPU:{index}",
+                kind="gpu",
+                model=details.get("device_name", "GPU"),
+                memory_growth=None if limit else tf.config.experimental.get_memory_growth(gpu),
+                memory_limit_mb=limit,
+            )
+        )
+    return tuple(found)
+
+
+def describe() -> tuple[Device, ...]:
+    """The devices as they are now, with a GPU's memory in use."""
+    return tuple(device.model_copy(update=_memory(device)) if device.kind == "gpu" else device for device in _static())
+
+
+def memory_of(name: str) -> tuple[int | None, int | None]:
+    """Bytes in use and the peak so far on a GPU; (None, None) on a CPU."""
+    if "GPU" not in name:
+        return None, None
+    info = tf.config.experimental.get_memory_info(name.removeprefix("/device:"))
+    return info["current"], info["peak"]
+
+
+def _memory(device: Device) -> dict[str, int | None]:
+    current, peak = memory_of(device.name)
+    return {"memory_bytes": current, "memory_peak_bytes": peak}
+
+
+def find(name: str) -> Device:
+    """The device of this name."""
+    return next(device for device in _static() if device.name == name)
+
+
+def choose(wanted: str) -> Chosen:
+    """The device for a spec's `auto`, `cpu`, `gpu` or `gpu:N`. Raises DeviceUnavailable."""
+    names = [device.name for device in _static()]
+    gpus = [name for name in names if "GPU" in name]
+    if wanted == "cpu" or (wanted == "auto" and not gpus):
+        return Chosen(names[0], "cpu")
+    name = gpus[0] if wanted in {"auto", "gpu"} and gpus else f"/device:{wanted.upper()}"
+    if name not in gpus:
+        raise DeviceUnavailable(f"this worker has no device {wanted!r}; it has {', '.join(names)}")
+    return Chosen(name, "gpu")
+
+
+def execution_for(spec: Spec, device: Chosen) -> Mode:
+    """What `auto` becomes: XLA, except for convolutions on a CPU, where XLA's are twenty times slower."""
+    wanted: Execution = spec.execution
+    if wanted != "auto":
+        return wanted
+    return "graph" if isinstance(spec.model, CNN) and device.kind == "cpu" else "xla"
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

@@ -1,0 +1,206 @@
+"""Runs the step: many steps a call, eagerly, as a graph or compiled, over data that stays on the device.
+
+One code path, three wrappers. A program depends on shapes and kinds only; learning rates, the optimizer's
+values, the order of images and where to start and stop are data, so it serves every job of its kind and
+is traced once in a process.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from worker.engine.model import Noise
+from worker.engine.optimizers import RULES, Hyper
+from worker.engine.scaling import FIRST_FACTOR, LossScale
+from worker.engine.step import Batch, Learned, Measured, StepKind, forward, measure, train_step
+
+EVALUATION_BATCH = 500
+"""Images per step of an evaluation."""
+
+FINITE = -1
+"""Value of `Sums.bad_step` while every loss was finite."""
+
+
+class Sums(NamedTuple):
+    """What an epoch has measured so far: float32 scalars, and the int32 step whose loss was not finite."""
+
+    loss: tf.Tensor
+    correct: tf.Tensor
+    bad_step: tf.Tensor
+
+
+class State(NamedTuple):
+    """All that a chunk changes. Tensors on the device; never modified, only replaced."""
+
+    learned: Learned
+    sums: Sums
+
+
+class Images(NamedTuple):
+    """Images uint8 [N, pixels] and labels int32 [N], on the device."""
+
+    images: tf.Tensor
+    labels: tf.Tensor
+
+
+class Epoch(NamedTuple):
+    """One epoch's plan as data on the device."""
+
+    order: tf.Tensor
+    """int32 [steps·B]: which image each place takes; filling at the end."""
+    rates: tf.Tensor
+    """float32 [steps]: learning rate of each step."""
+    count: tf.Tensor
+    """int32: images in the epoch."""
+    first_step: tf.Tensor
+    """int32: steps of the epochs before."""
+    seed: tf.Tensor
+    """int32: the job's seed."""
+
+
+Chunk = Callable[[State, Images, Epoch, Hyper, tf.Tensor, tf.Tensor], State]
+Evaluation = Callable[[Learned, Images], tuple[tf.Tensor, tf.Tensor]]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The callables of one kind of job on one device."""
+
+    kind: StepKind
+    batch_size: int
+    device: str
+    run_chunk: Chunk
+    """(state, images, epoch, hyper, start, stop) → state after the steps start … stop-1 of the epoch."""
+    run_evaluation: Evaluation
+    """(learned, images) → sum of losses, images classified right."""
+
+    def initial(self, seed: int) -> Learned:
+        """Weights from the seed, the optimizer's memory at zero."""
+        weights = self.kind.network.initial_weights(seed)
+        memory = [np.zeros_like(w) for _ in range(RULES[self.kind.optimizer].memory_per_weight) for w in weights]
+        return self.learned(weights, memory, (FIRST_FACTOR, 0.0))
+
+    def learned(self, weights: "tuple[np.ndarray, ...]", memory: "list[np.ndarray]", scale: tuple[float, float]) -> Learned:
+        """Move host arrays to the device."""
+        with tf.device(self.device):
+            return Learned(
+                tuple(tf.constant(w) for w in weights),
+                tuple(tf.constant(m) for m in memory),
+                LossScale(*(tf.constant(value, tf.float32) for value in scale)),
+            )
+
+    def sums(self, loss: float = 0.0, correct: float = 0.0) -> Sums:
+        """Sums of an epoch that begins, or goes on from these."""
+        with tf.device(self.device):
+            return Sums(tf.constant(loss, tf.float32), tf.constant(correct, tf.float32), tf.constant(FINITE))
+
+    def epoch(self, order: np.ndarray, rates: np.ndarray, *, count: int, first_step: int, seed: int) -> Epoch:
+        """Move an epoch's plan to the device."""
+        with tf.device(self.device):
+            return Epoch(
+                tf.constant(order), tf.constant(rates), tf.constant(count), tf.constant(first_step), tf.constant(seed)
+            )
+
+    def hyper(self, values: dict[str, float]) -> Hyper:
+        """Move the optimizer's values to the device."""
+        with tf.device(self.device):
+            return {name: tf.constant(value, tf.float32) for name, value in values.items()}
+
+    def chunk(self, state: State, images: Images, epoch: Epoch, hyper: Hyper, *, start: int, stop: int) -> State:
+        """Run steps start … stop-1 of the epoch."""
+        with tf.device(self.device):
+            return self.run_chunk(state, images, epoch, hyper, tf.constant(start), tf.constant(stop))
+
+    def evaluate(self, learned: Learned, images: Images) -> tuple[float, float]:
+        """Mean loss and accuracy over all images. Waits for the device."""
+        with tf.device(self.device):
+            loss_sum, correct = self.run_evaluation(learned, images)
+        count = images.labels.shape[0]
+        return float(loss_sum) / count, float(correct) / count
+
+
+Mode = Literal["eager", "graph", "xla"]
+
+
+@lru_cache(maxsize=32)
+def program(kind: StepKind, *, batch_size: int, execution: Mode, device: str) -> Program:
+    """The program of a kind; made once in a process, traced at its first use."""
+    wrap: dict[str, Callable[..., Callable[..., object]]] = {
+        "eager": lambda function: function,
+        "graph": tf.function(reduce_retracing=False),
+        "xla": tf.function(jit_compile=True),
+    }
+    return Program(
+        kind,
+        batch_size,
+        device,
+        wrap[execution](_chunk(kind, batch_size)),
+        wrap[execution](_evaluation(kind)),
+    )
+
+
+def _chunk(kind: StepKind, batch_size: int) -> Chunk:
+    def run(state: State, images: Images, epoch: Epoch, hyper: Hyper, start: tf.Tensor, stop: tf.Tensor) -> State:
+        def body(i: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+            batch = _gather(images, epoch, i, batch_size)
+            step = epoch.first_step + i
+            count = tf.cast(step + 1, tf.float32)
+            noise = Noise(epoch.seed, step)
+            learned, measured = train_step(kind, state.learned, batch, epoch.rates[i], count, hyper, noise)
+            return i + 1, State(learned, _add(state.sums, measured, step))
+
+        def going_on(i: tf.Tensor, state: State) -> tf.Tensor:
+            # With `for i in tf.range(start, stop)` XLA would compile anew for every `stop`.
+            return (i < stop) & (state.sums.bad_step == FINITE)
+
+        return tf.while_loop(going_on, body, (start, state), parallel_iterations=1)[1]
+
+    return run
+
+
+def _gather(images: Images, epoch: Epoch, i: tf.Tensor, batch_size: int) -> Batch:
+    """The batch of step i, scaled to 0…1. Rows beyond the epoch's images are masked."""
+    rows = tf.slice(epoch.order, [i * batch_size], [batch_size])
+    place = tf.range(batch_size) + i * batch_size
+    return Batch(
+        _scaled(tf.gather(images.images, rows)),
+        tf.gather(images.labels, rows),
+        tf.cast(place < epoch.count, tf.float32),
+    )
+
+
+def _scaled(images: tf.Tensor) -> tf.Tensor:
+    return tf.cast(images, tf.float32) * (1 / 255)
+
+
+def _add(sums: Sums, measured: Measured, step: tf.Tensor) -> Sums:
+    bad = tf.where(tf.math.is_finite(measured.loss), FINITE, step)
+    return Sums(sums.loss + measured.loss_sum, sums.correct + measured.correct, bad)
+
+
+def _evaluation(kind: StepKind) -> Evaluation:
+    def run(learned: Learned, images: Images) -> tuple[tf.Tensor, tf.Tensor]:
+        count = images.labels.shape[0]
+        size = min(EVALUATION_BATCH, count)
+
+        def body(i: tf.Tensor, loss_sum: tf.Tensor, correct: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            place = tf.range(size) + i * size
+            rows = tf.minimum(place, count - 1)
+            mask = tf.cast(place < count, tf.float32)
+            batch = Batch(_scaled(tf.gather(images.images, rows)), tf.gather(images.labels, rows), mask)
+            measured = measure(kind, forward(kind, learned.weights, batch.images), batch)
+            return i + 1, loss_sum + measured.loss_sum, correct + measured.correct
+
+        zero = tf.constant(0.0)
+        batches = math.ceil(count / size)
+        _, loss_sum, correct = tf.while_loop(
+            lambda i, *_: i < batches, body, (tf.constant(0), zero, zero), parallel_iterations=1
+        )
+        return loss_sum, correct
+
+    return run

@@ -1,0 +1,66 @@
+"""A training job between two steps: all that is needed to go on to the same bits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best epoch so far, as early stopping sees it."""
+
+    value: float
+    epoch: int
+    weights: tuple[np.ndarray, ...] | None
+    """Kept where the best weights are to be restored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Host copies of a job's state. `step` steps of `epoch` (from 0) are done."""
+
+    epoch: int
+    step: int
+    weights: tuple[np.ndarray, ...]
+    memory: tuple[np.ndarray, ...]
+    scale: tuple[float, float]
+    sums: tuple[float, float]
+    """Loss and hits of the epoch under way."""
+    best: Best | None = None
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The snapshot as named arrays, for a file without pickle."""
+        arrays = {
+            "position": np.array([self.epoch, self.step], np.int64),
+            "scale": np.array(self.scale, np.float32),
+            "sums": np.array(self.sums, np.float32),
+        }
+        arrays |= {f"weights/{n:03}": array for n, array in enumerate(self.weights)}
+        arrays |= {f"memory/{n:03}": array for n, array in enumerate(self.memory)}
+        if self.best:
+            arrays["best"] = np.array([self.best.value, self.best.epoch], np.float64)
+            arrays |= {f"best/{n:03}": array for n, array in enumerate(self.best.weights or ())}
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Snapshot":
+        """Back from `arrays()`."""
+
+        def group(name: str) -> tuple[np.ndarray, ...]:
+            return tuple(arrays[key] for key in sorted(arrays) if key.startswith(f"{name}/"))
+
+        best = None
+        if "best" in arrays:
+            value, epoch = arrays["best"]
+            best = Best(float(value), int(epoch), group("best") or None)
+        epoch, step = (int(n) for n in arrays["position"])
+        return cls(
+            epoch=epoch,
+            step=step,
+            weights=group("weights"),
+            memory=group("memory"),
+            scale=(float(arrays["scale"][0]), float(arrays["scale"][1])),
+            sums=(float(arrays["sums"][0]), float(arrays["sums"][1])),
+            best=best,
+        )

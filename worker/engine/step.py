@@ -1,0 +1,98 @@
+"""The training step of every textbook: forward, loss, gradients, θ′ = θ − η·∂L/∂θ."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from jobs.spec import Augmentation, Precision
+from worker.engine.augment import augment
+from worker.engine.losses import LOSSES, targets
+from worker.engine.model import Network, Noise, Weights
+from worker.engine.optimizers import RULES, Hyper
+from worker.engine.scaling import LossScale, all_finite, choose
+
+
+@dataclass(frozen=True, slots=True)
+class StepKind:
+    """All that the step's program depends on and that cannot change while it runs."""
+
+    network: Network
+    loss: str
+    label_smoothing: float
+    optimizer: str
+    precision: Precision
+    augmentation: Augmentation | None
+    classes: int
+
+    @property
+    def compute_dtype(self) -> tf.DType:
+        """Number format of the layers' products."""
+        return {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}[self.precision]
+
+    @property
+    def scales_loss(self) -> bool:
+        """Whether gradients need lifting to fit the format."""
+        return self.precision == "mixed_float16"
+
+
+class Batch(NamedTuple):
+    """Images float32 [B, pixels] in 0…1, labels int32 [B], mask float32 [B]: 1 for an image, 0 for filling."""
+
+    images: tf.Tensor
+    labels: tf.Tensor
+    mask: tf.Tensor
+
+
+class Learned(NamedTuple):
+    """What training changes: weights, the optimizer's memory of them, and the scale of the loss."""
+
+    weights: Weights
+    memory: Weights
+    scale: LossScale
+
+
+class Measured(NamedTuple):
+    """float32 scalars: mean loss of the batch, sum of its images' losses, images classified right."""
+
+    loss: tf.Tensor
+    loss_sum: tf.Tensor
+    correct: tf.Tensor
+
+
+def train_step(
+    kind: StepKind, learned: Learned, batch: Batch, rate: tf.Tensor, count: tf.Tensor, hyper: Hyper, noise: Noise
+) -> tuple[Learned, Measured]:
+    """One update on one batch. `rate` is the learning rate, `count` the updates so far + 1 (float32 scalars)."""
+    images = augment(batch.images, kind.network.image, kind.augmentation, noise) if kind.augmentation else batch.images
+    weights = learned.weights
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        outputs = forward(kind, weights, images, noise)
+        measured = measure(kind, outputs, batch)
+        loss = learned.scale.lift(measured.loss) if kind.scales_loss else measured.loss
+    gradients = tape.gradient(loss, weights)
+    update = RULES[kind.optimizer].update
+    if not kind.scales_loss:
+        return Learned(*update(weights, gradients, learned.memory, rate, count, hyper), learned.scale), measured
+    gradients = learned.scale.lower(gradients)
+    finite = all_finite(gradients)
+    updated = update(weights, gradients, learned.memory, rate, count, hyper)
+    return Learned(*choose(finite, updated, (weights, learned.memory)), learned.scale.after(finite)), measured
+
+
+def forward(kind: StepKind, weights: Weights, images: tf.Tensor, noise: Noise | None = None) -> tf.Tensor:
+    """The network's outputs [B, classes], float32, computed in the kind's precision."""
+    dtype = kind.compute_dtype
+    if dtype == tf.float32:
+        return kind.network.forward(weights, images, noise)
+    lowered = tuple(tf.cast(weight, dtype) for weight in weights)
+    return tf.cast(kind.network.forward(lowered, tf.cast(images, dtype), noise), tf.float32)
+
+
+def measure(kind: StepKind, outputs: tf.Tensor, batch: Batch) -> Measured:
+    """Loss and hits over the batch's real images."""
+    losses = LOSSES[kind.loss](outputs, targets(batch.labels, kind.classes, smoothing=kind.label_smoothing))
+    loss_sum = tf.reduce_sum(losses * batch.mask)
+    right = tf.cast(tf.equal(tf.argmax(outputs, axis=1, output_type=tf.int32), batch.labels), tf.float32)
+    return Measured(loss_sum / tf.reduce_sum(batch.mask), loss_sum, tf.reduce_sum(right * batch.mask))
