@@ -72,6 +72,10 @@ class Keys:
         """A live worker."""
         return self._build("worker", id=name)
 
+    def idempotency(self, owner: str, key: str) -> str:
+        """The first answer to an owner's idempotency key."""
+        return self._build("idempotency", owner=owner, id=key)
+
     @property
     def broker_prefix(self) -> str:
         """What kombu puts before its keys."""

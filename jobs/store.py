@@ -181,6 +181,11 @@ class Store:
         job = stored.newborn(json.loads(answer), spec=spec, progress=progress)
         return Created(job, rings, conflict=outcome == "conflict")
 
+    def answered(self, idempotency_key: str, *, owner: str = "") -> Operation[bool]:
+        """Whether a create with this key was answered before."""
+        reply = yield Call(("EXISTS", self.keys.idempotency(owner, idempotency_key)))
+        return bool(reply)
+
     def get(self, job_id: str, *, owner: str = EVERYBODY) -> Operation[Job]:
         """Read a job. Raises JobNotFound."""
         reply = yield self._script("get", job_id, owner)
