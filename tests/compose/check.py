@@ -1,0 +1,280 @@
+"""Drives a real stack: builds it, trains on it, scales it, stops it and has it come back.
+
+Called by `run.sh`, which chooses the engine and the project's name and tears down. Standard library only.
+"""
+
+import json
+import logging
+import os
+import shlex
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+COMPOSE = shlex.split(os.environ["COMPOSE"])
+TAG = os.environ["GRADIENTD_TAG"]
+USER_ID = "10001"
+FINAL = {"succeeded", "failed", "cancelled"}
+SANE_ACCURACY = 0.85
+LONG_JOB = {"epochs": 10_000}
+GRACEFUL_SECONDS = 20.0
+"""Stopping waits for a chunk of training, not for a job; Docker would kill only after 60 s."""
+
+log = logging.getLogger("compose-test")
+http = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # straight to the port, whatever proxy is set
+
+
+class Failed(Exception):
+    """The stack does not do what it must."""
+
+
+def main() -> int:
+    """Returns the exit code."""
+    logging.basicConfig(level=logging.INFO, format="compose-test: %(message)s", stream=sys.stdout)
+    began = time.monotonic()
+    try:
+        build()
+        inspect_images()
+        first = train_on_one_worker()
+        long_jobs = train_on_two_workers()
+        stop_and_return(first, long_jobs)
+    except Failed as failure:
+        log.error("%s", failure)
+        return 1
+    log.info("all well after %.0f s", time.monotonic() - began)
+    return 0
+
+
+# --- what is checked ------------------------------------------------------------------------------------
+
+
+def build() -> None:
+    compose("--profile", "gpu", "config", "--quiet")
+    began = time.monotonic()
+    compose("build", show=True)
+    log.info("images built in %.0f s", time.monotonic() - began)
+
+
+def inspect_images() -> None:
+    for name in ("api", "worker"):
+        image = f"gradientd-{name}:{TAG}"
+        (facts,) = json.loads(docker("image", "inspect", image))
+        expect(facts["Config"]["User"].split(":")[0] == USER_ID, f"{image} runs as {facts['Config']['User']!r}")
+        layers = docker("history", "--human=false", "--no-trunc", "--format", "{{.Size}} {{.CreatedBy}}", image)
+        ours = sum(int(layer.split()[0]) for layer in layers.splitlines() if "/opt/venv" in layer)
+        log.info("%s: %d MB, of which %d MB are Python packages", image, facts["Size"] / 1e6, ours / 1e6)
+        say = docker("run", "--rm", "--network=none", "--read-only", image, "gradientd", "--help")
+        expect("Usage" in say, f"{image} has no working gradientd command: {say}")
+    find = "import importlib.util as u, sys; sys.exit(any(map(u.find_spec, ('tensorflow', 'keras', 'torch'))))"
+    docker("run", "--rm", "--network=none", "--read-only", f"gradientd-api:{TAG}", "python", "-c", find)
+    log.info("the api image holds no TensorFlow")
+
+
+def train_on_one_worker() -> dict[str, Any]:
+    began = time.monotonic()
+    compose("up", "--detach", show=True)
+    wait_healthy({"redis": 1, "api": 1, "worker": 1})
+    log.info("healthy %.0f s after `up`", time.monotonic() - began)
+    for service in ("api", "worker"):
+        check_confinement(service)
+    began = time.monotonic()
+    job = wait_for("the first job's end", lambda: is_final(submit_once({})), timeout_seconds=300)
+    expect(job["status"] == "succeeded", f"the first job ended as {job['status']}: {job.get('error')}")
+    accuracy = job["metrics"]["test_accuracy"]
+    expect(accuracy is not None and SANE_ACCURACY <= accuracy <= 1, f"its test accuracy is {accuracy}")
+    log.info(
+        "POST /v1/jobs {} → %s after %.1f s, test accuracy %.4f", job["status"], time.monotonic() - began, accuracy
+    )
+    check_artifacts(job)
+    return job
+
+
+def train_on_two_workers() -> list[dict[str, Any]]:
+    compose("up", "--detach", "--scale", "worker=2", show=True)
+    wait_healthy({"redis": 1, "api": 1, "worker": 2})
+    workers = wait_for("two live workers", lambda: at_least(get("/v1/workers")["data"], 2))
+    log.info("workers: %s", ", ".join(sorted(worker["name"] for worker in workers)))
+    ids = [submit(LONG_JOB)["id"] for _ in range(2)]
+    jobs = wait_for("both jobs to train", lambda: if_all([get_job(i) for i in ids], is_training))
+    names = {job["worker"] for job in jobs}
+    expect(len(names) == 2, f"two jobs train on {names}")
+    log.info("two jobs train side by side on %s", ", ".join(sorted(names)))
+    return jobs
+
+
+def stop_and_return(finished: dict[str, Any], running: list[dict[str, Any]]) -> None:
+    """Stop amid training; the finished job is kept, the running ones are handed back and trained again."""
+    containers = container_ids()
+    began = time.monotonic()
+    compose("stop", show=True)
+    took = time.monotonic() - began
+    codes = dict(map(exit_code, containers))
+    expect(took < GRACEFUL_SECONDS, f"stopping took {took:.0f} s")
+    expect(set(codes.values()) <= {0, 143}, f"containers were killed rather than stopped: {codes}")
+    log.info("stopped in %.1f s amid two jobs", took)
+    compose("down", show=True)
+    compose("up", "--detach", "--scale", "worker=2", show=True)
+    wait_healthy({"redis": 1, "api": 1, "worker": 2})
+    expect(get_job(finished["id"]) == finished, "the finished job changed over `down` and `up`")
+    check_artifacts(finished)
+    for before in running:
+        job = wait_for("a stopped job to train again", lambda i=before["id"]: if_all([get_job(i)], is_training))[0]
+        handed_back = [change for change in job["transitions"] if change["reason"] == "worker_drained"]
+        expect(bool(handed_back), f"it was not handed back by its worker: {job['transitions']}")
+        expect(job["attempt"] == before["attempt"] + 1, f"it is on attempt {job['attempt']}")
+        log.info("%s was handed back and trains again on %s", job["id"], job["worker"])
+        post(f"/v1/jobs/{job['id']}/cancel", None)
+    for before in running:
+        job = wait_for("a cancelled job's end", lambda i=before["id"]: is_final(get_job(i)))
+        expect(job["status"] == "cancelled", f"it ended as {job['status']}")
+    log.info("jobs outlived `down` and `up`; cancelled on request")
+
+
+def check_confinement(service: str) -> None:
+    (container,) = container_ids(service)
+    lines = docker("top", container, "-eo", "pid,uid,args").splitlines()[1:]
+    strangers = [line for line in lines if line.split()[1] != USER_ID]
+    expect(bool(lines) and not strangers, f"{service} runs as someone else than {USER_ID}: {strangers or lines}")
+    host = json.loads(docker("inspect", container))[0]["HostConfig"]
+    expect(host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"], f"{service} is not confined: {host}")
+    log.info("%s: %d processes, all of user %s, read-only root, no capabilities", service, len(lines), USER_ID)
+
+
+def check_artifacts(job: dict[str, Any]) -> None:
+    """The worker's files lie in the volume, and the API's user can read them."""
+    expect(bool(job["artifacts"]), "the job left no files")
+    for artifact in job["artifacts"]:
+        path = f"/data/artifacts/{job['id']}/{artifact['name']}"
+        found = compose("exec", "-T", "api", "sha256sum", path).split()[0]
+        expect(found == artifact["sha256"], f"{path} has SHA-256 {found}, recorded is {artifact['sha256']}")
+
+
+# --- the API --------------------------------------------------------------------------------------------
+
+_submitted: list[str] = []
+
+
+def submit_once(spec: dict[str, Any]) -> dict[str, Any]:
+    if not _submitted:
+        _submitted.append(submit(spec)["id"])
+    return get_job(_submitted[0])
+
+
+def submit(spec: dict[str, Any]) -> dict[str, Any]:
+    return post("/v1/jobs", spec)
+
+
+def get_job(job_id: str) -> dict[str, Any]:
+    return get(f"/v1/jobs/{job_id}")
+
+
+def get(path: str) -> Any:
+    return call(urllib.request.Request(base_url() + path))
+
+
+def post(path: str, body: dict[str, Any] | None) -> Any:
+    data = b"" if body is None else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json"}
+    return call(urllib.request.Request(base_url() + path, data=data, headers=headers, method="POST"))
+
+
+def call(request: urllib.request.Request) -> Any:
+    try:
+        with http.open(request, timeout=10) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise Failed(f"{request.method} {request.selector} → {error.code}: {error.read().decode()}") from error
+    except OSError as error:
+        raise Failed(f"{request.method} {request.full_url}: {error}") from error
+
+
+def base_url() -> str:
+    return "http://" + compose("port", "api", "8000").strip()
+
+
+def is_final(job: dict[str, Any]) -> dict[str, Any] | None:
+    return job if job["status"] in FINAL else None
+
+
+def is_training(job: dict[str, Any]) -> bool:
+    expect(job["status"] not in FINAL, f"{job['id']} ended as {job['status']}: {job.get('error')}")
+    return job["status"] == "running" and job["progress"]["step"] > 0
+
+
+# --- the engine -----------------------------------------------------------------------------------------
+
+
+def wait_healthy(wanted: dict[str, int]) -> None:
+    def healthy() -> bool:
+        states = {service: [health(i) for i in container_ids(service)] for service in wanted}
+        for service, found in states.items():
+            expect("exited" not in found, f"a container of {service} exited")
+        return all(found == ["healthy"] * wanted[service] for service, found in states.items())
+
+    wait_for(f"health of {wanted}", healthy, timeout_seconds=180)
+
+
+def health(container: str) -> str:
+    state = json.loads(docker("inspect", container))[0]["State"]
+    return state["Health"]["Status"] if state["Running"] else state["Status"]
+
+
+def exit_code(container: str) -> tuple[str, int]:
+    (facts,) = json.loads(docker("inspect", container))
+    return facts["Name"].lstrip("/"), facts["State"]["ExitCode"]
+
+
+def container_ids(*service: str) -> list[str]:
+    return compose("ps", "--quiet", *service).split()
+
+
+def compose(*arguments: str, show: bool = False) -> str:
+    return run([*COMPOSE, *arguments], show=show)
+
+
+def docker(*arguments: str) -> str:
+    return run(["docker", *arguments])
+
+
+def run(command: list[str], *, show: bool = False) -> str:
+    """Output of a command that must succeed; with `show` it goes where ours goes."""
+    done = subprocess.run(command, check=False, text=True, capture_output=not show)
+    if done.returncode:
+        output = "" if show else done.stdout + done.stderr
+        raise Failed(f"`{shlex.join(command)}` exited {done.returncode}: {output}")
+    return "" if show else done.stdout
+
+
+# --- waiting and judging --------------------------------------------------------------------------------
+
+
+def wait_for(what: str, attempt: Callable[[], T | None], *, timeout_seconds: float = 120) -> T:
+    """The first true answer of `attempt`."""
+    deadline = time.monotonic() + timeout_seconds
+    while not (found := attempt()):
+        expect(time.monotonic() < deadline, f"waited {timeout_seconds:.0f} s in vain for {what}")
+        time.sleep(0.5)
+    return found
+
+
+def expect(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise Failed(otherwise)
+
+
+def at_least(items: list[T], count: int) -> list[T] | None:
+    return items if len(items) >= count else None
+
+
+def if_all(jobs: list[dict[str, Any]], holds: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]] | None:
+    return jobs if all(holds(job) for job in jobs) else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
