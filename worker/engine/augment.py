@@ -5,7 +5,7 @@ import math
 import tensorflow as tf
 
 from jobs.spec import Augmentation
-from worker.engine.model import Noise
+from worker.engine.model import Noise, sizes
 
 _STREAM = 32
 """First of the noise streams used here; dropout uses those below."""
@@ -18,7 +18,7 @@ def augment(images: tf.Tensor, image: tuple[int, int, int], augmentation: Augmen
     bilinear weights it would cost four gathers instead of one, for no measured gain in accuracy.
     """
     height, width, channels = image
-    batch = images.shape[0]
+    batch, _ = sizes(images)
     draws = noise.uniform((4, batch, 1, 1), stream=_STREAM) * 2 - 1
     angle = draws[0] * (augmentation.rotate_degrees * math.pi / 180)
     scale = 1 + draws[1] * augmentation.zoom

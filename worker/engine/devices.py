@@ -2,7 +2,6 @@
 
 import os
 import platform
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -15,20 +14,14 @@ from jobs.spec import CNN, Execution, Spec
 from worker.engine.program import Mode
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """A device for a job, by TensorFlow's name."""
-
-    name: str
-    kind: str
-
-
 def configure(settings: Settings) -> int:
     """Set threads and GPU memory; must come before TensorFlow's first operation. Returns the threads.
 
     Raises DeviceUnavailable when the settings demand a GPU and there is none.
     """
-    threads = settings.threads or len(os.sched_getaffinity(0))
+    # A program for each shape of job is the plan here, not the mistake that TensorFlow warns of.
+    tf.get_logger().setLevel("ERROR")
+    threads = settings.threads or _cores()
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     gpus = tf.config.list_physical_devices("GPU")
     if settings.device == "cpu":
@@ -42,12 +35,25 @@ def configure(settings: Settings) -> int:
             tf.config.set_logical_device_configuration(gpu, [limit])
         else:
             tf.config.experimental.set_memory_growth(gpu, enable=True)
+    if gpus:
+        # Some of cuDNN's fast kernels add in an order of their own; a resumed job must end in the same bits.
+        tf.config.experimental.enable_op_determinism()
     return threads
+
+
+def warm_up() -> None:
+    """Start TensorFlow's runtime and XLA's compiler, so that the process's first job does not wait for them."""
+    tf.function(lambda x: x + 1, jit_compile=True, autograph=False)(tf.constant(0.0))
 
 
 def threads() -> int:
     """CPU threads within one operation."""
-    return tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0))
+    return tf.config.threading.get_intra_op_parallelism_threads() or _cores()
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache
@@ -87,24 +93,19 @@ def _memory(device: Device) -> dict[str, int | None]:
     return {"memory_bytes": current, "memory_peak_bytes": peak}
 
 
-def find(name: str) -> Device:
-    """The device of this name."""
-    return next(device for device in _static() if device.name == name)
-
-
-def choose(wanted: str) -> Chosen:
+def choose(wanted: str) -> Device:
     """The device for a spec's `auto`, `cpu`, `gpu` or `gpu:N`. Raises DeviceUnavailable."""
-    names = [device.name for device in _static()]
-    gpus = [name for name in names if "GPU" in name]
+    cpu, *gpus = _static()
     if wanted == "cpu" or (wanted == "auto" and not gpus):
-        return Chosen(names[0], "cpu")
-    name = gpus[0] if wanted in {"auto", "gpu"} and gpus else f"/device:{wanted.upper()}"
-    if name not in gpus:
-        raise DeviceUnavailable(f"this worker has no device {wanted!r}; it has {', '.join(names)}")
-    return Chosen(name, "gpu")
+        return cpu
+    number = int(wanted.removeprefix("gpu:")) if ":" in wanted else 0
+    if number >= len(gpus):
+        names = ", ".join(device.name for device in _static())
+        raise DeviceUnavailable(f"this worker has no device {wanted!r}; it has {names}")
+    return gpus[number]
 
 
-def execution_for(spec: Spec, device: Chosen) -> Mode:
+def execution_for(spec: Spec, device: Device) -> Mode:
     """What `auto` becomes: XLA, except for convolutions on a CPU, where XLA's are twenty times slower."""
     wanted: Execution = spec.execution
     if wanted != "auto":

@@ -1,17 +1,23 @@
 """What the training loop needs from outside: somebody to report to, somebody who may stop it."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from jobs.record import EpochMetrics, Progress, Run
 from jobs.states import Phase
+from worker.engine.snapshot import Snapshot
 
 
-class Stop(Exception):  # noqa: N818 (not an error: training ends here because somebody wants it)
-    """Raised by `Control.check` to end training. `reason` means something to whoever raised it."""
+class Stop(Exception):
+    """Raised by `Control.check` to end training. `reason` means something to whoever raised it.
+
+    On its way out of `train`, `snapshot` is where training stopped: what `resume` takes to go on from there.
+    """
 
     def __init__(self, reason: Any) -> None:
         super().__init__(str(reason))
         self.reason = reason
+        self.snapshot: Snapshot | None = None
 
 
 class Reporter(Protocol):
@@ -40,3 +46,18 @@ class Control(Protocol):
     def check(self) -> None:
         """Called between any two chunks. Raises Stop to end training there."""
         ...
+
+
+class Keeper(Protocol):
+    """Keeps snapshots, as often as it sees fit."""
+
+    def offer(self, take: Callable[[], Snapshot]) -> None:
+        """Called between any two chunks. `take` makes a snapshot: it waits for the device and copies from it."""
+        ...
+
+
+class KeepNothing:
+    """A Keeper for those who do without."""
+
+    def offer(self, take: Callable[[], Snapshot]) -> None:
+        """Decline."""

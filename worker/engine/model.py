@@ -3,12 +3,13 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import tensorflow as tf
 
 from jobs.datasets import DatasetInfo
-from jobs.spec import CNN, MLP, Activation, Model
+from jobs.spec import CNN, MLP, Model
 
 Weights = tuple[tf.Tensor, ...]
 
@@ -19,6 +20,17 @@ ACTIVATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
     "gelu": tf.nn.gelu,
     "linear": lambda x: x,
 }
+
+MONOTONE = {"relu", "tanh", "sigmoid", "linear"}
+"""Activations that keep the order of values."""
+
+WEIGHT_STREAMS = 1 << 32
+"""First of the seed's Philox streams that weights come from; those below are the epochs' orders."""
+
+
+def sizes(tensor: tf.Tensor) -> tuple[int, ...]:
+    """The tensor's shape, all of which is known while tracing: programs are made for fixed shapes."""
+    return cast("tuple[int, ...]", tuple(tensor.shape))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +44,9 @@ class Noise:
     step: tf.Tensor
 
     def uniform(self, shape: Sequence[int], *, stream: int) -> tf.Tensor:
-        """float32 values in [0, 1) of the given shape. Each use within a step has a `stream` of its own."""
+        """float32 values in [0, 1) of the given shape. Each use within a step has a `stream` of its own, below 64."""
         # The algorithm is named because the automatic choice differs between devices and under XLA.
-        key = tf.stack([self.seed * 64 + stream, self.step])
+        key = tf.stack([tf.cast(self.seed, tf.int64), tf.cast(self.step, tf.int64) * 64 + stream])
         return tf.random.stateless_uniform(shape, seed=key, alg="philox")
 
 
@@ -45,7 +57,7 @@ class Dense:
     name: str
     inputs: int
     outputs: int
-    activation: Activation | str
+    activation: str
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -64,7 +76,7 @@ class Convolution:
     size: int
     inputs: int
     outputs: int
-    activation: Activation | str
+    activation: str
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -72,13 +84,15 @@ class Convolution:
         return ((self.size, self.size, self.inputs, self.outputs), (self.outputs,))
 
     def __call__(self, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-        x = tf.nn.bias_add(tf.nn.conv2d(x, kernel, strides=1, padding="SAME"), bias)
-        _, height, width, _ = x.shape
+        x = tf.nn.conv2d(x, kernel, strides=1, padding="SAME")
+        _, height, width, _ = sizes(x)
         pool = (min(2, height), min(2, width))
-        # Pooling before a monotone activation gives the same values and a quarter of the work.
-        if self.activation in {"relu", "tanh", "sigmoid", "linear"}:
-            return ACTIVATIONS[self.activation](tf.nn.max_pool2d(x, pool, pool, "VALID"))
-        return tf.nn.max_pool2d(ACTIVATIONS[self.activation](x), pool, pool, "VALID")
+        activation = ACTIVATIONS[self.activation]
+        if self.activation not in MONOTONE:
+            return tf.nn.max_pool2d(activation(tf.nn.bias_add(x, bias)), pool, pool, "VALID")
+        # The largest of four stays the largest when all get the same bias and a monotone activation: pooling
+        # first gives the same values for a quarter of the work.
+        return activation(tf.nn.bias_add(tf.nn.max_pool2d(x, pool, pool, "VALID"), bias))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +121,17 @@ class Network:
         return tuple(shape for layer in self.layers for shape in layer.shapes)
 
     def initial_weights(self, seed: int) -> tuple[np.ndarray, ...]:
-        """Normal kernels of variance 2/fan_in (1/fan_in for the output; He et al. 2015), zero biases. float32."""
+        """Kernels uniform in ±√(6/fan_in), the output's in ±√(3/fan_in) (He et al. 2015); zero biases. float32.
+
+        Made of raw Philox words by exact arithmetic, so that a seed means the same weights with any version of
+        any library, on any machine.
+        """
         weights: list[np.ndarray] = []
         for index, layer in enumerate(self.layers):
             kernel, bias = layer.shapes
             gain = 1.0 if layer is self.layers[-1] else 2.0
-            generator = np.random.Generator(np.random.Philox(key=[seed, index]))
-            values = generator.standard_normal(kernel, dtype=np.float32)
-            weights.append(values * np.float32(math.sqrt(gain / math.prod(kernel[:-1]))))
+            limit = np.float32(math.sqrt(3 * gain / math.prod(kernel[:-1])))
+            weights.append(_uniform(kernel, key=(seed, WEIGHT_STREAMS + index)) * limit)
             weights.append(np.zeros(bias, np.float32))
         return tuple(weights)
 
@@ -126,7 +143,7 @@ class Network:
             x = tf.reshape(x, (-1, *self.image))
             for convolution in self.convolutions:
                 x = convolution(x, rest.pop(0), rest.pop(0))
-            x = tf.reshape(x, (-1, math.prod(x.shape[1:])))
+            x = tf.reshape(x, (-1, math.prod(sizes(x)[1:])))
         for index, dense in enumerate(self.dense):
             if index or self.convolutions:
                 x = self._drop(x, noise, stream=index)
@@ -137,15 +154,22 @@ class Network:
         """Zero a share of the values and scale up the others (Srivastava et al. 2014)."""
         if noise is None or self.dropout == 0:
             return x
-        keep = noise.uniform(x.shape, stream=stream) >= self.dropout
+        keep = noise.uniform(sizes(x), stream=stream) >= self.dropout
         return tf.where(keep, x / (1 - self.dropout), tf.zeros_like(x))
+
+
+def _uniform(shape: tuple[int, ...], *, key: tuple[int, int]) -> np.ndarray:
+    """float32 values in [-1, 1): the upper 24 bits of Philox' words (Salmon et al. 2011), exactly."""
+    words = np.random.Philox(key=list(key)).random_raw(math.prod(shape)) >> np.uint64(40)
+    return (words.astype(np.float32) * np.float32(2**-23) - np.float32(1)).reshape(shape)
 
 
 def build(model: Model, dataset: DatasetInfo) -> Network:
     """The network of a spec for a dataset's images and classes."""
     image = (dataset.height, dataset.width, dataset.channels)
     convolutions: list[Convolution] = []
-    inputs, hidden, dropout = dataset.pixels, (), 0.0
+    inputs, activation, dropout = dataset.pixels, "linear", 0.0
+    hidden: tuple[int, ...] = ()
     if isinstance(model, CNN):
         height, width, channels = image
         for index, filters in enumerate(model.filters, 1):
@@ -153,12 +177,12 @@ def build(model: Model, dataset: DatasetInfo) -> Network:
                 Convolution(f"convolution_{index}", model.kernel_size, channels, filters, model.activation)
             )
             height, width, channels = max(1, height // 2), max(1, width // 2), filters
-        inputs, hidden, dropout = height * width * channels, model.dense, model.dropout
+        inputs, hidden, activation, dropout = height * width * channels, model.dense, model.activation, model.dropout
     elif isinstance(model, MLP):
-        hidden, dropout = model.hidden, model.dropout
+        hidden, activation, dropout = model.hidden, model.activation, model.dropout
     dense: list[Dense] = []
     for index, width in enumerate(hidden, 1):
-        dense.append(Dense(f"dense_{index}", inputs, width, model.activation))  # pyright: ignore[reportAttributeAccessIssue]
+        dense.append(Dense(f"dense_{index}", inputs, width, activation))
         inputs = width
     dense.append(Dense("output", inputs, dataset.classes, "linear"))
     return Network(image, tuple(convolutions), tuple(dense), dropout)

@@ -15,7 +15,7 @@ Hyper = Mapping[str, tf.Tensor]
 """float32 scalars by name, as in the spec, without `learning_rate`."""
 
 Update = Callable[[Tensors, Tensors, Tensors, tf.Tensor, tf.Tensor, Hyper], tuple[Tensors, Tensors]]
-"""(weights, gradients, memory, learning rate, updates so far + 1, hyper) → (weights, memory)."""
+"""(weights, gradients, memory, learning rate, steps so far + 1, hyper) → (weights, memory)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +26,24 @@ class Rule:
     update: Update
 
 
-def _sgd(weights: Tensors, gradients: Tensors, memory: Tensors, rate: tf.Tensor, _: tf.Tensor, __: Hyper) -> tuple[Tensors, Tensors]:
+def _sgd(
+    weights: Tensors, gradients: Tensors, memory: Tensors, rate: tf.Tensor, _: tf.Tensor, __: Hyper
+) -> tuple[Tensors, Tensors]:
     """θ′ = θ − η·g"""
     return tuple(w - rate * g for w, g in zip(weights, gradients, strict=True)), memory
 
 
-def _momentum(weights: Tensors, gradients: Tensors, memory: Tensors, rate: tf.Tensor, _: tf.Tensor, hyper: Hyper) -> tuple[Tensors, Tensors]:
+def _momentum(
+    weights: Tensors, gradients: Tensors, memory: Tensors, rate: tf.Tensor, _: tf.Tensor, hyper: Hyper
+) -> tuple[Tensors, Tensors]:
     """v′ = μ·v − η·g; θ′ = θ + v′"""
     velocities = _velocities(memory, gradients, rate, hyper)
     return tuple(w + v for w, v in zip(weights, velocities, strict=True)), velocities
 
 
-def _nesterov(weights: Tensors, gradients: Tensors, memory: Tensors, rate: tf.Tensor, _: tf.Tensor, hyper: Hyper) -> tuple[Tensors, Tensors]:
+def _nesterov(
+    weights: Tensors, gradients: Tensors, memory: Tensors, rate: tf.Tensor, _: tf.Tensor, hyper: Hyper
+) -> tuple[Tensors, Tensors]:
     """v′ = μ·v − η·g; θ′ = θ + μ·v′ − η·g"""
     velocities = _velocities(memory, gradients, rate, hyper)
     moved = zip(weights, velocities, gradients, strict=True)
@@ -48,7 +54,9 @@ def _velocities(memory: Tensors, gradients: Tensors, rate: tf.Tensor, hyper: Hyp
     return tuple(hyper["momentum"] * v - rate * g for v, g in zip(memory, gradients, strict=True))
 
 
-def _adam(weights: Tensors, gradients: Tensors, memory: Tensors, rate: tf.Tensor, count: tf.Tensor, hyper: Hyper) -> tuple[Tensors, Tensors]:
+def _adam(
+    weights: Tensors, gradients: Tensors, memory: Tensors, rate: tf.Tensor, count: tf.Tensor, hyper: Hyper
+) -> tuple[Tensors, Tensors]:
     """m′ = β₁m + (1−β₁)g; v′ = β₂v + (1−β₂)g²; θ′ = θ − η·√(1−β₂ᵗ)/(1−β₁ᵗ) · m′/(√v′ + ε), as Keras writes it."""
     half = len(memory) // 2
     beta_1, beta_2 = hyper["beta_1"], hyper["beta_2"]
@@ -59,7 +67,9 @@ def _adam(weights: Tensors, gradients: Tensors, memory: Tensors, rate: tf.Tensor
     return tuple(w - scale * m / (tf.sqrt(v) + hyper["epsilon"]) for w, m, v in moved), (*means, *squares)
 
 
-def _adamw(weights: Tensors, gradients: Tensors, memory: Tensors, rate: tf.Tensor, count: tf.Tensor, hyper: Hyper) -> tuple[Tensors, Tensors]:
+def _adamw(
+    weights: Tensors, gradients: Tensors, memory: Tensors, rate: tf.Tensor, count: tf.Tensor, hyper: Hyper
+) -> tuple[Tensors, Tensors]:
     """θ ← θ − η·λ·θ for kernels, then Adam."""
     decayed = tuple(w - rate * hyper["weight_decay"] * w if w.shape.rank > 1 else w for w in weights)
     return _adam(decayed, gradients, memory, rate, count, hyper)

@@ -14,17 +14,13 @@ class Pace:
     def __init__(self) -> None:
         self._steps = FIRST_STEPS
         self._seconds_per_step: float | None = None
-        self._calls = 0
 
     def steps(self) -> int:
         """Steps for the next chunk."""
         return self._steps
 
     def took(self, steps: int, seconds: float) -> None:
-        """Learn from a chunk. The first one is not counted: it includes tracing and compiling."""
-        self._calls += 1
-        if self._calls == 1:
-            return
+        """Learn from a chunk, from the last one only: a chunk that something held up makes just the next one short."""
         self._seconds_per_step = seconds / steps
         wanted = int(AIM_SECONDS / self._seconds_per_step)
         self._steps = max(1, min(wanted, self._steps * GROWTH))

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from worker.engine.model import Noise
+from worker.engine.model import Noise, sizes
 from worker.engine.optimizers import RULES, Hyper
 from worker.engine.scaling import FIRST_FACTOR, LossScale
 from worker.engine.step import Batch, Learned, Measured, StepKind, forward, measure, train_step
@@ -22,12 +22,15 @@ from worker.engine.step import Batch, Learned, Measured, StepKind, forward, meas
 EVALUATION_BATCH = 500
 """Images per step of an evaluation."""
 
-FINITE = -1
-"""Value of `Sums.bad_step` while every loss was finite."""
+FINITE = 0
+"""Value of `Sums.bad_step` while every loss was finite. Steps count from 1."""
 
 
 class Sums(NamedTuple):
-    """What an epoch has measured so far: float32 scalars, and the int32 step whose loss was not finite."""
+    """What an epoch has measured so far: float32 scalars, and the int32 step whose loss was not finite.
+
+    They run through the epoch's chunks, so that it makes no difference where one ended.
+    """
 
     loss: tf.Tensor
     correct: tf.Tensor
@@ -55,7 +58,7 @@ class Epoch(NamedTuple):
     """int32 [steps·B]: which image each place takes; filling at the end."""
     rates: tf.Tensor
     """float32 [steps]: learning rate of each step."""
-    count: tf.Tensor
+    image_count: tf.Tensor
     """int32: images in the epoch."""
     first_step: tf.Tensor
     """int32: steps of the epochs before."""
@@ -82,10 +85,13 @@ class Program:
     def initial(self, seed: int) -> Learned:
         """Weights from the seed, the optimizer's memory at zero."""
         weights = self.kind.network.initial_weights(seed)
-        memory = [np.zeros_like(w) for _ in range(RULES[self.kind.optimizer].memory_per_weight) for w in weights]
+        copies = range(RULES[self.kind.optimizer].memory_per_weight)
+        memory = tuple(np.zeros_like(weight) for _ in copies for weight in weights)
         return self.learned(weights, memory, (FIRST_FACTOR, 0.0))
 
-    def learned(self, weights: "tuple[np.ndarray, ...]", memory: "list[np.ndarray]", scale: tuple[float, float]) -> Learned:
+    def learned(
+        self, weights: tuple[np.ndarray, ...], memory: tuple[np.ndarray, ...], scale: tuple[float, float]
+    ) -> Learned:
         """Move host arrays to the device."""
         with tf.device(self.device):
             return Learned(
@@ -120,7 +126,7 @@ class Program:
         """Mean loss and accuracy over all images. Waits for the device."""
         with tf.device(self.device):
             loss_sum, correct = self.run_evaluation(learned, images)
-        count = images.labels.shape[0]
+        (count,) = sizes(images.labels)
         return float(loss_sum) / count, float(correct) / count
 
 
@@ -130,27 +136,24 @@ Mode = Literal["eager", "graph", "xla"]
 @lru_cache(maxsize=32)
 def program(kind: StepKind, *, batch_size: int, execution: Mode, device: str) -> Program:
     """The program of a kind; made once in a process, traced at its first use."""
-    wrap: dict[str, Callable[..., Callable[..., object]]] = {
-        "eager": lambda function: function,
-        "graph": tf.function(reduce_retracing=False),
-        "xla": tf.function(jit_compile=True),
-    }
-    return Program(
-        kind,
-        batch_size,
-        device,
-        wrap[execution](_chunk(kind, batch_size)),
-        wrap[execution](_evaluation(kind)),
-    )
+    chunk, evaluation = _chunk(kind, batch_size), _evaluation(kind)
+    # The loops are tf.while_loop already: AutoGraph would only rewrite the source, and make tracing slower.
+    if execution == "xla":
+        chunk = tf.function(chunk, jit_compile=True, autograph=False)
+    elif execution == "graph":
+        chunk = tf.function(chunk, autograph=False)
+    if execution != "eager":
+        # An evaluation has few large operations: compiling it would cost more than XLA wins back.
+        evaluation = tf.function(evaluation, autograph=False)
+    return Program(kind, batch_size, device, chunk, evaluation)
 
 
 def _chunk(kind: StepKind, batch_size: int) -> Chunk:
     def run(state: State, images: Images, epoch: Epoch, hyper: Hyper, start: tf.Tensor, stop: tf.Tensor) -> State:
         def body(i: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
             batch = _gather(images, epoch, i, batch_size)
-            step = epoch.first_step + i
-            count = tf.cast(step + 1, tf.float32)
-            noise = Noise(epoch.seed, step)
+            step = epoch.first_step + i + 1
+            count, noise = tf.cast(step, tf.float32), Noise(epoch.seed, step)
             learned, measured = train_step(kind, state.learned, batch, epoch.rates[i], count, hyper, noise)
             return i + 1, State(learned, _add(state.sums, measured, step))
 
@@ -170,7 +173,7 @@ def _gather(images: Images, epoch: Epoch, i: tf.Tensor, batch_size: int) -> Batc
     return Batch(
         _scaled(tf.gather(images.images, rows)),
         tf.gather(images.labels, rows),
-        tf.cast(place < epoch.count, tf.float32),
+        tf.cast(place < epoch.image_count, tf.float32),
     )
 
 
@@ -185,7 +188,7 @@ def _add(sums: Sums, measured: Measured, step: tf.Tensor) -> Sums:
 
 def _evaluation(kind: StepKind) -> Evaluation:
     def run(learned: Learned, images: Images) -> tuple[tf.Tensor, tf.Tensor]:
-        count = images.labels.shape[0]
+        (count,) = sizes(images.labels)
         size = min(EVALUATION_BATCH, count)
 
         def body(i: tf.Tensor, loss_sum: tf.Tensor, correct: tf.Tensor) -> tuple[tf.Tensor, ...]:

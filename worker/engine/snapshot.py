@@ -18,15 +18,20 @@ class Best:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Host copies of a job's state. `step` steps of `epoch` (from 0) are done."""
+    """Host copies of a job's state. `epoch` epochs are done, and `step` steps of the next one."""
 
     epoch: int
     step: int
     weights: tuple[np.ndarray, ...]
+    """float32, in the network's order."""
     memory: tuple[np.ndarray, ...]
+    """What the optimizer remembers, float32."""
     scale: tuple[float, float]
+    """Factor on the loss, finite steps since it last changed."""
     sums: tuple[float, float]
     """Loss and hits of the epoch under way."""
+    seconds: float
+    """Time that the epoch under way has taken."""
     best: Best | None = None
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -35,6 +40,7 @@ class Snapshot:
             "position": np.array([self.epoch, self.step], np.int64),
             "scale": np.array(self.scale, np.float32),
             "sums": np.array(self.sums, np.float32),
+            "seconds": np.array(self.seconds, np.float64),
         }
         arrays |= {f"weights/{n:03}": array for n, array in enumerate(self.weights)}
         arrays |= {f"memory/{n:03}": array for n, array in enumerate(self.memory)}
@@ -45,7 +51,7 @@ class Snapshot:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Snapshot":
-        """Back from `arrays()`."""
+        """Back from `arrays()`. Raises KeyError where one is missing."""
 
         def group(name: str) -> tuple[np.ndarray, ...]:
             return tuple(arrays[key] for key in sorted(arrays) if key.startswith(f"{name}/"))
@@ -62,5 +68,6 @@ class Snapshot:
             memory=group("memory"),
             scale=(float(arrays["scale"][0]), float(arrays["scale"][1])),
             sums=(float(arrays["sums"][0]), float(arrays["sums"][1])),
+            seconds=float(arrays["seconds"]),
             best=best,
         )

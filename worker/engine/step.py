@@ -1,7 +1,7 @@
 """The training step of every textbook: forward, loss, gradients, θ′ = θ − η·∂L/∂θ."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import tensorflow as tf
 
@@ -63,7 +63,7 @@ class Measured(NamedTuple):
 def train_step(
     kind: StepKind, learned: Learned, batch: Batch, rate: tf.Tensor, count: tf.Tensor, hyper: Hyper, noise: Noise
 ) -> tuple[Learned, Measured]:
-    """One update on one batch. `rate` is the learning rate, `count` the updates so far + 1 (float32 scalars)."""
+    """One update on one batch. `rate` is the learning rate, `count` the steps so far + 1 (float32 scalars)."""
     images = augment(batch.images, kind.network.image, kind.augmentation, noise) if kind.augmentation else batch.images
     weights = learned.weights
     with tf.GradientTape() as tape:
@@ -71,14 +71,19 @@ def train_step(
         outputs = forward(kind, weights, images, noise)
         measured = measure(kind, outputs, batch)
         loss = learned.scale.lift(measured.loss) if kind.scales_loss else measured.loss
-    gradients = tape.gradient(loss, weights)
-    update = RULES[kind.optimizer].update
-    if not kind.scales_loss:
-        return Learned(*update(weights, gradients, learned.memory, rate, count, hyper), learned.scale), measured
-    gradients = learned.scale.lower(gradients)
+    gradients = cast("Weights", tuple(tape.gradient(loss, weights)))
+    if kind.scales_loss:
+        gradients = learned.scale.lower(gradients)
+    updated = RULES[kind.optimizer].update(weights, gradients, learned.memory, rate, count, hyper)
+    after = Learned(*updated, learned.scale)
+    return (_unless_overflown(gradients, learned, after) if kind.scales_loss else after), measured
+
+
+def _unless_overflown(gradients: Weights, before: Learned, after: Learned) -> Learned:
+    """The update, or none where a gradient was too large for float16; either way the scale learns from it."""
     finite = all_finite(gradients)
-    updated = update(weights, gradients, learned.memory, rate, count, hyper)
-    return Learned(*choose(finite, updated, (weights, learned.memory)), learned.scale.after(finite)), measured
+    kept = choose(finite, after, before)
+    return kept._replace(scale=before.scale.after(finite))
 
 
 def forward(kind: StepKind, weights: Weights, images: tf.Tensor, noise: Noise | None = None) -> tf.Tensor:

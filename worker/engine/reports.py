@@ -1,0 +1,55 @@
+"""What the training loop tells of itself: how a job runs, and how far it has come."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import tensorflow as tf
+
+from jobs.estimate import Estimate
+from jobs.record import Device, Progress, Run
+from jobs.spec import Spec
+from worker.engine import devices
+from worker.engine.model import sizes
+from worker.engine.program import Mode
+
+
+def describe(execution: Mode, device: Device, weights: Mapping[str, tf.Tensor]) -> Run:
+    """How the job runs: what `auto` became, and what the bits of the result depend on."""
+    return Run(
+        execution=execution,
+        device=device.name,
+        device_name=device.model,
+        variables={name: _short(weight.device) for name, weight in weights.items()},
+        parameters=sum(math.prod(sizes(weight)) for weight in weights.values()),
+        threads=devices.threads(),
+        memory_growth=device.memory_growth,
+        tensorflow=tf.__version__,
+    )
+
+
+def progress(
+    spec: Spec, sizes: Estimate, *, epoch: int, step: int, sums: tuple[float, float], steps_per_second: float | None
+) -> Progress:
+    """How far a job has come after `epoch` epochs and `step` steps of the next, whose loss and hits are `sums`."""
+    done = epoch * sizes.steps_per_epoch + step
+    images = min(step * spec.batch_size, sizes.train_images)
+    speed = steps_per_second
+    left = timedelta(seconds=(sizes.steps - done) / speed) if speed else None
+    return Progress(
+        percent=round(100 * done / sizes.steps, 2),
+        epoch=epoch + 1,
+        epochs=spec.epochs,
+        step=done,
+        steps=sizes.steps,
+        steps_per_second=speed,
+        images_per_second=speed * sizes.train_images / sizes.steps_per_epoch if speed else None,
+        loss=sums[0] / images,
+        accuracy=sums[1] / images,
+        estimated_finish_at=datetime.now(UTC) + left if left is not None else None,
+    )
+
+
+def _short(device: str) -> str:
+    """`/device:CPU:0` of `/job:localhost/replica:0/task:0/device:CPU:0`."""
+    return "/device:" + device.rsplit("/device:", 1)[-1]
