@@ -203,7 +203,9 @@ def reason(error: httpx.RequestError) -> str:
     """Why there was no answer, in few words."""
     if isinstance(error, httpx.TimeoutException):
         return "timed out"
-    return str(error.__cause__ or error) or type(error).__name__
+    if "refused" in str(error).lower():
+        return "connection refused; is a server running there? (`gradientd up` starts one here)"
+    return str(error) or type(error).__name__
 
 
 def parse(answer: httpx.Response, model: type[M]) -> M:

@@ -45,29 +45,25 @@ def follow(
         Refused: there is no such job.
         ServerUnreachable: at the first call, or for longer than `patience_seconds`.
     """
-    version = client.poll(job_id)
+    version: Version | None = None
     last_event: str | None = None
     answered_at = clock()
     while True:
         turn_began_at = clock()
         try:
+            newer = client.poll(job_id, newer_than=version, wait_seconds=LONG_POLL_SECONDS if version else 0)
             events = events_after(client, job_id, last_event)
+        except ServerUnreachable as error:
+            if version is None or clock() - answered_at > patience_seconds:
+                raise
+            yield Update(job=version.job, trouble=str(error))
+        else:
+            version, answered_at = newer, clock()
             yield Update(job=version.job, events=events)
             last_event = events[-1].id if events else last_event
             if version.job.status in TERMINAL:
                 return
-            version = next_version(client, version)
-            answered_at = clock()
-        except ServerUnreachable as error:
-            if clock() - answered_at > patience_seconds:
-                raise
-            yield Update(job=version.job, trouble=str(error))
         pause(max(0.0, SHORTEST_TURN_SECONDS - (clock() - turn_began_at)))
-
-
-def next_version(client: Client, version: Version) -> Version:
-    """The job once it has changed; the same version after a long poll without a change."""
-    return client.poll(version.job.id, newer_than=version, wait_seconds=LONG_POLL_SECONDS)
 
 
 def events_after(client: Client, job_id: str, last_event: str | None) -> tuple[Event, ...]:

@@ -85,7 +85,8 @@ def train(
     changes = [Change(tuple(name.split(".")), value) for name, value in options.items() if value is not None]
     base = understood("--file", lambda: read_body(file)) if file else {}
     labels = dict(understood("--metadata", lambda text=text: parse_label(text)) for text in metadata or ())
-    changes += [Change(("metadata", key), value) for key, value in labels.items()]
+    if labels:
+        base["metadata"] = {**base.get("metadata", {}), **labels}
     changes += [understood("--set", lambda text=text: parse_set(text)) for text in set_ or ()]
     with Client(url) as client:
         job = client.submit(build_body(base, changes, resolve=lambda body: client.resolve(body)["spec"]))

@@ -35,8 +35,8 @@ def run(store: EmbeddedStore, use: Callable[[redis.Redis], object]) -> list[str]
         lines: list[str] = []
         child = Child(store.launch(), on_line=lines.append)
         async with Probes(redis_url=store.url, api_url="http://test") as probes:
-            while not child.has_exited and not await probes.store_answers():
-                await asyncio.sleep(0.01)  # noqa: ASYNC110 - the server tells nobody when it is ready
+            while not child.has_exited and not await probes.store_answers():  # noqa: ASYNC110 - nothing tells us
+                await asyncio.sleep(0.01)
         if not child.has_exited:
             with redis.Redis.from_url(store.url, decode_responses=True) as client:
                 await asyncio.to_thread(use, client)
