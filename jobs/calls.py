@@ -26,6 +26,9 @@ from jobs.settings import Settings
 
 T = TypeVar("T")
 
+MOST_CONNECTIONS = 32
+"""Connections of one asyncio client. More would not be faster: one event loop drives them all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -67,8 +70,14 @@ def connect(settings: Settings) -> "redis.Redis":
 
 
 def aconnect(settings: Settings) -> "redis.asyncio.Redis":
-    """A client for asyncio. Connects at the first command; see `connect`."""
-    return redis.asyncio.Redis.from_url(settings.redis_url.get_secret_value(), **_OPTIONS)  # pyright: ignore[reportUnknownMemberType]
+    """A client for asyncio. Connects at the first command; see `connect`.
+
+    Many tasks share a few connections: one that finds none free waits for its turn instead of failing.
+    """
+    pool = redis.asyncio.BlockingConnectionPool.from_url(
+        settings.redis_url.get_secret_value(), max_connections=MOST_CONNECTIONS, timeout=5, **_OPTIONS
+    )
+    return redis.asyncio.Redis.from_pool(pool)
 
 
 _OPTIONS: dict[str, Any] = {

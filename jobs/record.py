@@ -155,13 +155,12 @@ class Event(Value):
     """One entry of a job's history. `id`s grow, have no duplicates, and never change."""
 
     id: Annotated[str, Field(description="Position in the history: claim number, dash, entry.", examples=["1-4"])]
-    type: Annotated[Literal["status", "phase", "run", "metric"], Field(description="What the entry tells.")]
+    type: Annotated[Literal["status", "run", "metric"], Field(description="What the entry tells.")]
     at: Annotated[datetime, Field(description="When it was recorded, by the store's clock.")]
     data: Annotated[
         dict[str, Any],
         Field(
-            description="For `status` a transition, for `phase` its name, for `run` how the job runs, "
-            "for `metric` an epoch's metrics.",
+            description="For `status` a transition, for `run` how the job runs, for `metric` an epoch's metrics.",
             examples=[{"epoch": 1, "step": 469, "loss": 0.31, "accuracy": 0.81}],
         ),
     ]

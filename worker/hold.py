@@ -75,21 +75,19 @@ class Hold:
         self._news = _News()
         self._spoke_at = elapsed_seconds()
         self._closed = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._speak, name=f"lease-{self.job.id}", daemon=True),
-            threading.Thread(target=self._listen, name=f"control-{self.job.id}", daemon=True),
-        ]
+        self._speaker = threading.Thread(target=self._speak, name=f"lease-{self.job.id}", daemon=True)
+        self._listener = threading.Thread(target=self._listen, name=f"control-{self.job.id}", daemon=True)
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
+        self._speaker.start()
+        self._listener.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._closed.set()
         self._news.close()
-        for thread in self._threads:
-            thread.join()
+        # The listener ends by itself; waiting out its poll would delay the next job.
+        self._speaker.join()
 
     # --- Reporter ---------------------------------------------------------------------------------
 
@@ -135,13 +133,15 @@ class Hold:
             raise StaleFence(self.job.id, self.fence)
 
     def until_done(self, make: Callable[[], Operation[T]]) -> T:
-        """Carry out an operation that must not be given up, however long the store is away.
+        """Carry out the operation that ends the claim, however long the store is away.
 
-        Raises StaleFence when the claim ended meanwhile.
+        Raises StaleFence when the claim ended otherwise meanwhile.
         """
         while True:
             try:
-                return run(self._client, make())
+                result = run(self._client, make())
+                self._closed.set()
+                return result
             except StoreUnavailable as error:
                 log.warning("store_away", job_id=self.job.id, error=str(error))
                 self._closed.wait(RETRY_SECONDS)
@@ -162,7 +162,8 @@ class Hold:
                     else self._store.beat(self.job.id, self.fence),
                 )
             except StaleFence:
-                self._lose("claim_ended")
+                if not self._closed.is_set():
+                    self._lose("claim_ended")
                 return
             except StoreUnavailable as error:
                 self._away(error)

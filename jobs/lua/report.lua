@@ -15,10 +15,7 @@ for i = 5, #ARGV, 4 do
   if kind == 'progress' then
     redis.call('HSET', key, 'progress', a)
   elseif kind == 'phase' then
-    if field(id, 'phase') ~= a then
-      redis.call('HSET', key, 'phase', a)
-      emit(id, 'phase', cjson.encode({phase = a}))
-    end
+    redis.call('HSET', key, 'phase', a)
   elseif kind == 'run' then
     redis.call('HSET', key, 'run', a)
     emit(id, 'run', a)
