@@ -15,7 +15,6 @@ from jobs.states import Phase, Reason
 from worker.datasets import Dataset
 from worker.engine import devices, reports
 from worker.engine.interfaces import Control, Keeper, KeepNothing, Reporter, Stop
-from worker.engine.model import build
 from worker.engine.optimizers import hyper_of
 from worker.engine.order import padded, shuffled
 from worker.engine.pace import Pace
@@ -23,7 +22,6 @@ from worker.engine.program import FINITE, Epoch, Mode, Program, State, program
 from worker.engine.resident import resident
 from worker.engine.schedules import learning_rates
 from worker.engine.snapshot import Snapshot
-from worker.engine.step import StepKind
 from worker.engine.stopping import Stopper
 
 
@@ -84,7 +82,7 @@ class Training:
         self._reporter, self._control, self._keeper = reporter, control, keeper
         self._device = device
         self._execution: Mode = devices.execution_for(spec, device)
-        self._program = _program(spec, dataset, device, self._execution)
+        self._program = program(spec, dataset.info, execution=self._execution, device=device.name)
         self._data = resident(dataset, self._sizes.train_images, device.name)
         self._rates = learning_rates(spec.schedule, peak=spec.optimizer.learning_rate, steps=self._sizes.steps)
         self._hyper = self._program.hyper(hyper_of(spec.optimizer))
@@ -228,24 +226,11 @@ class Training:
 # --- set-up -----------------------------------------------------------------------------------------
 
 
-def _program(spec: Spec, dataset: Dataset, device: Device, execution: Mode) -> Program:
-    kind = StepKind(
-        network=build(spec.model, dataset.info),
-        loss=spec.loss,
-        label_smoothing=spec.label_smoothing,
-        optimizer=spec.optimizer.type,
-        precision=spec.precision,
-        augmentation=spec.augmentation,
-        classes=dataset.info.classes,
-    )
-    return program(kind, batch_size=spec.batch_size, execution=execution, device=device.name)
-
-
-def _state(program: Program, seed: int, resume: Snapshot | None) -> State:
+def _state(runner: Program, seed: int, resume: Snapshot | None) -> State:
     if resume is None:
-        return State(program.initial(seed), program.sums())
+        return State(runner.initial(seed), runner.sums())
     shapes = tuple(weight.shape for weight in resume.weights)
-    if shapes != program.kind.network.shapes:
-        raise ValueError(f"the snapshot's weights have the shapes {shapes}, the model's {program.kind.network.shapes}")
-    learned = program.learned(resume.weights, resume.memory, resume.scale)
-    return State(learned, program.sums(*resume.sums))
+    if shapes != runner.kind.network.shapes:
+        raise ValueError(f"the snapshot's weights have the shapes {shapes}, the model's {runner.kind.network.shapes}")
+    learned = runner.learned(resume.weights, resume.memory, resume.scale)
+    return State(learned, runner.sums(*resume.sums))
