@@ -7,7 +7,7 @@ TEMPLATES: dict[str, str] = {
     "job": "{ns}:job:{id}",  # HASH: the record
     "events": "{ns}:job:{id}:events",  # STREAM: its history
     "changes": "{ns}:changes:{id}",  # channel: its revision, published at every change
-    "control": "{ns}:control:{id}",  # channel: the status, published when somebody wants a held job stopped
+    "control": "{ns}:control:{id}",  # channel: wishes to stop a job of this worker, as "<job> <status>"
     "queue": "{ns}:queue:{lane}",  # ZSET: waiting jobs of a lane, -priority, "<order>:<id>"
     "leases": "{ns}:leases",  # ZSET: held jobs by the time their lease ends, in ms
     "index": "{ns}:index:{owner}",  # ZSET: an owner's jobs by order
@@ -56,9 +56,9 @@ class Keys:
         """The channel that tells of a job's changes."""
         return self._build("changes", id=job_id)
 
-    def control(self, job_id: str) -> str:
-        """The channel that tells a job's worker of a wish to stop it."""
-        return self._build("control", id=job_id)
+    def control(self, worker: str) -> str:
+        """The channel that tells a worker of wishes to stop its job."""
+        return self._build("control", id=worker)
 
     def queue(self, lane: str) -> str:
         """The waiting jobs of a lane."""

@@ -11,6 +11,7 @@ from worker.datasets import Datasets
 from worker.engine import devices
 from worker.presence import Presence
 from worker.trainer import Trainer
+from worker.wishes import Wishes
 
 
 def make_trainer(settings: Settings, *, name: str, client: redis.Redis, store: Store, doorbell: Doorbell) -> Trainer:
@@ -25,6 +26,7 @@ def make_trainer(settings: Settings, *, name: str, client: redis.Redis, store: S
         tensorflow=tf.__version__,
         devices=devices.describe,
     )
+    wishes = Wishes(name, client=client, keys=store.keys)
     trainer = Trainer(
         settings=settings,
         client=client,
@@ -33,7 +35,9 @@ def make_trainer(settings: Settings, *, name: str, client: redis.Redis, store: S
         datasets=Datasets(settings.data_dir / "datasets"),
         artifacts=Artifacts(settings.data_dir / "artifacts"),
         presence=presence,
+        wishes=wishes,
         gpus=sum(device.kind == "gpu" for device in devices.describe()),
     )
+    wishes.start()
     presence.start()
     return trainer

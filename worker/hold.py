@@ -1,7 +1,7 @@
 """A worker's hold on one job: keeps the lease, carries reports out, brings wishes to stop in.
 
-The training loop never waits for Redis: it leaves its news here, and one thread sends them. Another
-listens for a cancel, so that it arrives at the loop's next look and not at the next beat.
+The training loop never waits for Redis: it leaves its news here, and a thread sends them. A wish to stop
+arrives with every answer, and sooner through `worker.wishes`.
 """
 
 import threading
@@ -76,17 +76,16 @@ class Hold:
         self._spoke_at = elapsed_seconds()
         self._closed = threading.Event()
         self._speaker = threading.Thread(target=self._speak, name=f"lease-{self.job.id}", daemon=True)
-        self._listener = threading.Thread(target=self._listen, name=f"control-{self.job.id}", daemon=True)
 
     def __enter__(self) -> Self:
         self._speaker.start()
-        self._listener.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._closed.set()
         self._news.close()
-        # The listener ends by itself; waiting out its poll would delay the next job.
         self._speaker.join()
 
     # --- Reporter ---------------------------------------------------------------------------------
@@ -169,7 +168,7 @@ class Hold:
                 self._away(error)
                 continue
             self._spoke_at = elapsed_seconds()
-            self._heed(status)
+            self.heed(status)
             if report:
                 number = report.number
                 self._news.sent()
@@ -188,22 +187,10 @@ class Hold:
         self._wish = Wish.LOST
         self._news.close()
 
-    def _heed(self, status: Status) -> None:
+    def heed(self, status: Status) -> None:
+        """Take note of the job's status, which may be a wish to stop. From any thread."""
         if self._wish is None:
             self._wish = _WISHES.get(status)
-
-    def _listen(self) -> None:
-        """Hear of a cancel at once. A message that is missed comes with the next beat."""
-        channel = self._store.keys.control(self.job.id)
-        while not self._closed.is_set():
-            try:
-                with self._client.pubsub(ignore_subscribe_messages=True) as pubsub:
-                    pubsub.subscribe(channel)
-                    while not self._closed.is_set():
-                        if message := pubsub.get_message(timeout=0.2):
-                            self._heed(Status(message["data"]))
-            except (redis.RedisError, OSError):
-                self._closed.wait(RETRY_SECONDS)
 
 
 def _deadline(claim: Claim) -> float | None:

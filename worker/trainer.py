@@ -21,6 +21,7 @@ from worker.engine.train import Outcome, train
 from worker.engine.weights import weights_npz
 from worker.hold import Hold, Wish
 from worker.presence import Presence
+from worker.wishes import Wishes
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +42,7 @@ class Trainer:
         datasets: Datasets,
         artifacts: Artifacts,
         presence: Presence,
+        wishes: Wishes,
         gpus: int,
     ) -> None:
         self._settings = settings
@@ -50,6 +52,7 @@ class Trainer:
         self._datasets = datasets
         self._artifacts = artifacts
         self._presence = presence
+        self._wishes = wishes
         self._lanes = Lanes.served_by(gpus=gpus)
         self.draining = threading.Event()
         """Set when the worker is to stop: the job under way is given back."""
@@ -101,6 +104,7 @@ class Trainer:
                 beat_seconds=self._settings.beat_seconds,
                 draining=self.draining,
             ) as hold,
+            self._wishes.about(claim.job.id, hold.heed),
         ):
             log.info("job_claimed", attempt=claim.job.attempt)
             try:

@@ -6,6 +6,6 @@ if status == 'queued' or status == 'paused' then
   transition(id, 'cancelled', 'user_requested')
 elseif status == 'running' or status == 'pausing' then
   transition(id, 'cancelling', 'user_requested')
-  redis.call('PUBLISH', control_key(id), 'cancelling')
+  redis.call('PUBLISH', control_key(field(id, 'worker')), id .. ' cancelling')
 end
 return snapshot(id)

@@ -108,7 +108,9 @@ class Stack:
         """The job once it has one of the statuses (by default, a final one)."""
         wanted = set(statuses) or FINAL
         wait_until(
-            lambda: self.job(job_id)["status"] in wanted, what=f"{job_id} to be {wanted}", timeout_seconds=timeout_seconds
+            lambda: self.job(job_id)["status"] in wanted,
+            what=f"{job_id} to be {wanted}",
+            timeout_seconds=timeout_seconds,
         )
         return self.job(job_id)
 

@@ -10,6 +10,7 @@ import redis
 
 from jobs.errors import StaleFence
 from jobs.ids import new_job_id
+from jobs.keys import Keys
 from jobs.record import EpochMetrics, Progress
 from jobs.spec import Spec
 from jobs.states import Phase, Reason, Status
@@ -17,8 +18,20 @@ from jobs.store import Lanes, Store
 from tests.conftest import wait_until
 from worker.engine.interfaces import Stop
 from worker.hold import Hold, Wish
+from worker.wishes import Wishes
 
 Do = Callable[[Any], Any]
+
+
+@pytest.fixture
+def wishes(client: redis.Redis, keys: Keys) -> Iterator[Wishes]:
+    """What the worker `w` hears, once it listens."""
+    wishes = Wishes("w", client=client, keys=keys)
+    wishes.start()
+    channel = keys.control("w")
+    wait_until(lambda: client.pubsub_numsub(channel)[0][1] == 1, what="the worker to listen")
+    yield wishes
+    wishes.stop()
 
 
 @pytest.fixture
@@ -26,7 +39,9 @@ def hold_one(client: redis.Redis, store: Store, do: Do) -> Callable[..., Any]:
     """Accept a job, claim it and hold it."""
 
     @contextmanager
-    def hold_one(*, beat_seconds: float = 60.0, draining: threading.Event | None = None, **fields: Any) -> Iterator[Hold]:
+    def hold_one(
+        *, beat_seconds: float = 60.0, draining: threading.Event | None = None, **fields: Any
+    ) -> Iterator[Hold]:
         do(store.create(new_job_id(), Spec.model_validate(fields), steps=10))
         claim = do(store.claim("w", token=new_job_id(), lanes=(Lanes.ANY,)))
         with Hold(
@@ -79,10 +94,8 @@ def test_settle_does_not_wait_out_the_pause_between_progress_reports(
         assert do(store.get(hold.job.id)).progress.step == 3
 
 
-def test_a_cancel_arrives_without_waiting_for_a_beat(hold_one: Any, store: Store, do: Do, client: redis.Redis) -> None:
-    with hold_one(beat_seconds=3600) as hold:
-        channel = store.keys.control(hold.job.id)
-        wait_until(lambda: client.pubsub_numsub(channel)[0][1] == 1, what="the hold to listen")
+def test_a_cancel_arrives_without_waiting_for_a_beat(hold_one: Any, store: Store, do: Do, wishes: Wishes) -> None:
+    with hold_one(beat_seconds=3600) as hold, wishes.about(hold.job.id, hold.heed):
         hold.check()
         do(store.cancel(hold.job.id))
         wait_until(lambda: hold.wish is Wish.CANCEL, what="the cancel to arrive")
@@ -91,10 +104,7 @@ def test_a_cancel_arrives_without_waiting_for_a_beat(hold_one: Any, store: Store
         assert stop.value.reason is Wish.CANCEL
 
 
-def test_a_cancel_that_was_not_heard_comes_with_the_next_beat(
-    hold_one: Any, store: Store, do: Do, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Hold, "_listen", lambda self: None)
+def test_a_cancel_that_was_not_heard_comes_with_the_next_beat(hold_one: Any, store: Store, do: Do) -> None:
     with hold_one(beat_seconds=0.01) as hold:
         do(store.cancel(hold.job.id))
         wait_until(lambda: hold.wish is Wish.CANCEL, what="the cancel to arrive")
