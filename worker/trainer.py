@@ -115,7 +115,7 @@ class Trainer:
                 self._fail(hold, error)
             except StaleFence:
                 log.warning("claim_ended")
-            except Exception as error:  # noqa: BLE001 (the one place where a failure becomes a record)
+            except Exception as error:  # the one place where a failure becomes a record
                 log.exception("job_crashed")
                 self._fail(hold, TrainingFailed(f"{type(error).__name__}: {error}"))
 

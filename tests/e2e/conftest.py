@@ -160,5 +160,5 @@ def stack(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         stack.close()
 
 
-LONG = {"epochs": 10_000, "model": {"type": "softmax"}}
+LONG = {"epochs": 10_000, "model": {"type": "softmax"}, "loss": "cross_entropy"}
 """A job that does not end by itself within a test."""

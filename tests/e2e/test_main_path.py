@@ -59,6 +59,7 @@ def test_early_stopping_is_success_with_a_reason(stack: Stack) -> None:
         "epochs": 50,
         "validation_split": 0.1,
         "model": {"type": "softmax"},
+        "loss": "cross_entropy",
         "early_stopping": {"monitor": "val_loss", "patience": 1, "min_delta": 1.0},
     }
     job = stack.wait(stack.submit(**spec))
