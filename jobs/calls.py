@@ -74,7 +74,7 @@ def aconnect(settings: Settings) -> "redis.asyncio.Redis":
 
     Many tasks share a few connections: one that finds none free waits for its turn instead of failing.
     """
-    pool = redis.asyncio.BlockingConnectionPool.from_url(
+    pool = redis.asyncio.BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
         settings.redis_url.get_secret_value(), max_connections=MOST_CONNECTIONS, timeout=5, **_OPTIONS
     )
     return redis.asyncio.Redis.from_pool(pool)

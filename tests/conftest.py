@@ -128,7 +128,7 @@ def leaking_keys(client: redis.Redis, keys: Keys) -> Iterator[str]:
 
 
 def _pattern(template: str, keys: Keys) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\{[a-z]+\}", "[^:]*", template.replace("{ns}", keys.namespace)))
+    return re.compile(re.sub(r"\{[a-z]+\}", ".*", template.replace("{ns}", keys.namespace)))
 
 
 @pytest.fixture
