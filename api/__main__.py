@@ -1,0 +1,58 @@
+"""`python -m api`: serve the API with uvicorn."""
+
+import argparse
+import socket
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from api.app import create_app
+from jobs.logs import configure_logging
+from jobs.settings import Settings
+
+GRACE_SECONDS = 10
+"""How long requests under way may take once the process was asked to end."""
+
+
+class Server(uvicorn.Server):
+    """Lets waiting readers go at once when it is asked to end; others have their grace."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.state.services.changes.close()
+        await super().shutdown(sockets)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    defaults = Settings()
+    parser = argparse.ArgumentParser(prog="python -m api", description="Serve gradientd's HTTP API.")
+    parser.add_argument("--host", default=defaults.host, help="address to listen on (%(default)s)")
+    parser.add_argument("--port", default=defaults.port, type=int, help="port; 0 takes a free one (%(default)s)")
+    options: dict[str, Any] = vars(parser.parse_args(arguments))
+    settings = Settings(**options)
+    configure_logging(settings.log_level)
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    Server(config, app).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Decides whether a job can be taken: resolves its spec, and looks for the device it asks for."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from api.pointers import to_pointer
+from api.problems import MOST_ERRORS, FieldError, refused_for, shortened, told
+from api.services import Services
+from jobs import datasets, presets
+from jobs.errors import InvalidSpec
+from jobs.estimate import Estimate, estimate
+from jobs.record import Worker
+from jobs.spec import Spec
+
+LONGEST_POINTER = 200
+
+_GPU = "gpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A job asked for, with every default filled in."""
+
+    spec: Spec
+    sizes: Estimate
+
+    @property
+    def digest(self) -> str:
+        """Names the job asked for: equal for equal specs, however they were written."""
+        canonical = json.dumps(self.spec.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def resolve(body: dict[str, Any]) -> Request:
+    """The job that a body asks for. Raises InvalidSpec and Refused."""
+    try:
+        spec = presets.resolve(Spec.model_validate(body))
+    except ValidationError as error:
+        rows = error.errors(include_url=False, include_input=False, include_context=False)
+        found = [
+            FieldError(pointer=shortened(to_pointer(row["loc"]), LONGEST_POINTER), detail=told(row, "field"))
+            for row in rows[:MOST_ERRORS]
+        ]
+        raise refused_for("invalid_spec", found, of=len(rows)) from error
+    return Request(spec, estimate(spec, datasets.find(spec.dataset)))
+
+
+async def check_device(services: Services, spec: Spec) -> None:
+    """Raise InvalidSpec for a GPU that no live worker has, unless the job would rather wait for one."""
+    if spec.wait_for_device or not spec.device.startswith(_GPU):
+        return
+    workers = await services.do(services.store.workers())
+    needed = int(spec.device.partition(":")[2] or 0) + 1
+    if any(_gpus(worker) >= needed for worker in workers):
+        return
+    there = "; ".join(f"{worker.name}: {_devices(worker)}" for worker in workers[:10]) or "no worker is live"
+    raise InvalidSpec(
+        f"no live worker has {spec.device!r}. There are: {there}. With wait_for_device the job stays queued",
+        pointer="/device",
+        code="device_unavailable",
+    )
+
+
+def _gpus(worker: Worker) -> int:
+    return sum(device.kind == _GPU for device in worker.devices)
+
+
+def _devices(worker: Worker) -> str:
+    gpus = (f"{_GPU}:{n}" for n in range(_gpus(worker)))
+    return ", ".join(["cpu", *gpus])

@@ -1,0 +1,44 @@
+"""Puts the API together."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from api import docs, handlers, openapi
+from api.envelope import Envelope
+from api.routes import catalogue, history, jobs, service
+from api.services import open_services
+from jobs.settings import Settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The API of these settings. Connects to nothing before it is started."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        async with open_services(settings) as services:
+            app.state.services = services
+            yield
+
+    app = FastAPI(
+        title="gradientd",
+        version=version("gradientd"),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+    )
+    for router in (jobs.router, history.router, catalogue.router, service.router, docs.router):
+        app.include_router(router)
+    handlers.install(app)
+    openapi.publish(app)
+    app.add_middleware(Envelope)
+    return app
+
+
+def create() -> FastAPI:
+    """The API of the environment's settings, for servers that take a factory."""
+    return create_app(Settings())

@@ -1,0 +1,59 @@
+"""What there is to train with: workers, presets, datasets."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api.answers import refusals, to_json, to_page
+from api.deps import CallDep
+from api.queries import Query
+from api.views import Dataset, DatasetPage, Preset, PresetPage, WorkerPage
+from jobs.datasets import CATALOGUE
+from jobs.presets import PRESETS, resolve
+from jobs.spec import Spec
+
+router = APIRouter(prefix="/v1", tags=["catalogue"])
+
+
+@router.get(
+    "/workers",
+    operation_id="list_workers",
+    summary="List live workers",
+    response_model=WorkerPage,
+    responses={
+        200: {"description": "All workers that spoke lately, by name."},
+        **refusals("invalid_parameter", "store_unavailable"),
+    },
+)
+async def list_workers(call: CallDep) -> Response:
+    """Say who trains: the live workers, their devices with memory growth and memory in use, and their present job."""
+    Query.read(call.request)
+    workers = await call.do(call.services.store.workers())
+    return to_json(to_page(WorkerPage, workers, [worker.name for worker in workers]))
+
+
+@router.get(
+    "/presets",
+    operation_id="list_presets",
+    summary="List presets",
+    response_model=PresetPage,
+    responses={200: {"description": "All presets."}, **refusals("invalid_parameter")},
+)
+async def list_presets(request: Request) -> Response:
+    """Say which starting points a spec's `preset` can name, and what each stands for."""
+    Query.read(request)
+    views = tuple(Preset.of(preset, resolve(Spec(preset=preset.name))) for preset in PRESETS.values())
+    return to_json(to_page(PresetPage, views, list(PRESETS)))
+
+
+@router.get(
+    "/datasets",
+    operation_id="list_datasets",
+    summary="List datasets",
+    response_model=DatasetPage,
+    responses={200: {"description": "All datasets."}, **refusals("invalid_parameter")},
+)
+async def list_datasets(request: Request) -> Response:
+    """Say which datasets a spec's `dataset` can name."""
+    Query.read(request)
+    views = tuple(Dataset.of(info) for info in CATALOGUE.values())
+    return to_json(to_page(DatasetPage, views, list(CATALOGUE)))

@@ -1,0 +1,88 @@
+"""What a job's history tells: its events, and its metrics as series."""
+
+import re
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from api import examples
+from api.answers import refusals, to_json, to_page
+from api.deps import Call, CallDep, JobId, checked_id
+from api.negotiation import choose
+from api.parameters import documented
+from api.queries import EventsQuery, MetricsQuery
+from api.series import NAMES, Row, as_csv, columns, thinned
+from api.views import EventPage, Series
+from jobs.errors import InvalidCursor
+
+ROWS_PER_READ = 500
+"""Events read in one go, so that a long history holds up neither Redis nor this process."""
+
+_EVENT_ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
+
+router = APIRouter(prefix="/v1/jobs", tags=["history"])
+
+
+@router.get(
+    "/{job_id}/events",
+    operation_id="list_job_events",
+    summary="List a job's events",
+    response_model=EventPage,
+    openapi_extra=documented(EventsQuery),
+    responses={
+        200: {"description": "One page of events, oldest first."},
+        **refusals("job_not_found", "invalid_cursor", "invalid_parameter", "store_unavailable"),
+    },
+)
+async def list_job_events(call: CallDep, job_id: JobId) -> Response:
+    """Read what happened to a job, oldest first: each change of status and phase, and each epoch's metrics.
+
+    Events never change and their ids only grow: with the last one as `after` you get those that are new.
+    """
+    query = EventsQuery.read(call.request)
+    if query.after and not _EVENT_ID.fullmatch(query.after):
+        raise InvalidCursor(query.after)
+    await call.do(call.services.store.get(checked_id(job_id), owner=call.caller.sees))
+    found = await call.do(call.services.store.events(job_id, after=query.after, limit=query.limit + 1))
+    events = found[: query.limit]
+    return to_json(to_page(EventPage, events, [event.id for event in events], has_more=len(found) > query.limit))
+
+
+@router.get(
+    "/{job_id}/metrics",
+    operation_id="get_job_metrics",
+    summary="Read a job's metrics as series",
+    response_model=Series,
+    openapi_extra=documented(MetricsQuery),
+    responses={
+        200: {"description": "The metrics of the epochs done so far.", "content": {"text/csv": examples.CSV}},
+        **refusals("job_not_found", "not_acceptable", "invalid_parameter", "store_unavailable"),
+    },
+)
+async def get_job_metrics(call: CallDep, job_id: JobId) -> Response:
+    """Read what each epoch measured, as columns ready to be plotted. Works while the job runs.
+    `Accept: text/csv` gives the same as a table.
+
+    To follow a job, send the last of `steps` as `after_step`.
+    """
+    query = MetricsQuery.read(call.request)
+    form = choose(call.header("accept"), ("application/json", "text/csv"))
+    await call.do(call.services.store.get(checked_id(job_id), owner=call.caller.sees))
+    rows = [row for row in await _epochs(call, job_id) if row["step"] > query.after_step]
+    shown = thinned(rows, query.max_points)
+    names = [name for name in NAMES if name in query.names or not query.names]
+    headers = {"vary": "Accept"}
+    if form == "text/csv":
+        return Response(as_csv(shown, names), headers=headers, media_type="text/csv; charset=utf-8; header=present")
+    return to_json(columns(job_id, shown, names, points=len(rows)), headers=headers)
+
+
+async def _epochs(call: Call, job_id: str) -> list[Row]:
+    rows: list[Row] = []
+    after = ""
+    while True:
+        events = await call.do(call.services.store.events(job_id, after=after, limit=ROWS_PER_READ))
+        rows += (event.data for event in events if event.type == "metric")
+        if len(events) < ROWS_PER_READ:
+            return rows
+        after = events[-1].id

@@ -1,0 +1,214 @@
+"""`/v1/jobs`: submit, list, read, cancel."""
+
+import asyncio
+import re
+
+import structlog
+from fastapi import APIRouter
+from starlette.background import BackgroundTask
+from starlette.responses import Response
+
+from api import admission, conditional, examples
+from api.answers import refusals, to_json, to_page
+from api.body import read_json_object
+from api.deps import Call, CallDep, JobId, checked_id
+from api.parameters import IDEMPOTENCY_KEY, IF_NONE_MATCH, PREFER, documented
+from api.problems import FieldError, Refused, refused_for
+from api.queries import CreateQuery, ListQuery, Query
+from api.views import JobPage, Resolved
+from jobs.errors import InvalidCursor, InvalidSpec
+from jobs.ids import PATTERN, new_job_id
+from jobs.record import Job
+from jobs.states import TERMINAL, Status
+from jobs.store import Filters, Lanes
+
+REREAD_SECONDS = 5.0
+"""How often a waiting request looks at its job though it heard of no change."""
+REREAD_QUEUED_SECONDS = 1.0
+"""The same while the job is queued: its place in the queue moves without telling."""
+
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+
+@router.post(
+    "",
+    operation_id="create_job",
+    summary="Submit a job",
+    status_code=202,
+    response_model=Job,
+    openapi_extra={"requestBody": examples.JOB_BODY, **documented(CreateQuery, IDEMPOTENCY_KEY)},
+    responses={
+        200: {"model": Resolved, "description": "With `dry_run`: what the job would be. Nothing was created."},
+        202: {"description": "The job, accepted. `Location` is its address; poll it or follow its events."},
+        **refusals(
+            "malformed_json",
+            "body_too_large",
+            "unsupported_media_type",
+            "invalid_spec",
+            "unknown_dataset",
+            "unknown_preset",
+            "device_unavailable",
+            "invalid_parameter",
+            "idempotency_key_reused",
+            "store_unavailable",
+        ),
+    },
+)
+async def create_job(call: CallDep) -> Response:
+    """Accept a training job. Every field has a default: an empty body trains the textbook MLP on digits.
+
+    The job is stored before it is answered; a worker starts it as soon as one is free.
+    """
+    query = CreateQuery.read(call.request)
+    key = _idempotency_key(call)
+    services = call.services
+    body = await read_json_object(call.request, most_bytes=services.settings.max_body_bytes)
+    wanted = admission.resolve(body)
+    if query.dry_run:
+        await admission.check_device(services, wanted.spec)
+        return to_json(Resolved.of(wanted.spec, wanted.sizes))
+    try:
+        await admission.check_device(services, wanted.spec)
+    except InvalidSpec:
+        # A request sent again gets its first answer, whatever devices there are by now.
+        if not (key and await call.do(services.store.answered(key, owner=call.caller.owner))):
+            raise
+    created = await call.do(
+        services.store.create(
+            new_job_id(),
+            wanted.spec,
+            steps=wanted.sizes.steps,
+            owner=call.caller.owner,
+            idempotency_key=key,
+            digest=wanted.digest if key else "",
+        )
+    )
+    if created.conflict:
+        detail = "this Idempotency-Key came before with another job; nothing was created"
+        errors = [FieldError(parameter="Idempotency-Key", detail="used for another body")]
+        raise Refused("idempotency_key_reused", detail, errors=errors)
+    job = created.job
+    structlog.contextvars.bind_contextvars(job_id=job.id)
+    address = f"/v1/jobs/{job.id}"
+    headers = {"location": address, "content-location": address, "etag": conditional.etag(job)}
+    # Answer first: whoever submits never waits for the broker.
+    _, bells = Lanes.of(wanted.spec)
+    ring = BackgroundTask(services.ringer.ring, bells, created.rings) if created.rings > 0 else None
+    return to_json(job, status=202, headers=headers, background=ring)
+
+
+def _idempotency_key(call: Call) -> str:
+    """The key as the store keeps it: on another route the same key is another one. Empty without one."""
+    if "idempotency-key" not in call.request.headers:
+        return ""
+    key = call.header("idempotency-key")
+    bare = key[1:-1] if len(key) > 2 and key[0] == key[-1] == '"' else key
+    if not _IDEMPOTENCY_KEY.fullmatch(bare):
+        detail = "Input should be 1 to 255 printable ASCII characters without spaces"
+        raise refused_for("invalid_parameter", [FieldError(parameter="Idempotency-Key", detail=detail)])
+    return f"jobs.create:{bare}"
+
+
+@router.get(
+    "",
+    operation_id="list_jobs",
+    summary="List jobs",
+    response_model=JobPage,
+    openapi_extra=documented(ListQuery),
+    responses={
+        200: {"description": "One page of jobs."},
+        **refusals("invalid_cursor", "invalid_parameter", "store_unavailable"),
+    },
+)
+async def list_jobs(call: CallDep) -> Response:
+    """Read your jobs page by page, newest first unless asked otherwise.
+
+    For the next page send `last_id` as `after`, as long as `has_more` says so. A page may be shorter than
+    `limit` only at the end.
+    """
+    query = ListQuery.read(call.request)
+    if query.after and not PATTERN.fullmatch(query.after):
+        raise InvalidCursor(query.after)
+    filters = Filters(
+        statuses=frozenset(query.status),
+        metadata=query.metadata,
+        created_after=query.created_after,
+        created_before=query.created_before,
+    )
+    newest_first = query.order == "desc"
+    page = await call.do(
+        call.services.store.list(
+            filters, owner=call.caller.sees, after=query.after, limit=query.limit, newest_first=newest_first
+        )
+    )
+    return to_json(to_page(JobPage, page.jobs, [job.id for job in page.jobs], has_more=page.has_more))
+
+
+@router.get(
+    "/{job_id}",
+    operation_id="get_job",
+    summary="Read a job, or wait for its next change",
+    response_model=Job,
+    openapi_extra=documented(Query, IF_NONE_MATCH, PREFER),
+    responses={
+        200: {"description": "The job. `ETag` names this state of it."},
+        304: {"description": "The job is as `If-None-Match` knows it."},
+        **refusals("job_not_found", "invalid_parameter", "store_unavailable"),
+    },
+)
+async def get_job(call: CallDep, job_id: JobId) -> Response:
+    """Tell all there is to know of a job. Unchanged jobs cost little: send `If-None-Match`, and `Prefer: wait=60`."""
+    Query.read(call.request)
+    known = call.header("if-none-match")
+    seconds = conditional.wait_seconds(call.header("prefer"))
+    job = await call.do(call.services.store.get(checked_id(job_id), owner=call.caller.sees))
+    if seconds and not conditional.is_news(known, job):
+        job = await _at_next_change(call, job, seconds=seconds)
+    tag = conditional.etag(job)
+    # `no-cache`: may be kept, but asked for again each time.
+    headers = {"etag": tag, "cache-control": "private, no-cache", "vary": "Prefer"}
+    if seconds:
+        headers["preference-applied"] = f"wait={seconds}"
+    if conditional.matches(known, tag):
+        return Response(status_code=304, headers=headers)
+    return to_json(job, headers=headers)
+
+
+async def _at_next_change(call: Call, known: Job, *, seconds: int) -> Job:
+    """The job once it is no longer what is known, or at the end of the patience of anybody concerned."""
+    before = conditional.moment(known)
+    changes = call.services.changes
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + seconds
+    async with changes.watch(known.id) as watch:
+        while True:
+            job = await call.do(call.services.store.get(known.id, owner=call.caller.sees))
+            left = deadline - clock()
+            if conditional.moment(job) != before or job.status in TERMINAL or left <= 0 or changes.closing:
+                return job
+            if await call.request.is_disconnected():
+                return job
+            await watch.wait(min(left, REREAD_QUEUED_SECONDS if job.status is Status.QUEUED else REREAD_SECONDS))
+
+
+@router.post(
+    "/{job_id}/cancel",
+    operation_id="cancel_job",
+    summary="Cancel a job",
+    response_model=Job,
+    responses={
+        200: {"description": "The job in its final status, because it was only queued or had ended before."},
+        202: {"model": Job, "description": "The job, `cancelling`: its worker has been asked to stop."},
+        **refusals("job_not_found", "invalid_parameter", "store_unavailable"),
+    },
+)
+async def cancel_job(call: CallDep, job_id: JobId) -> Response:
+    """Ask for a job's end. Sending it again does no harm; a final job stays what it is.
+
+    What was trained until then is kept: a cancelled job has its metrics.
+    """
+    Query.read(call.request)
+    job = await call.do(call.services.store.cancel(checked_id(job_id), owner=call.caller.sees))
+    return to_json(job, status=200 if job.status in TERMINAL else 202)

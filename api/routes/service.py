@@ -1,0 +1,93 @@
+"""How the service itself is: alive, ready, and what its problems mean."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from starlette.responses import RedirectResponse, Response
+
+from api.answers import refusals, to_json, to_page
+from api.deps import CallDep
+from api.problems import KINDS, Kind, Refused, shortened
+from api.views import Health, ProblemKind, ProblemPage
+from jobs.errors import StoreUnavailable
+
+READY_SECONDS = 2.0
+"""How long the store may take to answer before the service counts as not ready."""
+
+router = APIRouter(tags=["service"])
+
+
+@router.get(
+    "/healthz",
+    operation_id="get_health",
+    summary="Is the process alive?",
+    response_model=Health,
+    responses={200: {"description": "It is."}, **refusals()},
+)
+async def get_health(request: Request) -> Response:
+    """Answer as long as this process can answer at all, whatever state the store is in."""
+    return to_json(Health(version=request.app.version))
+
+
+@router.get(
+    "/readyz",
+    operation_id="get_readiness",
+    summary="Can jobs be submitted?",
+    response_model=Health,
+    responses={200: {"description": "They can: the store answers."}, **refusals("store_unavailable")},
+)
+async def get_readiness(call: CallDep) -> Response:
+    """Answer with a problem while the store is away, so that a load balancer sends requests elsewhere."""
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            await call.do(call.services.store.ping())
+    except TimeoutError:
+        raise StoreUnavailable(f"the store did not answer within {READY_SECONDS} s") from None
+    return to_json(Health(version=call.request.app.version))
+
+
+@router.get(
+    "/problems",
+    operation_id="list_problems",
+    summary="List kinds of problems",
+    response_model=ProblemPage,
+    responses={200: {"description": "All kinds, by code."}, **refusals()},
+)
+async def list_problems() -> Response:
+    """List every `code` that a problem can have, what it means and what to do about it."""
+    views = tuple(_view(KINDS[code]) for code in sorted(KINDS))
+    return to_json(to_page(ProblemPage, views, [view.code for view in views]))
+
+
+@router.get(
+    "/problems/{code}",
+    operation_id="get_problem",
+    summary="Explain a kind of problem",
+    response_model=ProblemKind,
+    responses={200: {"description": "What it means and what to do about it."}, **refusals("problem_not_found")},
+)
+async def get_problem(
+    code: Annotated[str, Path(description="The problem's `code`.", examples=["job_not_found"])],
+) -> Response:
+    """Explain a problem. Its `type` is this address."""
+    if code not in KINDS:
+        raise Refused("problem_not_found", f"no problem has the code {shortened(code, 100)!r}")
+    return to_json(_view(KINDS[code]))
+
+
+@router.get("/", include_in_schema=False)
+async def get_root() -> Response:
+    """Send people to the documentation."""
+    return RedirectResponse("/docs")
+
+
+def _view(kind: Kind) -> ProblemKind:
+    return ProblemKind(
+        code=kind.code,
+        type=kind.type,
+        status=kind.status,
+        title=kind.title,
+        meaning=kind.meaning,
+        remedy=kind.remedy,
+    )

@@ -1,0 +1,65 @@
+"""What one API process works with, made once when it starts."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from redis.asyncio import Redis
+
+from api.bells import Ringer
+from api.changes import Changes
+from api.upkeep import keep_up
+from jobs.calls import Operation, aconnect, arun
+from jobs.keys import Keys
+from jobs.queue import Doorbell, make_celery
+from jobs.settings import Settings
+from jobs.store import Store
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The store and what stands around it."""
+
+    settings: Settings
+    client: Redis
+    store: Store
+    ringer: Ringer
+    changes: Changes
+
+    async def do(self, operation: Operation[T]) -> T:
+        """Carry out a store operation. Raises StoreUnavailable and whatever the operation raises."""
+        return await arun(self.client, operation)
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncGenerator[Services]:
+    """Connect lazily, keep the store in order meanwhile, and end without losing a bell."""
+    keys = Keys(settings.namespace)
+    store = Store(keys, lease_seconds=settings.lease_seconds, retention_seconds=settings.retention_seconds)
+    ringer = Ringer(Doorbell(make_celery(settings)))
+    async with aconnect(settings) as client:
+        services = Services(settings, client, store, ringer, Changes(client, keys))
+        upkeep = keep_up(client, store, ringer, every_seconds=settings.upkeep_seconds)
+        async with _beside(services.changes.run()), _beside(upkeep):
+            try:
+                yield services
+            finally:
+                services.changes.close()
+        await ringer.aclose()
+
+
+@asynccontextmanager
+async def _beside(coroutine: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    """Run a coroutine that never ends beside the body, and end it with the body."""
+    task = asyncio.create_task(coroutine)
+    try:
+        yield
+    finally:
+        # Not every cancellation arrives: Python 3.11's wait_for, used by redis-py, can lose one.
+        while not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=0.1)

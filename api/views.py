@@ -1,0 +1,162 @@
+"""What the API answers beside the contract's own records."""
+
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import Field
+
+from jobs import presets
+from jobs.datasets import DatasetInfo
+from jobs.estimate import Estimate
+from jobs.record import Event, Job, Value, Worker
+from jobs.spec import Spec
+
+Item = TypeVar("Item")
+
+Parameters = Annotated[int, Field(ge=0, description="Number of trained values.", examples=[235_146])]
+
+
+class Page(Value, Generic[Item]):
+    """Part of a list."""
+
+    object: Annotated[Literal["list"], Field(description="Always `list`.")] = "list"
+    data: Annotated[tuple[Item, ...], Field(description="The entries, in the order asked for.")]
+    first_id: Annotated[str | None, Field(description="Id or name of the first entry; `null` for an empty page.")]
+    last_id: Annotated[
+        str | None,
+        Field(description="Id or name of the last entry: the next page's `after`; `null` for an empty page."),
+    ]
+    has_more: Annotated[bool, Field(description="Whether entries follow this page.", examples=[False])]
+
+
+class Resolved(Value):
+    """What a job would be, without creating it."""
+
+    object: Annotated[Literal["training.estimate"], Field(description="Always `training.estimate`.")] = (
+        "training.estimate"
+    )
+    spec: Annotated[Spec, Field(description="The spec with every default filled in.")]
+    parameters: Parameters
+    weight_bytes: Annotated[
+        int, Field(ge=0, description="Memory of the weights in float32; training needs several times that.")
+    ]
+    train_images: Annotated[int, Field(ge=0, description="Training images per epoch.")]
+    validation_images: Annotated[
+        int, Field(ge=0, description="Images held out; 0 when validation happens on the test images.")
+    ]
+    steps_per_epoch: Annotated[int, Field(ge=0, description="Steps of one epoch.")]
+    steps: Annotated[int, Field(ge=0, description="Steps of all epochs.")]
+
+    @classmethod
+    def of(cls, spec: Spec, sizes: Estimate) -> "Resolved":
+        """Put a spec and its estimate together."""
+        return cls(
+            spec=spec,
+            parameters=sizes.parameters,
+            weight_bytes=sizes.weight_bytes,
+            train_images=sizes.train_images,
+            validation_images=sizes.validation_images,
+            steps_per_epoch=sizes.steps_per_epoch,
+            steps=sizes.steps,
+        )
+
+
+class Series(Value):
+    """A job's epochs as columns: the same index in each column is the same epoch."""
+
+    object: Annotated[Literal["training.metrics"], Field(description="Always `training.metrics`.")] = "training.metrics"
+    job_id: Annotated[str, Field(description="The job measured.")]
+    names: Annotated[tuple[str, ...], Field(description="The metrics that follow, in order.")]
+    epochs: Annotated[tuple[int, ...], Field(description="Number of each epoch.")]
+    steps: Annotated[tuple[int, ...], Field(description="Steps done at the end of each epoch.")]
+    series: Annotated[
+        dict[str, tuple[float | None, ...]],
+        Field(description="Values of each metric, by name; `null` where it was not measured."),
+    ]
+    points: Annotated[
+        int, Field(ge=0, description="Epochs there are; more than the columns hold when `max_points` thinned them out.")
+    ]
+
+
+class Dataset(Value):
+    """A dataset that jobs can name."""
+
+    name: Annotated[str, Field(description="What a spec's `dataset` says.")]
+    object: Annotated[Literal["dataset"], Field(description="Always `dataset`.")] = "dataset"
+    description: Annotated[str, Field(description="What it holds and where it comes from.")]
+    train_images: Annotated[int, Field(ge=1, description="Images to train on.")]
+    test_images: Annotated[int, Field(ge=1, description="Images to test on.")]
+    height: Annotated[int, Field(ge=1, description="Height of an image, in pixels.")]
+    width: Annotated[int, Field(ge=1, description="Width of an image, in pixels.")]
+    channels: Annotated[int, Field(ge=1, description="Values of a pixel.")]
+    classes: Annotated[int, Field(ge=2, description="Number of labels.")]
+
+    @classmethod
+    def of(cls, info: DatasetInfo) -> "Dataset":
+        """Show an entry of the catalogue."""
+        return cls(
+            name=info.name,
+            description=info.description,
+            train_images=info.train_images,
+            test_images=info.test_images,
+            height=info.height,
+            width=info.width,
+            channels=info.channels,
+            classes=info.classes,
+        )
+
+
+class Preset(Value):
+    """A named starting point for a job."""
+
+    name: Annotated[str, Field(description="What a spec's `preset` says.")]
+    object: Annotated[Literal["preset"], Field(description="Always `preset`.")] = "preset"
+    description: Annotated[str, Field(description="What it is for.")]
+    spec: Annotated[Spec, Field(description="The spec that it stands for, with every default filled in.")]
+
+    @classmethod
+    def of(cls, preset: presets.Preset, spec: Spec) -> "Preset":
+        """Show a preset and what it resolves to."""
+        return cls(name=preset.name, description=preset.description, spec=spec)
+
+
+class Health(Value):
+    """A sign of life."""
+
+    status: Annotated[Literal["ok"], Field(description="Always `ok`: anything else is a problem.")] = "ok"
+    version: Annotated[str, Field(description="Version of the server.", examples=["0.1.0"])]
+
+
+class ProblemKind(Value):
+    """A kind of problem that answers can carry."""
+
+    code: Annotated[str, Field(description="Its stable name.")]
+    object: Annotated[Literal["problem"], Field(description="Always `problem`.")] = "problem"
+    type: Annotated[str, Field(description="Its address, as in a problem's `type`.")]
+    status: Annotated[int, Field(ge=400, le=599, description="HTTP status it comes with.")]
+    title: Annotated[str, Field(description="The kind in words.")]
+    meaning: Annotated[str, Field(description="What it says.")]
+    remedy: Annotated[str, Field(description="What to do about it.")]
+
+
+class JobPage(Page[Job]):
+    """Part of the list of jobs."""
+
+
+class EventPage(Page[Event]):
+    """Part of a job's history."""
+
+
+class WorkerPage(Page[Worker]):
+    """The live workers."""
+
+
+class PresetPage(Page[Preset]):
+    """The presets."""
+
+
+class DatasetPage(Page[Dataset]):
+    """The datasets."""
+
+
+class ProblemPage(Page[ProblemKind]):
+    """The kinds of problems."""
