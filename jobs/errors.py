@@ -44,6 +44,12 @@ class InvalidCursor(GradientdError):
         super().__init__(f"the cursor {cursor!r} is not a job id of this list")
 
 
+class NotNow(GradientdError):
+    """The job's status does not allow this. Look at its status; a final job stays as it is."""
+
+    code = "not_now"
+
+
 # --- somebody else owns the job now ---------------------------------------------------------------
 
 

@@ -101,6 +101,16 @@ class Artifact(Value):
     sha256: Annotated[str, Field(description="SHA-256 of its bytes, in hex.", examples=["9f86d081884c7d65…"])]
 
 
+class Checkpoint(Value):
+    """A state of the job from which it can go on to the same bits."""
+
+    name: Annotated[str, Field(description="File name.", examples=["checkpoint-1-469.npz"])]
+    epoch: Annotated[int, Field(ge=0, description="Whole epochs in it.", examples=[1])]
+    step: Annotated[int, Field(ge=0, description="Steps in it.", examples=[469])]
+    size_bytes: Annotated[int, Field(ge=0, description="The file's length.", examples=[942_000])]
+    sha256: Annotated[str, Field(description="SHA-256 of its bytes, in hex.", examples=["9f86d081884c7d65…"])]
+
+
 class Transition(Value):
     """One change of status."""
 
@@ -136,6 +146,9 @@ class Job(Value):
     worker: Annotated[str | None, Field(description="Name of the worker that has or had it.")] = None
     run: Annotated[Run | None, Field(description="How it runs; `null` before its first claim.")] = None
     metrics: Annotated[Metrics, Field(description="Its measurements in brief.")] = Metrics()
+    checkpoint: Annotated[
+        Checkpoint | None, Field(description="From where the next attempt would go on; `null` for the beginning.")
+    ] = None
     artifacts: Annotated[tuple[Artifact, ...], Field(description="Files it produced.")] = ()
     created_at: Annotated[datetime, Field(description="When it was accepted.")]
     started_at: Annotated[datetime | None, Field(description="When it was first claimed.")] = None
@@ -155,12 +168,13 @@ class Event(Value):
     """One entry of a job's history. `id`s grow, have no duplicates, and never change."""
 
     id: Annotated[str, Field(description="Position in the history: claim number, dash, entry.", examples=["1-4"])]
-    type: Annotated[Literal["status", "run", "metric"], Field(description="What the entry tells.")]
+    type: Annotated[Literal["status", "run", "metric", "checkpoint"], Field(description="What the entry tells.")]
     at: Annotated[datetime, Field(description="When it was recorded, by the store's clock.")]
     data: Annotated[
         dict[str, Any],
         Field(
-            description="For `status` a transition, for `run` how the job runs, for `metric` an epoch's metrics.",
+            description="For `status` a transition, for `run` how the job runs, "
+            "for `metric` an epoch's metrics, for `checkpoint` what was kept.",
             examples=[{"epoch": 1, "step": 469, "loss": 0.31, "accuracy": 0.81}],
         ),
     ]

@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     recycle_after: Annotated[int, Field(ge=1)] = 100
     """Drains after which a CPU trainer's process is replaced. A GPU's is replaced after each: that frees its memory."""
 
+    checkpoint_seconds: Annotated[float, Field(gt=0)] = 10.0
+    """Training time between two checkpoints: what a killed job does again at most."""
+
     # --- the job protocol -------------------------------------------------------------------------
     lease_seconds: Annotated[float, Field(gt=0)] = 15.0
     """How long a worker keeps a job without speaking."""

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from jobs import stored
 from jobs.calls import Call, Operation
-from jobs.errors import InvalidCursor, JobNotFound, StaleFence
+from jobs.errors import InvalidCursor, JobNotFound, NotNow, StaleFence
 from jobs.keys import EVERYBODY, Keys
-from jobs.record import Artifact, EpochMetrics, Event, Job, JobError, Metrics, Progress, Run, Worker
+from jobs.record import Artifact, Checkpoint, EpochMetrics, Event, Job, JobError, Metrics, Progress, Run, Worker
 from jobs.scripts import load
 from jobs.spec import Spec
 from jobs.states import Phase, Reason, Status
@@ -31,6 +31,16 @@ class Created(NamedTuple):
     """Bells to ring for it."""
     conflict: bool = False
     """The idempotency key was used with another body; nothing was created."""
+
+
+class Resumed(NamedTuple):
+    """A job was queued again."""
+
+    job: Job
+    bells: str
+    """Celery queue to ring for it."""
+    rings: int
+    """Bells to ring."""
 
 
 class Claim(NamedTuple):
@@ -76,17 +86,18 @@ class Report:
     progress: Progress | None = None
     phase: Phase | None = None
     run: Run | None = None
+    checkpoint: Checkpoint | None = None
     epochs: tuple[EpochMetrics, ...] = ()
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to tell."""
-        return not (self.progress or self.phase or self.run or self.epochs)
+        return self.only_progress and not self.progress
 
     @property
     def only_progress(self) -> bool:
         """Whether a later report would make this one superfluous."""
-        return not (self.phase or self.run or self.epochs)
+        return not (self.phase or self.run or self.checkpoint or self.epochs)
 
     def words(self) -> list[str]:
         """The report as the script takes it, in fours."""
@@ -99,6 +110,8 @@ class Report:
             words += ["progress", self.progress.model_dump_json(), "", ""]
         for epoch in self.epochs:
             words += ["metric", epoch.model_dump_json(), str(epoch.step), repr(epoch.val_accuracy)]
+        if self.checkpoint:
+            words += ["checkpoint", self.checkpoint.model_dump_json(), "", ""]
         return words
 
 
@@ -195,6 +208,18 @@ class Store:
         """Ask for a job's end; a final job stays as it is. Raises JobNotFound."""
         reply = yield self._script("cancel", job_id, owner)
         return self._found(job_id, reply)
+
+    def pause(self, job_id: str, *, owner: str = EVERYBODY) -> Operation[Job]:
+        """Ask for a job to be paused. Raises JobNotFound, or NotNow where its status does not allow it."""
+        reply = yield self._script("pause", job_id, owner)
+        return self._allowed(job_id, reply, "paused")
+
+    def resume(self, job_id: str, *, owner: str = EVERYBODY) -> Operation[Resumed]:
+        """Queue a paused job again. Raises JobNotFound, or NotNow where its status does not allow it."""
+        reply = yield self._script("resume", job_id, owner)
+        job = self._allowed(job_id, reply, "resumed")
+        bells = Lanes.of(job.spec)[1]
+        return Resumed(job, bells, int(reply[2]))
 
     def list(
         self,
@@ -326,6 +351,15 @@ class Store:
         if reply is None:
             raise JobNotFound(job_id)
         return self._job(reply)
+
+    def _allowed(self, job_id: str, reply: Any, action: str) -> Job:
+        """The job of a reply (allowed, snapshot, …)."""
+        if reply is None:
+            raise JobNotFound(job_id)
+        job = self._job(reply[1])
+        if not reply[0]:
+            raise NotNow(f"a job that is {job.status} cannot be {action}")
+        return job
 
     def _held(self, job_id: str, fence: int, reply: Any) -> Status:
         if reply is None:

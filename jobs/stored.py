@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs.record import Artifact, EpochMetrics, Event, Job, JobError, Metrics, Progress, Run, Transition
+from jobs.record import Artifact, Checkpoint, EpochMetrics, Event, Job, JobError, Metrics, Progress, Run, Transition
 from jobs.spec import Spec
 from jobs.states import HELD, Phase, Reason, Status
 
@@ -50,6 +50,7 @@ def job(reply: Any, *, lease_seconds: float) -> Job:
         worker=fields.get("worker"),
         run=Run.model_validate_json(fields["run"]) if "run" in fields else None,
         metrics=_metrics(fields),
+        checkpoint=Checkpoint.model_validate_json(fields["checkpoint"]) if "checkpoint" in fields else None,
         artifacts=tuple(Artifact.model_validate(row) for row in json.loads(fields.get("artifacts", "[]"))),
         created_at=instant(fields["created_at"]),
         started_at=_instant_or_none(fields.get("started_at")),

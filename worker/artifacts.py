@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tempfile
+from collections.abc import Set
 from pathlib import Path
 
 from jobs.record import Artifact
@@ -30,6 +31,16 @@ class Artifacts:
             raise
         _sync_directory(folder)
         return Artifact(name=name, size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+    def read(self, job_id: str, name: str) -> bytes:
+        """A file's bytes. Raises OSError where it is not there."""
+        return (self._root / job_id / name).read_bytes()
+
+    def delete(self, job_id: str, pattern: str, *, keep: Set[str] = frozenset()) -> None:
+        """Delete a job's files that match a glob pattern, but for those to keep."""
+        for path in (self._root / job_id).glob(pattern):
+            if path.name not in keep:
+                path.unlink(missing_ok=True)
 
 
 def _sync_directory(folder: Path) -> None:

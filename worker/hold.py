@@ -16,7 +16,7 @@ import structlog
 
 from jobs.calls import Operation, T, run
 from jobs.errors import StaleFence, StoreUnavailable
-from jobs.record import EpochMetrics, Progress, Run
+from jobs.record import Checkpoint, EpochMetrics, Progress, Run
 from jobs.states import Phase, Status
 from jobs.store import Claim, Report, Store
 from worker.clock import elapsed_seconds
@@ -74,6 +74,7 @@ class Hold:
         self._deadline = _deadline(claim)
         self._news = _News()
         self._spoke_at = elapsed_seconds()
+        self._recorded_checkpoint: Checkpoint | None = None
         self._closed = threading.Event()
         self._speaker = threading.Thread(target=self._speak, name=f"lease-{self.job.id}", daemon=True)
 
@@ -105,6 +106,15 @@ class Hold:
     def epoch(self, metrics: EpochMetrics) -> None:
         """An epoch is done."""
         self._news.add(epoch=metrics)
+
+    def checkpoint(self, checkpoint: Checkpoint) -> None:
+        """A checkpoint was written."""
+        self._news.add(checkpoint=checkpoint)
+
+    @property
+    def recorded_checkpoint(self) -> Checkpoint | None:
+        """The last checkpoint of this hold that is on record."""
+        return self._recorded_checkpoint
 
     # --- Control ----------------------------------------------------------------------------------
 
@@ -171,6 +181,7 @@ class Hold:
             self.heed(status)
             if report:
                 number = report.number
+                self._recorded_checkpoint = report.checkpoint or self._recorded_checkpoint
                 self._news.sent()
                 if report.only_progress:
                     # News that matter cut this pause short.
@@ -200,7 +211,7 @@ def _deadline(claim: Claim) -> float | None:
 
 
 class _News:
-    """What is to be sent. Progress and phase are overwritten by newer ones; epochs are all kept."""
+    """What is to be sent. Newer progress, phases and checkpoints replace older ones; epochs are all kept."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -209,8 +220,8 @@ class _News:
         self._hurry = False
         self._closed = False
 
-    def add(self, *, epoch: EpochMetrics | None = None, **newest: Phase | Run | Progress) -> None:
-        """Leave news: an epoch, or the newest `phase`, `run` or `progress`."""
+    def add(self, *, epoch: EpochMetrics | None = None, **newest: Phase | Run | Progress | Checkpoint) -> None:
+        """Leave news: an epoch, or the newest `phase`, `run`, `progress` or `checkpoint`."""
         with self._changed:
             epochs = (*self._pending.epochs, epoch) if epoch else self._pending.epochs
             self._pending = replace(self._pending, epochs=epochs, **newest)

@@ -8,12 +8,14 @@ import structlog
 
 from jobs.calls import run
 from jobs.errors import DeadlineExceeded, StaleFence, StoreUnavailable, TrainingFailed
+from jobs.estimate import estimate
 from jobs.queue import Doorbell
-from jobs.record import JobError, Metrics
+from jobs.record import Artifact, JobError, Metrics
 from jobs.settings import Settings
 from jobs.states import Phase, Reason, Status
 from jobs.store import Claim, Lanes, Store
 from worker.artifacts import Artifacts
+from worker.checkpoints import Checkpoints
 from worker.datasets import Datasets
 from worker.engine import devices
 from worker.engine.interfaces import Stop
@@ -27,6 +29,9 @@ log = structlog.get_logger(__name__)
 
 MOST_JOBS_PER_DRAIN = 50
 """Jobs that one bell may lead to, so that a process can be replaced although the queue never empties."""
+
+STORAGE_RETRY_SECONDS = 2.0
+"""Wait before a file is written again to a disk that refused it."""
 
 
 class Trainer:
@@ -125,12 +130,33 @@ class Trainer:
         hold.phase(Phase.LOADING_DATA)
         dataset = self._datasets.load(spec.dataset)
         hold.check()
-        outcome = train(spec, dataset, device=device, reporter=hold, control=hold)
+        with Checkpoints(
+            hold,
+            artifacts=self._artifacts,
+            steps_per_epoch=estimate(spec, dataset.info).steps_per_epoch,
+            every_seconds=self._settings.checkpoint_seconds,
+        ) as checkpoints:
+            try:
+                outcome = train(
+                    spec,
+                    dataset,
+                    device=device,
+                    reporter=hold,
+                    control=hold,
+                    keeper=checkpoints,
+                    resume=checkpoints.latest(),
+                )
+            except Stop as stop:
+                if stop.snapshot and stop.reason is not Wish.LOST:
+                    hold.phase(Phase.CHECKPOINTING)
+                    checkpoints.write(stop.snapshot)
+                raise
         self._succeed(hold, outcome)
+        checkpoints.discard()
 
     def _succeed(self, hold: Hold, outcome: Outcome) -> None:
         hold.phase(Phase.EXPORTING)
-        artifact = self._artifacts.write(hold.job.id, "weights.npz", weights_npz(outcome.weights))
+        artifact = self._export(hold, outcome)
         hold.settle()
         hold.until_done(
             lambda: self._store.finish(
@@ -143,6 +169,17 @@ class Trainer:
             )
         )
         log.info("job_succeeded", reason=outcome.reason, test_accuracy=outcome.test_accuracy)
+
+    def _export(self, hold: Hold, outcome: Outcome) -> Artifact:
+        """Store the weights. Waits where the disk is full: the training that led to them is done."""
+        content = weights_npz(outcome.weights)
+        while True:
+            try:
+                return self._artifacts.write(hold.job.id, "weights.npz", content)
+            except OSError as error:
+                log.warning("artifact_not_written", error=str(error))
+                hold.check()
+                self.draining.wait(STORAGE_RETRY_SECONDS)
 
     def _stop(self, hold: Hold, wish: Wish) -> None:
         """Do what the loop was stopped for."""

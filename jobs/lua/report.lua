@@ -1,7 +1,7 @@
 -- Write what a worker has to tell, once. ARGV: id, fence, lease_ms, report number (grows by one within a claim),
 -- then kind, a, b, c, … in fours:
 --   'progress', json, '', ''          'phase', name, '', ''          'run', json, '', ''
---   'metric', json, step, val_accuracy
+--   'metric', json, step, val_accuracy          'checkpoint', json, '', ''
 -- Returns: status, or nil when the claim has ended. A number that was seen changes nothing.
 local id, fence, number = ARGV[1], ARGV[2], tonumber(ARGV[4])
 if not holds(id, fence) then return false end
@@ -19,6 +19,9 @@ for i = 5, #ARGV, 4 do
   elseif kind == 'run' then
     redis.call('HSET', key, 'run', a)
     emit(id, 'run', a)
+  elseif kind == 'checkpoint' then
+    redis.call('HSET', key, 'checkpoint', a)
+    emit(id, 'checkpoint', a)
   elseif tonumber(b) > tonumber(redis.call('HGET', key, 'metric_step') or '0') then
     -- A resumed attempt walks again over epochs that were reported before: same bits, so nothing to add.
     redis.call('HSET', key, 'metric_step', b, 'latest', a)

@@ -67,3 +67,49 @@ def test_two_stacks_on_one_server_do_not_meet(make_stack: MakeStack) -> None:
     assert other.workers() == {}
     assert one.wait(one.submit(epochs=1))["status"] == "succeeded"
     assert other.job(job_id)["status"] == "queued"
+
+
+def test_a_killed_job_ends_in_the_same_bits(make_stack: MakeStack) -> None:
+    stack = make_stack(lease_seconds="2", beat_seconds="0.4", upkeep_seconds="0.2", checkpoint_seconds="0.2")
+    stack.start_api()
+    first = stack.start_worker("first")
+    spec = {
+        "epochs": 60,
+        "model": {"type": "mlp", "hidden": [32]},
+        "optimizer": {"type": "adam"},
+        "loss": "cross_entropy",
+    }
+    killed = stack.submit(**spec)
+    wait_until(lambda: stack.events(killed, "checkpoint"), what="a checkpoint")
+    first.stop(signal.SIGKILL)
+    stack.start_worker("second")
+    after = stack.wait(killed)
+    whole = stack.wait(stack.submit(**spec))
+    assert (after["attempt"], whole["attempt"]) == (2, 1)
+    assert after["artifacts"] == whole["artifacts"]
+    series = [[bits(event["data"]) for event in stack.events(job["id"], "metric")] for job in (after, whole)]
+    assert series[0] == series[1]
+    assert [metrics["epoch"] for metrics in series[0]] == list(range(1, 61))
+
+
+def bits(metrics: dict[str, float]) -> dict[str, float]:
+    """What must not depend on when and where an epoch ran."""
+    return {name: value for name, value in metrics.items() if name not in {"seconds", "images_per_second"}}
+
+
+def test_a_paused_job_goes_on_from_its_step(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    stack.start_api()
+    stack.start_worker("only")
+    job_id = stack.submit(**LONG)
+    wait_until(lambda: stack.job(job_id)["phase"] == "training", what="training")
+    assert stack.http.post(f"/v1/jobs/{job_id}/pause").status_code == 202
+    paused = stack.wait(job_id, "paused")
+    step = paused["checkpoint"]["step"]
+    assert step > 0
+    assert stack.http.post(f"/v1/jobs/{job_id}/pause").status_code == 200
+    assert stack.http.post(f"/v1/jobs/{job_id}/resume").status_code in {200, 202}
+    wait_until(lambda: stack.job(job_id)["progress"]["step"] > step, what="training to go on")
+    stack.http.post(f"/v1/jobs/{job_id}/cancel")
+    stack.wait(job_id)
+    assert stack.http.post(f"/v1/jobs/{job_id}/pause").status_code == 409

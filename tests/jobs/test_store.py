@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from jobs.calls import connect, run
-from jobs.errors import InvalidCursor, JobNotFound, StaleFence
+from jobs.errors import InvalidCursor, JobNotFound, NotNow, StaleFence
 from jobs.ids import new_job_id
 from jobs.keys import Keys
 from jobs.record import EpochMetrics, Job, Metrics, Progress
@@ -233,6 +233,30 @@ def test_cancelling_a_running_job_reaches_its_worker(submit: Any, claim: Any, st
     assert do(store.beat(job.id, fence)) is Status.CANCELLING
     do(store.finish(job.id, fence, Status.CANCELLED, reason=Reason.USER_REQUESTED))
     assert do(store.get(job.id)).status is Status.CANCELLED
+
+
+def test_pausing_a_queued_job_holds_it_back_until_it_is_resumed(submit: Any, claim: Any, store: Store, do: Do) -> None:
+    job = submit()
+    assert do(store.pause(job.id)).status is Status.PAUSED
+    assert do(store.pause(job.id)).status is Status.PAUSED
+    assert claim() is None
+    resumed = do(store.resume(job.id))
+    assert (resumed.job.status, resumed.rings) == (Status.QUEUED, 1)
+    assert do(store.resume(job.id)).job.status is Status.QUEUED
+    assert claim().job.id == job.id
+
+
+def test_a_running_job_is_paused_once_its_worker_lets_go(submit: Any, claim: Any, store: Store, do: Do) -> None:
+    job, fence = submit(), claim().fence
+    assert do(store.pause(job.id)).status is Status.PAUSING
+    assert do(store.beat(job.id, fence)) is Status.PAUSING
+    with pytest.raises(NotNow):
+        do(store.resume(job.id))
+    assert do(store.requeue(job.id, fence, reason=Reason.USER_REQUESTED)) is Status.PAUSED
+    assert do(store.cancel(job.id)).status is Status.CANCELLED
+    for operation in (store.pause(job.id), store.resume(job.id)):
+        with pytest.raises(NotNow):
+            do(operation)
 
 
 def test_requeue_keeps_the_place_in_the_queue_and_fulfils_a_cancel(
