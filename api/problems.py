@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 from starlette.types import Scope
 
-from jobs.errors import GradientdError, InvalidCursor, InvalidSpec, JobNotFound, StaleFence, StoreUnavailable
+from jobs.errors import GradientdError, InvalidCursor, InvalidSpec, JobNotFound, NotNow, StaleFence, StoreUnavailable
 
 MEDIA_TYPE = "application/problem+json"
 REQUEST_ID = "gradientd.request_id"
@@ -48,6 +48,7 @@ KINDS: dict[str, Kind] = {
         _of(JobNotFound, 404, "Job not found"),
         _of(InvalidSpec, 422, "Job spec cannot be accepted"),
         _of(InvalidCursor, 422, "Cursor is not in the list"),
+        _of(NotNow, 409, "Job's status does not allow this"),
         _of(StaleFence, 409, "Claim has ended"),
         _of(StoreUnavailable, 503, "Store is away"),
         Kind(

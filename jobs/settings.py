@@ -1,5 +1,6 @@
 """What an operator can set: read from the environment (`GRADIENTD_…`) by whoever assembles a process."""
 
+import socket
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -53,5 +54,10 @@ class Settings(BaseSettings):
     """How often an API process looks for lost leases and missing bells."""
     retention_seconds: Annotated[int, Field(ge=60)] = 30 * 24 * 3600
     """How long a final job is kept."""
+
+    @property
+    def worker(self) -> str:
+        """The name this worker goes by."""
+        return self.worker_name or socket.gethostname()
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"

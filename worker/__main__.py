@@ -9,7 +9,7 @@ from jobs.keys import Keys
 from jobs.logs import configure_logging
 from jobs.settings import Settings
 from jobs.store import Store
-from worker.app import arguments, make_worker, worker_name
+from worker.gpus import gpu_may_be_there
 
 
 def main() -> int:
@@ -21,11 +21,16 @@ def main() -> int:
     if options.check:
         return _check(settings)
     configure_logging(settings.log_level)
+    if settings.device == "gpu" and not gpu_may_be_there():
+        sys.stderr.write("GRADIENTD_DEVICE is 'gpu', but no NVIDIA card is visible to this worker\n")
+        return 2
+    from worker.app import arguments, make_worker  # noqa: PLC0415 (Celery takes a second that --check need not wait)
+
     return make_worker(settings).worker_main(arguments(settings)) or 0
 
 
 def _check(settings: Settings) -> int:
-    name = worker_name(settings)
+    name = settings.worker
     try:
         with connect(settings) as client:
             live = run(client, Store(Keys(settings.namespace)).workers())

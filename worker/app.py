@@ -6,9 +6,9 @@ spawned: TensorFlow does not survive a fork.
 
 import os
 import signal
-import socket
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from celery import Celery, shared_task, signals
 
 from jobs.calls import connect
@@ -22,13 +22,10 @@ from worker.gpus import gpu_may_be_there
 if TYPE_CHECKING:
     from worker.trainer import Trainer
 
+log = structlog.get_logger(__name__)
+
 DRAIN_SIGNAL = signal.SIGUSR2
 """Tells the trainer to give its job back. Celery uses SIGUSR1 and the usual ones itself."""
-
-
-def worker_name(settings: Settings) -> str:
-    """The configured name, or the host's."""
-    return settings.worker_name or socket.gethostname()
 
 
 # --- the main process -------------------------------------------------------------------------------
@@ -56,7 +53,7 @@ def arguments(settings: Settings) -> list[str]:
     return [
         "worker",
         "--hostname",
-        f"{worker_name(settings)}@%h",
+        f"{settings.worker}@%h",
         "--queues",
         ",".join(queues),
         "--loglevel",
@@ -95,16 +92,22 @@ def _make_trainer(**_: object) -> None:
     signal.signal(DRAIN_SIGNAL, _on_drain)
     settings = Settings()
     configure_logging(settings.log_level)
-    from worker.assembly import make_trainer  # noqa: PLC0415
+    try:
+        from worker.assembly import make_trainer  # noqa: PLC0415
 
-    client = connect(settings)
-    _trainer = make_trainer(
-        settings,
-        name=worker_name(settings),
-        client=client,
-        store=Store(Keys(settings.namespace), settings.lease_seconds, settings.retention_seconds),
-        doorbell=Doorbell(make_celery(settings)),
-    )
+        _trainer = make_trainer(
+            settings,
+            name=settings.worker,
+            client=connect(settings),
+            store=Store(Keys(settings.namespace), settings.lease_seconds, settings.retention_seconds),
+            doorbell=Doorbell(make_celery(settings)),
+        )
+    except Exception:
+        # Celery would go on with a process that can train nothing: end the worker, so that whoever
+        # supervises it sees it.
+        log.exception("trainer_not_started")
+        os.kill(os.getppid(), signal.SIGTERM)
+        raise
 
 
 def _on_drain(*_: object) -> None:

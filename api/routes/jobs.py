@@ -1,4 +1,4 @@
-"""`/v1/jobs`: submit, list, read, cancel."""
+"""`/v1/jobs`: submit, list, read, cancel, pause, resume."""
 
 import asyncio
 import re
@@ -212,3 +212,47 @@ async def cancel_job(call: CallDep, job_id: JobId) -> Response:
     Query.read(call.request)
     job = await call.do(call.services.store.cancel(checked_id(job_id), owner=call.caller.sees))
     return to_json(job, status=200 if job.status in TERMINAL else 202)
+
+
+@router.post(
+    "/{job_id}/pause",
+    operation_id="pause_job",
+    summary="Pause a job",
+    response_model=Job,
+    responses={
+        200: {"description": "The job, `paused`: at once when it was only queued, or since an earlier request."},
+        202: {
+            "model": Job,
+            "description": "The job, `pausing`: its worker has been asked to keep a checkpoint and stop.",
+        },
+        **refusals("job_not_found", "not_now", "invalid_parameter", "store_unavailable"),
+    },
+)
+async def pause_job(call: CallDep, job_id: JobId) -> Response:
+    """Stop a job for the time being and free its worker. Sending it again does no harm.
+
+    Resumed, it goes on from the step where it stopped and ends in the same bits as if it had never been paused.
+    """
+    Query.read(call.request)
+    job = await call.do(call.services.store.pause(checked_id(job_id), owner=call.caller.sees))
+    return to_json(job, status=200 if job.status is Status.PAUSED else 202)
+
+
+@router.post(
+    "/{job_id}/resume",
+    operation_id="resume_job",
+    summary="Resume a paused job",
+    response_model=Job,
+    responses={
+        200: {
+            "description": "The job, queued again at its old place, or as it is when it was queued or running already."
+        },
+        **refusals("job_not_found", "not_now", "invalid_parameter", "store_unavailable"),
+    },
+)
+async def resume_job(call: CallDep, job_id: JobId) -> Response:
+    """Queue a paused job again. Sending it again does no harm."""
+    Query.read(call.request)
+    resumed = await call.do(call.services.store.resume(checked_id(job_id), owner=call.caller.sees))
+    ring = BackgroundTask(call.services.ringer.ring, resumed.bells, resumed.rings) if resumed.rings > 0 else None
+    return to_json(resumed.job, background=ring)

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import redis
@@ -11,6 +12,8 @@ from tests.conftest import wait_until
 from tests.e2e.conftest import LONG, Stack
 
 MakeStack = Callable[..., Stack]
+BROKEN = Path(__file__).parent / "broken"
+"""On PYTHONPATH, a `tensorflow` that cannot be imported."""
 
 
 def test_sigterm_gives_the_job_back_and_another_worker_goes_on(make_stack: MakeStack) -> None:
@@ -55,6 +58,18 @@ def test_a_lost_bell_strands_no_job(make_stack: MakeStack, redis_url: str) -> No
         client.delete(keys.bells("bells"))
     stack.start_worker("late")
     assert stack.wait(job_id)["status"] == "succeeded"
+
+
+def test_a_worker_that_must_have_a_gpu_refuses_to_start_without(make_stack: MakeStack) -> None:
+    process = make_stack(device="gpu").start("worker", CUDA_VISIBLE_DEVICES="")
+    assert process.popen.wait(30) == 2
+    assert "no NVIDIA card" in process.log.read_text()
+
+
+def test_a_worker_whose_trainer_cannot_start_ends(make_stack: MakeStack) -> None:
+    process = make_stack().start("worker", PYTHONPATH=str(BROKEN))
+    process.popen.wait(60)
+    assert "trainer_not_started" in process.log.read_text()
 
 
 def test_two_stacks_on_one_server_do_not_meet(make_stack: MakeStack) -> None:
