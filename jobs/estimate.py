@@ -23,6 +23,8 @@ class Estimate:
     """Steps of all epochs."""
     weight_bytes: int
     """Memory of the weights, float32."""
+    flops_per_epoch: int
+    """Multiplications and additions of the layers' products in training, forward and backward."""
 
 
 def estimate(spec: Spec, dataset: DatasetInfo) -> Estimate:
@@ -30,7 +32,8 @@ def estimate(spec: Spec, dataset: DatasetInfo) -> Estimate:
     held_out = int(dataset.train_images * spec.validation_split)
     images = dataset.train_images - held_out
     steps_per_epoch = math.ceil(images / spec.batch_size)
-    parameters = _parameters(spec, dataset)
+    layers = _layers(spec, dataset)
+    parameters = sum(layer.parameters for layer in layers)
     return Estimate(
         parameters=parameters,
         train_images=images,
@@ -38,26 +41,44 @@ def estimate(spec: Spec, dataset: DatasetInfo) -> Estimate:
         steps_per_epoch=steps_per_epoch,
         steps=steps_per_epoch * spec.epochs,
         weight_bytes=4 * parameters,
+        flops_per_epoch=images * _flops(layers),
     )
 
 
-def feature_size(model: CNN, dataset: DatasetInfo) -> int:
-    """Values per image behind the last pooling of a CNN. An axis of one pixel is not pooled."""
-    height, width = dataset.height, dataset.width
-    for _ in model.filters:
-        height, width = max(1, height // 2), max(1, width // 2)
-    return height * width * model.filters[-1]
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """A dense layer, or a convolution whose kernel is applied at `places` of the image."""
+
+    inputs: int
+    outputs: int
+    places: int = 1
+
+    @property
+    def parameters(self) -> int:
+        return (self.inputs + 1) * self.outputs
 
 
-def _parameters(spec: Spec, dataset: DatasetInfo) -> int:
+def _layers(spec: Spec, dataset: DatasetInfo) -> tuple[_Layer, ...]:
+    """The layers of a spec's network, first to last. Convolutions keep the size, each pooling halves it."""
     model = spec.model
-    if isinstance(model, CNN):
-        channels = (dataset.channels, *model.filters)
-        convolutions = sum((model.kernel_size**2 * a + 1) * b for a, b in pairwise(channels))
-        return convolutions + _dense((feature_size(model, dataset), *model.dense, dataset.classes))
-    hidden = model.hidden if isinstance(model, MLP) else ()
-    return _dense((dataset.pixels, *hidden, dataset.classes))
+    if not isinstance(model, CNN):
+        hidden = model.hidden if isinstance(model, MLP) else ()
+        return _dense((dataset.pixels, *hidden, dataset.classes))
+    height, width = dataset.height, dataset.width
+    convolutions: list[_Layer] = []
+    for before, after in pairwise((dataset.channels, *model.filters)):
+        convolutions.append(_Layer(model.kernel_size**2 * before, after, height * width))
+        # An axis of one pixel is not pooled.
+        height, width = max(1, height // 2), max(1, width // 2)
+    return (*convolutions, *_dense((height * width * model.filters[-1], *model.dense, dataset.classes)))
 
 
-def _dense(widths: tuple[int, ...]) -> int:
-    return sum((a + 1) * b for a, b in pairwise(widths))
+def _dense(widths: tuple[int, ...]) -> tuple[_Layer, ...]:
+    return tuple(_Layer(before, after) for before, after in pairwise(widths))
+
+
+def _flops(layers: tuple[_Layer, ...]) -> int:
+    """Per image: two for each weight and place forward, as many for its gradient, and as many for the gradient of
+    the layer's input, which the first layer does not need."""
+    work = [2 * layer.inputs * layer.outputs * layer.places for layer in layers]
+    return 3 * sum(work) - work[0]

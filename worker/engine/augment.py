@@ -5,7 +5,8 @@ import math
 import tensorflow as tf
 
 from jobs.spec import Augmentation
-from worker.engine.model import Noise, sizes
+from worker.engine.model import sizes
+from worker.engine.noise import Noise
 
 _STREAM = 32
 """First of the noise streams used here; dropout uses those below."""

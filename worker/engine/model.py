@@ -1,7 +1,7 @@
 """The networks: layers as pure functions of their weights, and initial weights from a seed."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from jobs.datasets import DatasetInfo
 from jobs.spec import CNN, MLP, Model
+from worker.engine.noise import Noise
 
 Weights = tuple[tf.Tensor, ...]
 
@@ -31,23 +32,6 @@ WEIGHT_STREAMS = 1 << 32
 def sizes(tensor: tf.Tensor) -> tuple[int, ...]:
     """The tensor's shape, all of which is known while tracing: programs are made for fixed shapes."""
     return cast("tuple[int, ...]", tuple(tensor.shape))
-
-
-@dataclass(frozen=True, slots=True)
-class Noise:
-    """Where a training step's random numbers come from: pure functions of the job's seed and the step.
-
-    `seed` and `step` are int32 scalars.
-    """
-
-    seed: tf.Tensor
-    step: tf.Tensor
-
-    def uniform(self, shape: Sequence[int], *, stream: int) -> tf.Tensor:
-        """float32 values in [0, 1) of the given shape. Each use within a step has a `stream` of its own, below 64."""
-        # The algorithm is named because the automatic choice differs between devices and under XLA.
-        key = tf.stack([tf.cast(self.seed, tf.int64), tf.cast(self.step, tf.int64) * 64 + stream])
-        return tf.random.stateless_uniform(shape, seed=key, alg="philox")
 
 
 @dataclass(frozen=True, slots=True)

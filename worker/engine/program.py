@@ -16,7 +16,8 @@ import tensorflow as tf
 
 from jobs.datasets import DatasetInfo
 from jobs.spec import Spec
-from worker.engine.model import Noise, build, sizes
+from worker.engine.model import build, sizes
+from worker.engine.noise import Noise
 from worker.engine.optimizers import RULES, Hyper
 from worker.engine.scaling import FIRST_FACTOR, LossScale
 from worker.engine.step import Batch, Learned, Measured, StepKind, forward, measure, train_step

@@ -8,7 +8,8 @@ import tensorflow as tf
 from jobs.spec import Augmentation, Precision
 from worker.engine.augment import augment
 from worker.engine.losses import LOSSES, targets
-from worker.engine.model import Network, Noise, Weights
+from worker.engine.model import Network, Weights
+from worker.engine.noise import Noise
 from worker.engine.optimizers import RULES, Hyper
 from worker.engine.scaling import LossScale, all_finite, choose
 

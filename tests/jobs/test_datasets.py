@@ -1,0 +1,17 @@
+"""The catalogue."""
+
+import pytest
+
+from jobs.datasets import CATALOGUE, find
+from jobs.errors import InvalidSpec
+
+
+def test_every_dataset_is_found_by_its_name() -> None:
+    assert {name: find(name).name for name in CATALOGUE} == {name: name for name in CATALOGUE}
+    assert find("mnist").pixels == 784
+
+
+def test_an_unknown_one_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(InvalidSpec, match="known here: mnist, mnist-10k") as caught:
+        find("imagenet")
+    assert (caught.value.code, caught.value.pointer) == ("unknown_dataset", "/dataset")

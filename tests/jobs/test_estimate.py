@@ -1,0 +1,60 @@
+"""What a job will need. That the parameters are those of the engine is tested beside the engine's model."""
+
+from typing import Any
+
+import pytest
+
+from jobs.datasets import DatasetInfo, find
+from jobs.estimate import Estimate, estimate
+from jobs.spec import Spec
+
+
+def of(dataset: DatasetInfo | None = None, **body: Any) -> Estimate:
+    return estimate(Spec.model_validate(body), dataset or find("mnist"))
+
+
+def test_the_textbook_on_the_full_set() -> None:
+    assert of() == Estimate(
+        parameters=235_146,
+        train_images=60_000,
+        validation_images=0,
+        steps_per_epoch=469,
+        steps=4690,
+        weight_bytes=940_584,
+        flops_per_epoch=60_000 * (6 * (784 * 256 + 256 * 128 + 128 * 10) - 2 * 784 * 256),
+    )
+
+
+def test_the_last_batch_counts_although_it_is_not_full() -> None:
+    assert of(batch_size=7).steps_per_epoch == 8572
+    assert of(batch_size=60_000).steps_per_epoch == 1
+    assert of(batch_size=65_536).steps_per_epoch == 1
+
+
+def test_images_held_out_are_not_trained_on() -> None:
+    sizes = of(validation_split=0.1, epochs=3)
+    assert (sizes.train_images, sizes.validation_images) == (54_000, 6_000)
+    assert sizes.steps == 3 * 422
+
+
+def test_softmax_is_one_layer_without_an_input_gradient() -> None:
+    sizes = of(model={"type": "softmax"})
+    assert sizes.parameters == 7850
+    assert sizes.flops_per_epoch == 60_000 * 4 * 7840
+
+
+def test_a_cnn_halves_the_image_with_every_block() -> None:
+    sizes = of(model={"type": "cnn", "filters": [2, 3], "dense": [5]})
+    first, second, dense, output = 9 * 2, 9 * 2 * 3, 7 * 7 * 3 * 5, 5 * 10
+    assert sizes.parameters == first + 2 + second + 3 + dense + 5 + output + 10
+    work = 28 * 28 * first + 14 * 14 * second + dense + output
+    assert sizes.flops_per_epoch == 60_000 * (6 * work - 2 * 28 * 28 * first)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "blocks", "features"), [(28, 28, 4, 3), (21, 15, 2, 45), (1, 9, 2, 6), (2, 2, 2, 3)]
+)
+def test_a_cnn_takes_any_image_size(height: int, width: int, blocks: int, features: int) -> None:
+    info = DatasetInfo("any", "", 10, 10, height, width, 1, 2)
+    sizes = of(info, model={"type": "cnn", "filters": [3] * blocks})
+    assert sizes.parameters == (9 + 1) * 3 + (blocks - 1) * (27 + 1) * 3 + (features + 1) * 2

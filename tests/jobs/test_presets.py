@@ -1,0 +1,59 @@
+"""Presets: what they fill in and what they leave alone."""
+
+import pytest
+
+from jobs.datasets import find
+from jobs.errors import InvalidSpec
+from jobs.presets import PRESETS, TEXTBOOK, resolve
+from jobs.spec import MLP, SGD, Spec
+
+
+def resolved(**body: object) -> Spec:
+    return resolve(Spec.model_validate(body))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_a_valid_spec_for_a_known_dataset(name: str) -> None:
+    spec = resolved(preset=name)
+    assert spec.preset == name
+    assert find(spec.dataset)
+    assert PRESETS[name].name == name
+
+
+def test_an_empty_spec_is_the_textbook_and_the_defaults() -> None:
+    spec = resolved()
+    assert spec == resolved(preset=TEXTBOOK)
+    assert spec.model_copy(update={"preset": None}) == Spec()
+    assert (spec.dataset, spec.model, spec.loss) == ("mnist-10k", MLP(hidden=(256, 128)), "mse")
+    assert isinstance(spec.optimizer, SGD)
+
+
+@pytest.mark.parametrize("name", ["mnist-99", "mnist-best"])
+def test_the_presets_for_accuracy_name_the_full_set(name: str) -> None:
+    assert resolved(preset=name).dataset == "mnist"
+
+
+def test_a_field_that_was_given_wins() -> None:
+    spec = resolved(preset="mnist-99", epochs=1, dataset="mnist-10k")
+    assert (spec.epochs, spec.dataset) == (1, "mnist-10k")
+    assert spec.model == resolved(preset="mnist-99").model
+
+
+def test_a_field_given_with_its_default_wins_too() -> None:
+    assert resolved(preset="mnist-99", loss="mse").loss == "mse"
+
+
+def test_an_object_that_was_given_replaces_the_presets_whole_object() -> None:
+    spec = resolved(preset="mnist-best", model={"type": "cnn", "filters": [8]})
+    assert spec.model == Spec.model_validate({"model": {"type": "cnn", "filters": [8]}}).model
+
+
+def test_resolving_again_changes_nothing() -> None:
+    spec = resolved(preset="mnist-best", epochs=3)
+    assert resolve(spec) == spec
+
+
+def test_an_unknown_preset_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(InvalidSpec, match="known here: textbook, mnist-99, mnist-best") as caught:
+        resolved(preset="mnist-100")
+    assert (caught.value.code, caught.value.pointer) == ("unknown_preset", "/preset")

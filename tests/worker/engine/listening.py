@@ -1,0 +1,75 @@
+"""A training run in a test: what it reported, and control over it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from jobs.record import EpochMetrics, Progress, Run
+from jobs.spec import Spec
+from jobs.states import Phase
+from worker.datasets import Dataset
+from worker.engine import devices
+from worker.engine.interfaces import Stop
+from worker.engine.snapshot import Snapshot
+from worker.engine.train import Outcome, train
+
+
+@dataclass
+class Listener:
+    """Reporter, control and keeper in one. Stops training at the `stop_at`-th look, if that is given."""
+
+    stop_at: int | None = None
+    phases: list[Phase] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    steps: list[Progress] = field(default_factory=list)
+    epochs: list[EpochMetrics] = field(default_factory=list)
+    looks: int = 0
+    offers: int = 0
+
+    def phase(self, phase: Phase) -> None:
+        self.phases.append(phase)
+
+    def run(self, run: Run) -> None:
+        self.runs.append(run)
+
+    def progress(self, progress: Progress) -> None:
+        self.steps.append(progress)
+
+    def epoch(self, metrics: EpochMetrics) -> None:
+        self.epochs.append(metrics)
+
+    def check(self) -> None:
+        self.looks += 1
+        if self.looks == self.stop_at:
+            raise Stop("enough")
+
+    def offer(self, take: Callable[[], Snapshot]) -> None:
+        self.offers += 1
+
+
+def spec_of(**body: Any) -> Spec:
+    """A spec from JSON values."""
+    return Spec.model_validate(body)
+
+
+def run(
+    dataset: Dataset, spec: Spec, *, listener: Listener | None = None, resume: Snapshot | None = None
+) -> tuple[Outcome, Listener]:
+    """Train on the CPU."""
+    listener = listener or Listener()
+    outcome = train(
+        spec, dataset, device=devices.choose("cpu"), reporter=listener, control=listener, keeper=listener, resume=resume
+    )
+    return outcome, listener
+
+
+def measured(metrics: EpochMetrics) -> dict[str, Any]:
+    """An epoch's metrics without those that are times."""
+    return metrics.model_dump(exclude={"seconds", "images_per_second"})
+
+
+def same_bits(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
+    """Whether two sets of weights are equal to the last bit."""
+    return a.keys() == b.keys() and all(a[name].tobytes() == b[name].tobytes() for name in a)
