@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import warnings
 
 from jobs.calls import connect, run
 from jobs.errors import StoreUnavailable
@@ -24,6 +25,8 @@ def main() -> int:
     if settings.device == "gpu" and not gpu_may_be_there():
         sys.stderr.write("GRADIENTD_DEVICE is 'gpu', but no NVIDIA card is visible to this worker\n")
         return 2
+    # Celery warns root of pickled messages; only JSON is accepted here.
+    warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
     from worker.app import arguments, make_worker  # noqa: PLC0415 (Celery takes a second that --check need not wait)
 
     return make_worker(settings).worker_main(arguments(settings)) or 0

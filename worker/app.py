@@ -51,6 +51,7 @@ def arguments(settings: Settings) -> list[str]:
     """Celery's command line for this worker."""
     queues = [Lanes.BELLS[Lanes.ANY], *([Lanes.BELLS[Lanes.GPU]] if gpu_may_be_there() else [])]
     return [
+        "--quiet",
         "worker",
         "--hostname",
         f"{settings.worker}@%h",
@@ -90,6 +91,8 @@ def _make_trainer(**_: object) -> None:
     """Import TensorFlow and make all ready, so that a bell finds a warm process."""
     global _trainer  # noqa: PLW0603 (Celery's tasks are functions: there is nowhere else to keep it)
     signal.signal(DRAIN_SIGNAL, _on_drain)
+    # TensorFlow greets on standard error; from here on only warnings.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     settings = Settings()
     configure_logging(settings.log_level)
     try:
