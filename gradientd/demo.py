@@ -1,6 +1,7 @@
 """`gradientd demo`: the whole service, one real job, and nothing left behind."""
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -20,7 +21,8 @@ from jobs.record import Job
 from jobs.settings import Settings
 from jobs.states import TERMINAL, Status
 
-SPEC: dict[str, Any] = {"preset": "textbook", "dataset": "mnist-10k", "metadata": {"made_by": "gradientd demo"}}
+SPEC: dict[str, Any] = {"preset": "mnist-99", "dataset": "mnist-10k", "epochs": 5}
+"""A small CNN on the digits that ship with the package: about 98.5 % in about ten seconds on two cores."""
 
 
 class LogFile:
@@ -81,12 +83,15 @@ class Visitor:
     def _train(self, client: Client) -> Job:
         began_at = time.monotonic()
         job = client.submit(SPEC)
-        print_line(self._console, f"POST {self._url}/v1/jobs {SPEC} -> {job.id}")
+        print_line(self._console, f"\nPOST {self._url}/v1/jobs {json.dumps(SPEC)}\njob {job.id}")
         job = watch(follow(client, job.id, patience_seconds=0), display_for(self._console, as_json=False))
         seconds = time.monotonic() - began_at
         accuracy = job.metrics.test_accuracy
         if job.status is Status.SUCCEEDED and accuracy is not None:
-            print_line(self._console, f"\ntest accuracy {accuracy:.2%}, {seconds:.1f} s from request to result")
+            print_line(
+                self._console,
+                f"\ntest accuracy {accuracy:.2%}, {seconds:.1f} s from request to result, on the API at {self._url}",
+            )
         return job
 
 
@@ -100,7 +105,7 @@ def run(settings: Settings, *, keep: bool, console: Console) -> ExitCode:
 
         def on_done() -> None:
             if keep:
-                print_line(console, f"the service goes on at {stack.url} (docs: {stack.url}/docs); Ctrl-C stops it")
+                print_line(console, f"it goes on; its documentation is at {stack.url}/docs; Ctrl-C stops it")
             else:
                 stack.request_stop()
 
@@ -108,6 +113,7 @@ def run(settings: Settings, *, keep: bool, console: Console) -> ExitCode:
         asyncio.run(stack.run(on_ready=visitor.begin))
         visitor.join()
     output.close()
+    print_line(console, "everything is stopped; `gradientd up` starts it for good, and its page /docs shows the API")
     return visitor.exit_code
 
 

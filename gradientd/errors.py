@@ -1,8 +1,6 @@
 """What can go wrong for the person at the command line or the Python client; the docstring says what to do."""
 
-from typing import Annotated
-
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from jobs.errors import GradientdError
 
@@ -22,11 +20,12 @@ class UnexpectedAnswer(GradientdError):
 
 
 class BadField(BaseModel):
-    """One wrong value of a request, named by its RFC 6901 pointer."""
+    """One wrong value of a request: in its body by RFC 6901 pointer, elsewhere by parameter."""
 
     model_config = ConfigDict(frozen=True)
 
-    pointer: str = ""
+    pointer: str | None = None
+    parameter: str | None = None
     detail: str = ""
 
 
@@ -40,7 +39,7 @@ class Problem(BaseModel):
     title: str = ""
     detail: str = ""
     request_id: str | None = None
-    errors: Annotated[tuple[BadField, ...], Field()] = ()
+    errors: tuple[BadField, ...] = ()
 
 
 class Refused(GradientdError):

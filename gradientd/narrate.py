@@ -55,7 +55,8 @@ def turn(transition: Transition, job: Job) -> str:
     reason = f" ({transition.reason.replace('_', ' ')})" if transition.reason else ""
     if transition.status is Status.RUNNING:
         attempt = f", attempt {transition.attempt}" if transition.attempt > 1 else ""
-        return f"running on {job.worker or 'a worker'}{attempt}"
+        known = job.worker is not None and transition.attempt == job.attempt
+        return f"running{f' on {job.worker}' if known else ''}{attempt}"
     if transition.status is Status.QUEUED and job.status is Status.QUEUED and job.queue_position:
         return f"queued{reason}, {job.queue_position} ahead of it"
     return f"{transition.status}{reason}"
@@ -74,20 +75,23 @@ def epoch_line(epoch: EpochMetrics, *, epochs: int) -> str:
 def ending(job: Job) -> str:
     """How the job ended, in a line."""
     took = elapsed(job.started_at, job.finished_at)
+    after = f" after {took}" if took else ""
     if job.status is Status.SUCCEEDED:
         reason = " (stopped early)" if job.status_reason == "early_stopped" else ""
         accuracy = job.metrics.test_accuracy
         tested = "" if accuracy is None else f": test accuracy {accuracy:.4f}"
         run = f", {job.run.execution} on {job.run.device_name}" if job.run else ""
-        return f"succeeded{reason}{tested} after {job.progress.epoch} of {job.progress.epochs} epochs{took}{run}"
+        epochs = f"{job.progress.epoch} of {job.progress.epochs} epochs"
+        within = f" in {took}" if took else ""
+        return f"succeeded{reason}{tested} after {epochs}{within}{run}"
     if job.error is not None:
-        return f"{job.status}: {job.error.title}: {job.error.detail}{took}"
+        return f"{job.status}{after}: {job.error.title}: {job.error.detail}"
     reason = f" ({job.status_reason.replace('_', ' ')})" if job.status_reason else ""
-    return f"{job.status}{reason}{took}"
+    return f"{job.status}{reason}{after}"
 
 
 def elapsed(start: datetime | None, end: datetime | None) -> str:
-    """` in 5.2 s`, or nothing where one of the two is not known."""
+    """`5.2 s`, or nothing where one of the two is not known."""
     if start is None or end is None:
         return ""
-    return f" in {(end - start).total_seconds():.1f} s"
+    return f"{(end - start).total_seconds():.1f} s"

@@ -40,7 +40,8 @@ def of_error(error: GradientdError) -> ExitCode:
 
 def explain(error: GradientdError) -> list[str]:
     """What to tell the user of an error: a line, and one for each wrong field."""
-    lines = [str(error)]
-    if isinstance(error, Refused):
-        lines += [f"  {field.pointer or '(body)'}: {field.detail}" for field in error.problem.errors]
-    return lines
+    said = str(error)
+    if not isinstance(error, Refused):
+        return [said]
+    fields = [f"{field.pointer or field.parameter or '(body)'}: {field.detail}" for field in error.problem.errors]
+    return [said, *(f"  {field}" for field in fields if field != said)]

@@ -8,7 +8,7 @@ from typing import cast
 from gradientd.keeper import Keeper, Patience, Service
 from gradientd.output import Output
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 
 class Supervisor:
@@ -40,9 +40,8 @@ class Supervisor:
             GradientdError: a service cannot be had; everything was stopped again.
         """
         loop = asyncio.get_running_loop()
-        signals = [
-            signum for signum in STOP_SIGNALS if signal.getsignal(signum) is not signal.SIG_IGN
-        ]  # as under nohup
+        hung_up_on = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN  # as it is under nohup
+        signals = STOP_SIGNALS if hung_up_on else STOP_SIGNALS - {signal.SIGHUP}
         for signum in signals:
             loop.add_signal_handler(signum, self._on_signal, signum)
         keeping = asyncio.create_task(self._keep_all(on_ready))

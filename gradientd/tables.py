@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from io import StringIO
 from typing import Any
 
 from rich.console import Console
@@ -121,7 +122,12 @@ def plain_table(*columns: str) -> Table:
 
 
 def print_table(console: Console, table: Table) -> None:
-    """Print a table as wide as it is: what is piped elsewhere must not lose its ends."""
-    if not console.is_terminal:
-        console = Console(file=console.file, width=10_000, no_color=True)
-    console.print(table, soft_wrap=not console.is_terminal)
+    """Print a table; not to a terminal, as wide as it is, for what is piped elsewhere must not lose its ends."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    wide = Console(file=StringIO(), width=10_000, no_color=True)
+    with wide.capture() as text:
+        wide.print(table)
+    for line in text.get().splitlines():
+        print_line(console, line.rstrip())

@@ -17,7 +17,7 @@ def test_a_job_is_told_from_queue_to_accuracy() -> None:
     lines = narrated(
         Update(job=sample_job(queue_position=2), events=(status_event(1, Status.QUEUED),)),
         Update(
-            job=sample_job(Status.RUNNING, worker="worker-1"),
+            job=sample_job(Status.RUNNING, worker="worker-1", attempt=1),
             events=(status_event(2, Status.RUNNING, attempt=1), epoch_event(3, 1)),
         ),
         Update(job=succeeded_job(), events=(epoch_event(4, 2), epoch_event(5, 3), status_event(6, Status.SUCCEEDED))),
@@ -48,11 +48,17 @@ def test_a_requeue_says_why_and_the_next_run_says_which_attempt() -> None:
     requeued = requeued.model_copy(update={"data": requeued.data | {"reason": Reason.WORKER_LOST.value}})
     lines = narrated(
         Update(
-            job=sample_job(Status.RUNNING, worker="worker-2"),
+            job=sample_job(Status.RUNNING, worker="worker-2", attempt=2),
             events=(requeued, status_event(8, Status.RUNNING, attempt=2)),
         )
     )
     assert lines == ["queued (worker lost)", "running on worker-2, attempt 2"]
+
+
+def test_an_earlier_run_is_not_laid_to_the_present_worker() -> None:
+    events = (status_event(2, Status.RUNNING, attempt=1), status_event(4, Status.RUNNING, attempt=2))
+    lines = narrated(Update(job=sample_job(Status.RUNNING, worker="worker-2", attempt=2), events=events))
+    assert lines == ["running", "running on worker-2, attempt 2"]
 
 
 def test_a_failure_says_what_and_why() -> None:
