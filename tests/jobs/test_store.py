@@ -45,7 +45,12 @@ def claim(store: Store, do: Do) -> Callable[..., Claim | None]:
 @pytest.fixture
 def upkeep_state(client: redis.Redis, keys: Keys) -> Callable[..., None]:
     """Set what the sweeps remember."""
-    return lambda **fields: client.hset(f"{keys.namespace}:upkeep", mapping=fields)
+
+    def upkeep_state(**fields: int) -> None:
+        for name, value in fields.items():
+            client.hset(f"{keys.namespace}:upkeep", name, str(value))
+
+    return upkeep_state
 
 
 @pytest.fixture
@@ -124,7 +129,8 @@ def test_claim_holds_the_job_with_a_new_fence(submit: Any, claim: Any, store: St
 
 
 def test_claim_sent_again_takes_the_same_job(submit: Any, claim: Any) -> None:
-    submit(), submit()
+    for _ in range(2):
+        submit()
     again = [claim(token="t1") for _ in range(3)]
     assert len({held.job.id for held in again}) == 1
     assert {held.fence for held in again} == {1}
@@ -151,7 +157,8 @@ def test_eight_threads_claim_each_of_200_jobs_once(submit: Any, settings: Settin
 
 
 def test_gpu_jobs_are_claimed_only_where_the_gpu_is(submit: Any, claim: Any) -> None:
-    submit(device="gpu:1"), submit(device="gpu")
+    submit(device="gpu:1")
+    submit(device="gpu")
     assert claim(lanes=Lanes.served_by(gpus=0)) is None
     assert claim(lanes=Lanes.served_by(gpus=1)).job.spec.device == "gpu"
     assert claim(lanes=Lanes.served_by(gpus=1)) is None
