@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import redis
 import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import (
     BusyLoadingError,
     ConnectionError,  # noqa: A004 (Redis' own, on purpose)
@@ -72,10 +74,15 @@ def connect(settings: Settings) -> "redis.Redis":
 def aconnect(settings: Settings) -> "redis.asyncio.Redis":
     """A client for asyncio. Connects at the first command; see `connect`.
 
-    Many tasks share a few connections: one that finds none free waits for its turn instead of failing.
+    Many tasks share a few connections: one that finds none free waits for its turn instead of failing. A command
+    is sent once more over a new connection when a pooled one turns out to be broken.
     """
     pool = redis.asyncio.BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
-        settings.redis_url.get_secret_value(), max_connections=MOST_CONNECTIONS, timeout=5, **_OPTIONS
+        settings.redis_url.get_secret_value(),
+        max_connections=MOST_CONNECTIONS,
+        timeout=5,
+        retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
+        **_OPTIONS,
     )
     return redis.asyncio.Redis.from_pool(pool)
 

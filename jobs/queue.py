@@ -71,7 +71,7 @@ class Doorbell:
     def warm(self) -> None:
         """Do ahead what the first bell would wait for. A broker that is away is left to the bells."""
         with contextlib.suppress(OperationalError, OSError), self._celery.producer_or_acquire() as producer:
-            producer.connection.ensure_connection(max_retries=1)
+            producer.connection.ensure_connection(max_retries=1, interval_start=0)
             producer.maybe_declare(self._celery.amqp.queues[Lanes.BELLS[Lanes.ANY]])
 
     def close(self) -> None:
