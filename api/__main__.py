@@ -1,7 +1,9 @@
 """`python -m api`: serve the API with uvicorn."""
 
 import argparse
+import signal
 import socket
+import sys
 from typing import Any
 
 import uvicorn
@@ -25,6 +27,10 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.state.services.changes.close()
         await super().shutdown(sockets)
+
+
+def _end(*_: object) -> None:
+    sys.exit(0)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -51,6 +57,9 @@ def main(arguments: list[str] | None = None) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+    # uvicorn ends in order, then raises the signal again: ending as asked is a success.
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, _end)
     Server(config, app).run()
 
 

@@ -20,6 +20,7 @@ class Ringer:
         self._lock = Lock()
         self._wanted: dict[str, int] = {}
         self._busy: set[str] = set()
+        self._threads.submit(doorbell.warm)
 
     def ring(self, bells: str, times: int) -> None:
         """Have so many bells sent soon. Returns at once."""

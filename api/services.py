@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import structlog
 from redis.asyncio import Redis
 
 from api.bells import Ringer
@@ -18,6 +19,8 @@ from jobs.settings import Settings
 from jobs.store import Store
 
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
 async def _beside(coroutine: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
     """Run a coroutine that never ends beside the body, and end it with the body."""
     task = asyncio.create_task(coroutine)
+    task.add_done_callback(_note_end)
     try:
         yield
     finally:
@@ -63,3 +67,8 @@ async def _beside(coroutine: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
         while not task.done():
             task.cancel()
             await asyncio.wait([task], timeout=0.1)
+
+
+def _note_end(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.error("background_task_died", exc_info=error)

@@ -35,7 +35,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["history"])
     },
 )
 async def list_job_events(call: CallDep, job_id: JobId) -> Response:
-    """Read what happened to a job, oldest first: each change of status and phase, and each epoch's metrics.
+    """Read what happened to a job, oldest first: each change of status, how it runs, and each epoch's metrics.
 
     Events never change and their ids only grow: with the last one as `after` you get those that are new.
     """

@@ -1,0 +1,162 @@
+"""When the store is away, and when it is back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import redis
+from pydantic import SecretStr
+
+from api.app import create_app
+from api.bells import Ringer
+from api.upkeep import sweep
+from jobs.calls import aconnect, arun
+from jobs.ids import new_job_id
+from jobs.keys import Keys
+from jobs.queue import Doorbell, make_celery
+from jobs.settings import Settings
+from jobs.spec import Spec
+from jobs.store import Store
+from tests.api.conftest import assert_problem, talk_to, until
+from tests.conftest import free_port
+
+pytestmark = pytest.mark.anyio
+
+
+class Line:
+    """A line to the store that can be cut."""
+
+    def __init__(self, to_port: int) -> None:
+        self.port = free_port()
+        self._to_port = to_port
+        self._server: asyncio.Server | None = None
+        self._whole = False
+        self._ends: set[asyncio.StreamWriter] = set()
+        self._pumps: set[asyncio.Task[None]] = set()
+
+    async def join(self) -> None:
+        self._whole = True
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+
+    async def cut(self) -> None:
+        self._whole = False
+        if self._server:
+            self._server.close()
+        for end in list(self._ends):
+            end.transport.abort()
+        for pump in list(self._pumps):
+            pump.cancel()
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._to_port)
+        self._ends |= {writer, far_writer}
+        if not self._whole:  # cut meanwhile
+            await self.cut()
+        for source, sink in ((reader, far_writer), (far_reader, writer)):
+            pump = asyncio.create_task(self._pump(source, sink))
+            self._pumps.add(pump)
+            pump.add_done_callback(self._pumps.discard)
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        try:
+            while data := await source.read(1 << 16):
+                sink.write(data)
+        except OSError:
+            pass
+        finally:
+            sink.close()
+
+
+@pytest.fixture
+async def line(settings: Settings, client: redis.Redis, anyio_backend: str) -> AsyncIterator[Line]:
+    line = Line(client.connection_pool.connection_kwargs["port"])
+    await line.join()
+    yield line
+    await line.cut()
+
+
+@pytest.fixture
+def far_settings(settings: Settings, line: Line) -> Settings:
+    """Settings of a process that reaches the store over the line."""
+    url = SecretStr(f"redis://127.0.0.1:{line.port}/0")
+    return settings.model_copy(update={"redis_url": url, "upkeep_seconds": 0.05})
+
+
+@pytest.fixture
+async def http(far_settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(far_settings)
+    async with app.router.lifespan_context(app), talk_to(app) as http:
+        yield http
+
+
+async def test_away_is_503_with_retry_after_and_back_is_back(http: httpx.AsyncClient, submit: Any, line: Line) -> None:
+    job = await submit()
+    await line.cut()
+    for answer in (
+        await http.post("/v1/jobs"),
+        await http.get(f"/v1/jobs/{job['id']}"),
+        await http.get("/v1/jobs"),
+        await http.post(f"/v1/jobs/{job['id']}/cancel"),
+        await http.get("/v1/workers"),
+        await http.get("/readyz"),
+    ):
+        assert_problem(answer, 503, "store_unavailable")
+        assert answer.headers["retry-after"] == "2"
+    assert (await http.get("/healthz")).status_code == 200
+    assert (await http.get("/v1/datasets")).status_code == 200
+    await line.join()
+    assert (await http.get("/readyz")).status_code == 200
+    assert (await http.get(f"/v1/jobs/{job['id']}")).json() == job
+    await submit()
+
+
+async def test_a_waiting_reader_is_told_of_an_outage(
+    http: httpx.AsyncClient, submit: Any, line: Line, client: redis.Redis, keys: Keys
+) -> None:
+    job = await submit()
+    task = asyncio.create_task(http.get(f"/v1/jobs/{job['id']}", headers={"Prefer": "wait=30"}))
+    await until(lambda: client.pubsub_numsub(keys.changes(job["id"]))[0][1] == 1, what="the subscription")
+    await line.cut()
+    assert_problem(await asyncio.wait_for(task, 10), 503, "store_unavailable")
+
+
+async def test_an_outage_is_logged_once(
+    http: httpx.AsyncClient, line: Line, client: redis.Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries, words = [], []
+
+    async def counted(*arguments: Any, **options: Any) -> None:
+        tries.append(1)
+        await sweep(*arguments, **options)
+
+    class Log:
+        def warning(self, event: str, **_: Any) -> None:
+            words.append(event)
+
+        info = warning
+
+    monkeypatch.setattr("api.upkeep.log", Log())
+    monkeypatch.setattr("api.upkeep.sweep", counted)
+    await line.cut()
+    await until(lambda: words, what="word of the outage")
+    tries.clear()
+    await until(lambda: len(tries) > 5, what="several sweeps in vain")
+    await line.join()
+    await until(lambda: len(words) > 1, what="word of the store's return")
+    assert words == ["store_away", "store_back"]
+
+
+async def test_a_sweep_rings_what_is_missing(
+    settings: Settings, store: Store, client: redis.Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ringer = Ringer(Doorbell(make_celery(settings)))
+    async with aconnect(settings) as connection:
+        await arun(connection, store.create(new_job_id(), Spec(), steps=1))
+        for _ in range(3):
+            assert client.llen(keys.bells("bells")) == 0
+            await sweep(connection, store, ringer, every_seconds=0)
+        await ringer.aclose()
+    assert client.llen(keys.bells("bells")) == 1

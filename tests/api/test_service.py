@@ -1,0 +1,35 @@
+"""The service itself, and its documentation page."""
+
+import re
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_alive_and_ready(http: httpx.AsyncClient) -> None:
+    for path in ("/healthz", "/readyz"):
+        answer = await http.get(path)
+        assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+
+
+async def test_the_root_leads_to_the_documentation(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/")
+    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+
+
+async def test_the_documentation_needs_nothing_from_elsewhere(http: httpx.AsyncClient) -> None:
+    page = await http.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    sources = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(sources) >= 3
+    for source in sources:
+        if source.startswith("data:"):
+            continue
+        assert "//" not in source
+        assert (await http.get(f"/{source}")).status_code == 200
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+    assert "<script>" not in page.text
