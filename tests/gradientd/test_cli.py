@@ -1,6 +1,9 @@
 """The command line: outputs for people and for programs, and what the exit code tells."""
 
 import json
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -242,3 +245,18 @@ def test_a_bad_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(app, ["up"])
     assert result.exit_code == ExitCode.REFUSED
     assert result.stderr.startswith("a setting cannot be used: GRADIENTD_PORT: ")
+
+
+def test_an_interruption_leaves_the_job_running_and_says_how_to_go_on() -> None:
+    with serving(training(sample_job(Status.RUNNING))) as url:
+        command = [sys.executable, "-m", "gradientd", "train", "--url", url]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as train:
+            assert train.stdout is not None
+            assert train.stderr is not None
+            assert [train.stdout.readline() for _ in range(2)] == [f"job {JOB_ID}\n", "queued\n"]
+            train.send_signal(signal.SIGINT)
+            said = train.stderr.read()
+            assert train.wait(30) == ExitCode.INTERRUPTED
+    assert "the job goes on" in said
+    assert f"gradientd cancel {JOB_ID}" in said
+    assert "Traceback" not in said
