@@ -69,7 +69,7 @@ class SGD(Frozen):
     """θ′ = θ − η·g."""
 
     type: Literal["sgd"] = "sgd"
-    learning_rate: LearningRate = 0.1
+    learning_rate: LearningRate = 0.2
 
 
 class Momentum(Frozen):

@@ -105,7 +105,10 @@ class Network:
         return tuple(shape for layer in self.layers for shape in layer.shapes)
 
     def initial_weights(self, seed: int) -> tuple[np.ndarray, ...]:
-        """Kernels uniform in ±√(6/fan_in), the output's in ±√(3/fan_in) (He et al. 2015); zero biases. float32.
+        """Kernels uniform in ±1/√fan_in (after LeCun et al. 1998), zero biases; float32.
+
+        He's larger values (2015) made plain SGD on the squared error less accurate here and diverge from a rate of
+        0.15 on, where these still learn at 0.5; with Adam they made no difference.
 
         Made of raw Philox words by exact arithmetic, so that a seed means the same weights with any version of
         any library, on any machine.
@@ -113,8 +116,7 @@ class Network:
         weights: list[np.ndarray] = []
         for index, layer in enumerate(self.layers):
             kernel, bias = layer.shapes
-            gain = 1.0 if layer is self.layers[-1] else 2.0
-            limit = np.float32(math.sqrt(3 * gain / math.prod(kernel[:-1])))
+            limit = np.float32(1 / math.sqrt(math.prod(kernel[:-1])))
             weights.append(_uniform(kernel, key=(seed, WEIGHT_STREAMS + index)) * limit)
             weights.append(np.zeros(bias, np.float32))
         return tuple(weights)

@@ -11,7 +11,7 @@ from worker.engine.resident import resident
 from worker.engine.schedules import learning_rates
 
 CPU = "/device:CPU:0"
-STEPS, BATCH, RATE = 200, 128, 0.02
+STEPS, BATCH, RATE = 200, 128, 0.05
 
 
 def textbook_losses(weights: list[np.ndarray], dataset: Dataset, orders: list[np.ndarray]) -> list[float]:
@@ -63,4 +63,4 @@ def test_the_engine_follows_the_loop_written_by_hand(digits: Dataset, execution:
     ours = engine_losses(runner, digits, orders, rates)
     by_hand = textbook_losses(list(runner.kind.network.initial_weights(3)), digits, orders)
     np.testing.assert_allclose(ours, by_hand, rtol=1e-4)
-    assert np.mean(ours[-20:]) < 0.3 * ours[0]
+    assert np.mean(ours[-20:]) < 0.5 * ours[0]
