@@ -28,7 +28,7 @@ worker trains it with TensorFlow, and `GET /v1/jobs/{job_id}` tells how far it i
 """
 
 TAGS = [
-    {"name": "jobs", "description": "Submit training jobs, follow and cancel them."},
+    {"name": "jobs", "description": "Submit training jobs, follow, pause and cancel them."},
     {"name": "history", "description": "What a job's history tells: events, and metrics as series."},
     {"name": "catalogue", "description": "What there is to train with: workers, presets, datasets."},
     {"name": "service", "description": "How the service itself is, and what its problems mean."},
@@ -47,6 +47,8 @@ _HEADERS_OF: dict[tuple[str, str], tuple[str, ...]] = {
     ("get_job", "200"): ("ETag", "Preference-Applied"),
     ("get_job", "304"): ("ETag", "Preference-Applied"),
 }
+_LINKED = ("get_job", "cancel_job", "pause_job", "resume_job", "list_job_events", "get_job_metrics")
+"""Operations on the job that `create_job` answered."""
 
 
 def publish(app: FastAPI) -> None:
@@ -82,6 +84,8 @@ def _made(app: FastAPI) -> Json:
         _exemplify(schemas, schemas[name], example)
     for operation in _operations(document):
         _complete(operation)
+        if operation["operationId"] == "create_job":
+            operation["responses"]["202"]["links"] = _links()
     return document
 
 
@@ -110,6 +114,17 @@ def _complete(operation: Json) -> None:
         media = response.get("content", {}).get("application/json")
         if media:
             media["example"] = by_schema()[media["schema"]["$ref"].rpartition("/")[2]]
+
+
+def _links() -> Json:
+    return {
+        name: {
+            "operationId": name,
+            "parameters": {"job_id": "$response.body#/id"},
+            "description": "The `id` of the answered job is the `job_id` of this operation.",
+        }
+        for name in _LINKED
+    }
 
 
 def _tighten(schemas: Json) -> None:

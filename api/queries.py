@@ -11,7 +11,10 @@ from starlette.requests import Request
 
 from api.problems import FieldError, refused_for, shortened, told
 from api.series import NAMES, MetricName
+from jobs.ids import PATTERN
 from jobs.states import Status
+
+EVENT_ID = r"[0-9]{1,19}-[0-9]{1,19}"
 
 _DIGITS = re.compile(r"-?[0-9]{1,18}")
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.IGNORECASE | re.ASCII)
@@ -124,6 +127,7 @@ class ListQuery(Query):
         Field(
             description="Go on behind this job: the `last_id` of the page before.",
             examples=["job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC"],
+            json_schema_extra={"pattern": f"^({PATTERN.pattern})?$"},
         ),
     ] = ""
     limit: Annotated[int, Field(ge=1, le=100, description="Most jobs on the page.", examples=[20]), Whole] = 20
@@ -161,7 +165,12 @@ class EventsQuery(Query):
     """Which part of the history."""
 
     after: Annotated[
-        str, Field(description="Go on behind this event: the `last_id` of the page before.", examples=["1-4"])
+        str,
+        Field(
+            description="Go on behind this event: the `last_id` of the page before.",
+            examples=["1-4"],
+            json_schema_extra={"pattern": f"^({EVENT_ID})?$"},
+        ),
     ] = ""
     limit: Annotated[int, Field(ge=1, le=1000, description="Most events on the page.", examples=[100]), Whole] = 100
 

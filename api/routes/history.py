@@ -10,15 +10,15 @@ from api.answers import refusals, to_json, to_page
 from api.deps import Call, CallDep, JobId, checked_id
 from api.negotiation import choose
 from api.parameters import documented
-from api.queries import EventsQuery, MetricsQuery
+from api.problems import FieldError, Refused, shortened
+from api.queries import EVENT_ID, EventsQuery, MetricsQuery
 from api.series import NAMES, Row, as_csv, columns, thinned
 from api.views import EventPage, Series
-from jobs.errors import InvalidCursor
 
 ROWS_PER_READ = 500
 """Events read in one go, so that a long history holds up neither Redis nor this process."""
 
-_EVENT_ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
+_EVENT_ID = re.compile(EVENT_ID)
 
 router = APIRouter(prefix="/v1/jobs", tags=["history"])
 
@@ -41,7 +41,8 @@ async def list_job_events(call: CallDep, job_id: JobId) -> Response:
     """
     query = EventsQuery.read(call.request)
     if query.after and not _EVENT_ID.fullmatch(query.after):
-        raise InvalidCursor(query.after)
+        detail = f"the cursor {shortened(query.after, 100)!r} is not an event's id"
+        raise Refused("invalid_cursor", detail, errors=[FieldError(parameter="after", detail=detail)])
     await call.do(call.services.store.get(checked_id(job_id), owner=call.caller.sees))
     found = await call.do(call.services.store.events(job_id, after=query.after, limit=query.limit + 1))
     events = found[: query.limit]
