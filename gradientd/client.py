@@ -132,6 +132,14 @@ class Client:
         """Ask a job to stop. Does nothing to one that is final."""
         return parse(self._request("POST", f"{job_path(job_id)}/cancel"), Job)
 
+    def pause(self, job_id: str) -> Job:
+        """Ask a job to stop for the time being, keeping a checkpoint."""
+        return parse(self._request("POST", f"{job_path(job_id)}/pause"), Job)
+
+    def resume(self, job_id: str) -> Job:
+        """Queue a paused job again."""
+        return parse(self._request("POST", f"{job_path(job_id)}/resume"), Job)
+
     def events(self, job_id: str, *, after: str | None = None, limit: int = 100) -> Page[Event]:
         """A page of the job's history, oldest first, after the event with the given id."""
         params = {"limit": str(limit)} | ({"after": after} if after else {})

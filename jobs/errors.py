@@ -82,12 +82,14 @@ class TrainingFailed(GradientdError):
     """Base of the failures that become a job's `error`. `code` becomes its `status_reason`."""
 
     code = "training_error"
+    title = "Training failed"
 
 
 class NonFiniteLoss(TrainingFailed):
     """The loss became NaN or infinite. Lower the learning rate, or check the data."""
 
     code = "non_finite_loss"
+    title = "Loss is not finite"
 
     def __init__(self, *, step: int, loss: float) -> None:
         super().__init__(
@@ -101,21 +103,25 @@ class DatasetUnavailable(TrainingFailed):
     """The dataset's files are nowhere to be had. Put the file where the message says."""
 
     code = "dataset_unavailable"
+    title = "Dataset is nowhere to be had"
 
 
 class DeviceUnavailable(TrainingFailed):
     """The worker does not have the device that the job asks for."""
 
     code = "device_unavailable"
+    title = "Device is not there"
 
 
 class OutOfMemory(TrainingFailed):
     """The device's memory does not hold the model and batch. Lower `batch_size` or the model's size."""
 
     code = "out_of_memory"
+    title = "Out of memory"
 
 
 class DeadlineExceeded(TrainingFailed):
     """The job ran for longer than its `max_runtime_seconds`."""
 
     code = "deadline_exceeded"
+    title = "Deadline exceeded"

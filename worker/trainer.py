@@ -208,7 +208,7 @@ class Trainer:
     def _fail(self, hold: Hold, error: TrainingFailed) -> None:
         record = JobError(
             code=error.code,
-            title=error.code.replace("_", " ").capitalize(),
+            title=error.title,
             detail=str(error),
             step=getattr(error, "step", None),
         )

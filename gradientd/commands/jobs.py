@@ -1,4 +1,4 @@
-"""`train`, `jobs`, `show` and `cancel`."""
+"""`train`, `jobs`, `show`, `cancel`, `pause` and `resume`."""
 
 import sys
 from collections.abc import Callable
@@ -149,6 +149,23 @@ def cancel(
         job = client.cancel(job_id)
         if wait:
             job = client.wait_for(job.id)
+    tell_status(job, as_json=as_json)
+
+
+def pause(job_id: JobArgument, *, url: UrlOption = DEFAULT_URL, as_json: JsonOption = False) -> None:
+    """Ask a job to stop for the time being. Resumed, it goes on from its step, to the same bits."""
+    with Client(url) as client:
+        tell_status(client.pause(job_id), as_json=as_json)
+
+
+def resume(job_id: JobArgument, *, url: UrlOption = DEFAULT_URL, as_json: JsonOption = False) -> None:
+    """Queue a paused job again."""
+    with Client(url) as client:
+        tell_status(client.resume(job_id), as_json=as_json)
+
+
+def tell_status(job: Job, *, as_json: bool) -> None:
+    """Say what became of a job."""
     print_json(job.model_dump(mode="json")) if as_json else typer.echo(f"{job.id} {job.status}")
 
 

@@ -8,7 +8,7 @@ if at - last < every_ms then return {{}, {}} end
 redis.call('HSET', upkeep_key(), 'last_sweep_at', whole(at))
 -- A long gap between sweeps means the store or its clients were away: workers could not speak either.
 -- They get one whole lease to come back.
-if at - last > lease_ms / 2 then redis.call('HSET', upkeep_key(), 'hold_until', whole(at + lease_ms)) end
+if at - last > math.max(lease_ms / 2, 3 * every_ms) then redis.call('HSET', upkeep_key(), 'hold_until', whole(at + lease_ms)) end
 
 local given_back = {}
 if at >= tonumber(redis.call('HGET', upkeep_key(), 'hold_until') or '0') then

@@ -205,6 +205,14 @@ def test_cancel_waits_if_told_to() -> None:
     assert (result.exit_code, result.stdout) == (0, f"{JOB_ID} cancelled\n")
 
 
+def test_pause_and_resume_tell_the_status() -> None:
+    routes = training(sample_job(Status.PAUSED))
+    routes[f"POST {JOB_PATH}/pause"] = lambda body: (202, sample_job(Status.PAUSING))
+    routes[f"POST {JOB_PATH}/resume"] = lambda body: (200, sample_job(Status.QUEUED))
+    assert gradientd("pause", JOB_ID, routes=routes).stdout == f"{JOB_ID} pausing\n"
+    assert json.loads(gradientd("resume", JOB_ID, "--json", routes=routes).stdout)["status"] == "queued"
+
+
 def test_workers_are_a_table_or_json() -> None:
     worker = Worker(
         name="worker-1-ab12",
