@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import redis
 import redis.asyncio
+import redis.retry
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
@@ -66,9 +67,11 @@ def _translate(error: Exception) -> Exception:
 def connect(settings: Settings) -> "redis.Redis":
     """A client for threads. Connects at the first command.
 
-    Commands may be sent again when a connection breaks: every script takes a repetition as a no-op.
+    A command is sent once more over a new connection when one turns out to be broken: every script takes a
+    repetition as a no-op.
     """
-    return redis.Redis.from_url(settings.redis_url.get_secret_value(), **_OPTIONS)  # pyright: ignore[reportUnknownMemberType]
+    retry = redis.retry.Retry(NoBackoff(), 1, supported_errors=(ConnectionError,))
+    return redis.Redis.from_url(settings.redis_url.get_secret_value(), retry=retry, **_OPTIONS)  # pyright: ignore[reportUnknownMemberType]
 
 
 def aconnect(settings: Settings) -> "redis.asyncio.Redis":
