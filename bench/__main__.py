@@ -12,6 +12,7 @@ from typing import Protocol, cast
 from bench import machine
 from bench.figure import Figure, table
 from bench.options import Options
+from jobs.logs import configure_logging
 
 FIGURES = {
     "mlp": "epoch_mlp",
@@ -37,6 +38,7 @@ class Bench(Protocol):
 def main() -> None:
     """Measure what was asked for."""
     arguments = _arguments()
+    configure_logging("warning")
     options = Options(
         runs=arguments.runs, mnist=arguments.mnist, torch_python=arguments.torch_python, quick=arguments.quick
     )

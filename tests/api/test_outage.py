@@ -32,33 +32,34 @@ class Line:
         self.port = free_port()
         self._to_port = to_port
         self._server: asyncio.Server | None = None
-        self._whole = False
         self._ends: set[asyncio.StreamWriter] = set()
-        self._pumps: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def join(self) -> None:
-        self._whole = True
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
 
     async def cut(self) -> None:
-        self._whole = False
         if self._server:
             self._server.close()
         for end in list(self._ends):
             end.transport.abort()
-        for pump in list(self._pumps):
-            pump.cancel()
-        await asyncio.gather(*self._pumps, return_exceptions=True)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Known before the first wait, so that a cut ends a connection that is only being made, too.
+        self._ends.add(writer)
+        self._keep(asyncio.current_task())
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._to_port)
-        self._ends |= {writer, far_writer}
-        if not self._whole:  # cut meanwhile
-            await self.cut()
+        self._ends.add(far_writer)
         for source, sink in ((reader, far_writer), (far_reader, writer)):
-            pump = asyncio.create_task(self._pump(source, sink))
-            self._pumps.add(pump)
-            pump.add_done_callback(self._pumps.discard)
+            self._keep(asyncio.create_task(self._pump(source, sink)))
+
+    def _keep(self, task: "asyncio.Task[None] | None") -> None:
+        assert task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         try:
