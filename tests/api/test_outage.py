@@ -32,13 +32,16 @@ class Line:
         self.port = free_port()
         self._to_port = to_port
         self._server: asyncio.Server | None = None
+        self._whole = False
         self._ends: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def join(self) -> None:
+        self._whole = True
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
 
     async def cut(self) -> None:
+        self._whole = False
         if self._server:
             self._server.close()
         for end in list(self._ends):
@@ -48,6 +51,9 @@ class Line:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self._whole:  # cut since the connection was accepted
+            writer.transport.abort()
+            return
         # Known before the first wait, so that a cut ends a connection that is only being made, too.
         self._ends.add(writer)
         self._keep(asyncio.current_task())
