@@ -17,6 +17,7 @@ from worker.wishes import Wishes
 def make_trainer(settings: Settings, *, name: str, client: redis.Redis, store: Store, doorbell: Doorbell) -> Trainer:
     """A trainer whose devices are set up and whose presence is announced."""
     threads = devices.configure(settings)
+    devices.warm_up()
     presence = Presence(
         name,
         client=client,
