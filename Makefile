@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo up test lint format bench compose-test lock clean
+.PHONY: help setup demo up test test-slow lint format bench compose-test lock clean
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
@@ -33,6 +33,9 @@ up: $(VENV)/.demo ## Start the whole service here: store, API and a worker
 
 test: $(VENV)/.dev ## Run the tests
 	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.dev ## Run the tests that take minutes: each bench script, in small
+	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/.dev ## Format check, lint, types, import contracts
 	$(BIN)/ruff format --check .

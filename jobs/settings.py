@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     """CPU threads within one operation; by default all cores. Part of what a result's bits depend on."""
     gpu_memory_limit_mb: Annotated[int | None, Field(ge=64)] = None
     """Cap on TensorFlow's GPU memory, in MiB, instead of growth with need."""
-    recycle_after: Annotated[int, Field(ge=1)] = 100
+    recycle_after: Annotated[int, Field(ge=1)] = 2000
     """Drains after which a CPU trainer's process is replaced. A GPU's is replaced after each: that frees its memory."""
 
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 10.0
