@@ -9,8 +9,9 @@ help: ## Show this list
 
 # A stamp per set of requirements: set-up does nothing while requirements and pyproject are unchanged.
 $(VENV)/.python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "gradientd needs Python 3.11 or newer; name one with: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "gradientd needs Python 3.11, 3.12 or 3.13 (TensorFlow 2.21 has no wheel for others);" \
+	    "name one with: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 

@@ -93,8 +93,8 @@ class NonFiniteLoss(TrainingFailed):
 
     def __init__(self, *, step: int, loss: float) -> None:
         super().__init__(
-            f"the loss became {loss} at step {step}; a lower learning rate or gradient-friendly "
-            "initial values usually help"
+            f"the loss became {loss} at step {step}; a lower learning rate usually helps, and for a softmax "
+            "model the loss cross_entropy instead of mse"
         )
         self.step = step
 
