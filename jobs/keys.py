@@ -18,14 +18,29 @@ TEMPLATES: dict[str, str] = {
     "worker": "{ns}:worker:{id}",  # STRING: one live worker, JSON
     "idempotency": "{ns}:idempotency:{owner}:{id}",  # STRING: a first answer, JSON
     "claim": "{ns}:claim:{id}",  # STRING: the job that a claim took, by the claim's token
+    "api_key": "{ns}:key:{id}",  # HASH: one API key, JSON without its secret, and when it was last used, in ms
+    "api_keys": "{ns}:keys",  # SET: ids of the API keys
+    "rate": "{ns}:rate:{id}",  # STRING: when an API key's next request is due by its rate, in us
     "upkeep": "{ns}:upkeep",  # HASH: the last sweep, and sweeps in a row with bells missing
     "bells": "{ns}:celery:{bells}",  # LIST: Celery's queue; see jobs.queue
 }
 
-PERMANENT = ("index", "by_status", "queue", "leases", "last_order", "expiring", "workers", "upkeep", "bells")
+PERMANENT = (
+    "index",
+    "by_status",
+    "queue",
+    "leases",
+    "last_order",
+    "expiring",
+    "workers",
+    "upkeep",
+    "bells",
+    "api_key",
+    "api_keys",
+)
 """Kinds of keys without a TTL, beside the `job` and `events` of jobs that are not final.
 
-All but the counters shrink as jobs end and are deleted.
+All but the counters shrink as jobs end and are deleted, and as API keys are revoked.
 """
 
 BROKER_PREFIX = "{ns}:celery:"
@@ -75,6 +90,14 @@ class Keys:
     def idempotency(self, owner: str, key: str) -> str:
         """The first answer to an owner's idempotency key."""
         return self._build("idempotency", owner=owner, id=key)
+
+    def api_key(self, key_id: str) -> str:
+        """An API key."""
+        return self._build("api_key", id=key_id)
+
+    def index(self, owner: str) -> str:
+        """An owner's jobs."""
+        return self._build("index", owner=owner)
 
     @property
     def broker_prefix(self) -> str:

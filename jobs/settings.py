@@ -30,6 +30,21 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1 << 20
     """Largest request body the API reads."""
 
+    # --- who may ask ------------------------------------------------------------------------------
+    api_keys: SecretStr = SecretStr("")
+    """API keys beside those in Redis, hashed: `owner:scopes:sha256` entries (`alice:submit+read:9f86…`), separated by
+    commas or white space. Giving any switches keys on."""
+    auth: Literal["auto", "required"] = "auto"
+    """`required`: every request needs a key, also when there is none yet. `auto`: if `api_keys` gives any."""
+    insecure: bool = False
+    """Let the API listen beyond this machine although it asks nobody for a key."""
+    key_max_jobs: Annotated[int | None, Field(ge=1)] = None
+    """Most jobs that a key's owner may have that are not final, for keys without a limit of their own."""
+    key_max_queued: Annotated[int | None, Field(ge=1)] = None
+    """The same for jobs that are queued."""
+    key_requests_per_minute: Annotated[int | None, Field(ge=1)] = None
+    """Most requests of a key in a minute, for keys without a limit of their own."""
+
     # --- workers ----------------------------------------------------------------------------------
     worker_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{0,64}$")] = ""
     """Unique name of this worker; empty for the host's name."""
@@ -54,6 +69,11 @@ class Settings(BaseSettings):
     """How often an API process looks for lost leases and missing bells."""
     retention_seconds: Annotated[int, Field(ge=60)] = 30 * 24 * 3600
     """How long a final job is kept."""
+
+    @property
+    def keys_required(self) -> bool:
+        """Whether the API answers only those who send a key."""
+        return self.auth == "required" or bool(self.api_keys.get_secret_value().strip(", \t\r\n"))
 
     @property
     def worker(self) -> str:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from jobs import stored
+from jobs import audit, stored
 from jobs.calls import Call, Operation
-from jobs.errors import InvalidCursor, JobNotFound, NotNow, StaleFence
+from jobs.errors import InvalidCursor, JobNotFound, NotNow, StaleFence, TooManyJobs
 from jobs.keys import EVERYBODY, Keys
 from jobs.record import Artifact, Checkpoint, EpochMetrics, Event, Job, JobError, Metrics, Progress, Run, Worker
 from jobs.scripts import load
@@ -168,8 +168,13 @@ class Store:
         owner: str = "",
         idempotency_key: str = "",
         digest: str = "",
+        max_jobs: int = 0,
+        max_queued: int = 0,
     ) -> Operation[Created]:
-        """Accept a job of `steps` steps. With a key that was used before, answer what was answered then."""
+        """Accept a job of `steps` steps. With a key that was used before, answer what was answered then.
+
+        Raises TooManyJobs when its owner has `max_jobs` that are not final, or `max_queued` (0: any number).
+        """
         lane, bells = Lanes.of(spec)
         progress = Progress(epochs=spec.epochs, steps=steps)
         fields = {
@@ -189,8 +194,14 @@ class Store:
             idempotency_key,
             digest,
             IDEMPOTENCY_SECONDS * 1000,
+            max_jobs,
+            max_queued,
             *_flat(fields),
         )
+        if outcome in ("unfinished", "queued"):
+            raise TooManyJobs(outcome, count=answer, limit=max_queued if outcome == "queued" else max_jobs)
+        if outcome == "created":
+            audit.note(job_id, owner=owner, before="", after=Status.QUEUED)
         job = stored.newborn(json.loads(answer), spec=spec, progress=progress)
         return Created(job, rings, conflict=outcome == "conflict")
 
@@ -315,11 +326,14 @@ class Store:
         reply = yield self._script("finish", job_id, fence, status, reason, *_flat(fields))
         if reply is None:
             raise StaleFence(job_id, fence)
+        audit.note_change(reply)
 
     def requeue(self, job_id: str, fence: int, *, reason: Reason) -> Operation[Status]:
         """Give a job back unfinished; tells the status it got. Raises StaleFence."""
         reply = yield self._script("requeue", job_id, fence, reason)
-        return self._held(job_id, fence, reply)
+        status, change = reply or (None, "")
+        audit.note_change(change)
+        return self._held(job_id, fence, status)
 
     def present(self, worker: Worker, *, lifetime_seconds: float) -> Operation[None]:
         """Say that a worker lives, for so long."""
@@ -341,10 +355,15 @@ class Store:
         words: list[str | int] = []
         for bells, lanes in groups.items():
             words += [bells, len(lanes), *lanes]
-        given_back, due = yield self._script("upkeep", self._lease_ms, round(every_seconds * 1000), patience, *words)
+        given_back, due, changes = yield self._script(
+            "upkeep", self._lease_ms, round(every_seconds * 1000), patience, *words
+        )
+        for change in changes:
+            audit.note_change(change)
         return Sweep(tuple(given_back), {bells: n for bells, n in zip(groups, due, strict=False) if n > 0})
 
     def _job(self, reply: Any) -> Job:
+        audit.note_change(reply[3])
         return stored.job(reply, lease_seconds=self.lease_seconds)
 
     def _found(self, job_id: str, reply: Any) -> Job:

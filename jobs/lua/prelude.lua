@@ -43,6 +43,9 @@ local function index(id, status, verb)
   end
 end
 
+-- The job's last change of status within this call, for the log: id, before, after, reason, owner.
+local changed = ''
+
 -- The only way a status changes. Returns false, and changes nothing, where the table forbids it.
 local function transition(id, to, reason)
   local key = job_key(id)
@@ -72,6 +75,7 @@ local function transition(id, to, reason)
     redis.call('ZADD', expiring_key(), whole(tonumber(at) + retention), id .. '|' .. field(id, 'owner'))
   end
   touch(id)
+  changed = id .. ' ' .. from .. ' ' .. to .. ' ' .. reason .. ' ' .. field(id, 'owner')
   return true
 end
 
@@ -86,7 +90,7 @@ local function renew(id, lease_ms)
   redis.call('HSET', job_key(id), 'last_heartbeat_at', whole(at))
 end
 
--- What a reader needs to show a job: position in the queue, the clock, and the record.
+-- What a reader needs to show a job: position in the queue, the clock, the record; and what this call changed.
 local function snapshot(id)
   local record = redis.call('HGETALL', job_key(id))
   if #record == 0 then return false end
@@ -94,7 +98,7 @@ local function snapshot(id)
   if field(id, 'status') == 'queued' then
     position = redis.call('ZRANK', queue_key(field(id, 'lane')), queue_member(id))
   end
-  return {position, whole(now_ms()), record}
+  return {position, whole(now_ms()), record, changed}
 end
 
 -- Bells that should be waiting in a lane's Celery queue and are not. A busy worker asks for the next job
