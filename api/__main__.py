@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from jobs.access import Misconfigured
 from jobs.logs import configure_logging
 from jobs.settings import Settings
 
@@ -39,10 +40,19 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m api", description="Serve gradientd's HTTP API.")
     parser.add_argument("--host", default=defaults.host, help="address to listen on (%(default)s)")
     parser.add_argument("--port", default=defaults.port, type=int, help="port; 0 takes a free one (%(default)s)")
+    parser.add_argument(
+        "--insecure",
+        action="store_true",
+        default=defaults.insecure,
+        help="listen beyond this machine although nobody is asked for an API key",
+    )
     options: dict[str, Any] = vars(parser.parse_args(arguments))
     settings = Settings(**options)
     configure_logging(settings.log_level)
-    app = create_app(settings)
+    try:
+        app = create_app(settings)
+    except Misconfigured as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
     config = uvicorn.Config(
         app,
         host=settings.host,

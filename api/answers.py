@@ -31,6 +31,10 @@ def to_page(kind: type[Page[Item]], items: Sequence[Item], ids: Sequence[str], *
     )
 
 
+GUARDED = ("unauthorized", "insufficient_scope", "too_many_requests", "store_unavailable")
+"""What every operation answers that asks for an API key."""
+
+
 def refusals(*codes: str) -> dict[int | str, dict[str, Any]]:
     """The problems that an operation answers, as FastAPI's `responses` takes them; a fault of ours is always one."""
     by_status: dict[int | str, list[str]] = {}

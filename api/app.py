@@ -10,11 +10,17 @@ from api import docs, handlers, openapi
 from api.envelope import Envelope
 from api.routes import catalogue, history, jobs, service
 from api.services import open_services
+from jobs.access import check_exposure, key_ring
 from jobs.settings import Settings
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The API of these settings. Connects to nothing before it is started."""
+    """The API of these settings. Connects to nothing before it is started.
+
+    Raises Misconfigured: its keys cannot be read, or it would be open to other machines without asking for any.
+    """
+    check_exposure(settings)
+    key_ring(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -34,7 +40,7 @@ def create_app(settings: Settings) -> FastAPI:
     for router in (jobs.router, history.router, catalogue.router, service.router, docs.router):
         app.include_router(router)
     handlers.install(app)
-    openapi.publish(app)
+    openapi.publish(app, keys_required=settings.keys_required)
     app.add_middleware(Envelope)
     return app
 

@@ -1,12 +1,15 @@
-"""What routes are handed: the services, and on whose behalf they act."""
+"""What routes are handed: the services, and on whose behalf they act. The one place that asks for API keys."""
 
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
+import structlog
 from fastapi import Depends, Path, Request
 
-from api.problems import shortened
+from api.problems import Refused, shortened
 from api.services import Services
+from jobs import access
+from jobs.access import ApiKey, Scope
 from jobs.calls import Operation
 from jobs.errors import JobNotFound
 from jobs.ids import PATTERN
@@ -23,9 +26,13 @@ class Caller:
     """Whom jobs created now belong to."""
     sees: str = EVERYBODY
     """Whose jobs can be read and changed."""
+    key: ApiKey | None = None
+    """With which key; None where none is asked for."""
 
 
 ANYBODY = Caller()
+
+REALM = 'Bearer realm="gradientd"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,18 @@ class Call:
     request: Request
     services: Services
     caller: Caller
+
+    @property
+    def most_bytes(self) -> int:
+        """Longest body that is read."""
+        most = self.services.settings.max_body_bytes
+        own = self.caller.key.limits.max_body_bytes if self.caller.key else None
+        return min(most, own) if own else most
+
+    @property
+    def caps(self) -> tuple[int, int]:
+        """Most unfinished and most queued jobs of the owner; 0 for any number."""
+        return access.caps(self.caller.key, self.services.settings) if self.caller.key else (0, 0)
 
     async def do(self, operation: Operation[T]) -> T:
         """Carry out a store operation. Raises StoreUnavailable and whatever the operation raises."""
@@ -46,8 +65,39 @@ class Call:
 
 
 async def get_call(request: Request) -> Call:
-    """The call. Without API keys everybody is the same, nameless owner, and sees every job."""
-    return Call(request, request.app.state.services, ANYBODY)
+    """The call. Where no keys are asked for everybody is the same, nameless owner, and sees every job.
+
+    Reading needs the scope `read`, whatever changes something `submit`: so no operation can forget to ask.
+    Raises Refused, TooManyRequests and StoreUnavailable.
+    """
+    services: Services = request.app.state.services
+    if not services.settings.keys_required:
+        return Call(request, services, ANYBODY)
+    key = await _key_of(request, services)
+    structlog.contextvars.bind_contextvars(key_id=key.id, owner=key.owner)
+    scope = Scope.READ if request.method == "GET" else Scope.SUBMIT
+    if not key.allows(scope):
+        raise Refused(
+            "insufficient_scope",
+            f"this key lacks the scope {scope.value!r}; it has: {', '.join(sorted(key.scopes))}",
+            headers={"www-authenticate": f'{REALM}, error="insufficient_scope", scope="{scope.value}"'},
+        )
+    sees = EVERYBODY if Scope.ADMIN in key.scopes else key.owner
+    return Call(request, services, Caller(key.owner, sees, key))
+
+
+async def _key_of(request: Request, services: Services) -> ApiKey:
+    """The key that the request came with, the request counted. Raises Refused and TooManyRequests."""
+    lines = request.headers.getlist("authorization")
+    kind, _, secret = lines[0].strip().partition(" ") if len(lines) == 1 else ("", "", "")
+    if kind.lower() != "bearer":
+        detail = "this server wants an API key: send Authorization: Bearer gd_…, once"
+        raise Refused("unauthorized", detail, headers={"www-authenticate": REALM})
+    key = await services.do(services.key_ring.admit(secret.strip()))
+    if key is None:
+        detail = "this API key is not known here, or no longer"
+        raise Refused("unauthorized", detail, headers={"www-authenticate": f'{REALM}, error="invalid_token"'})
+    return key
 
 
 def checked_id(job_id: str) -> str:

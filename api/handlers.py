@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from api.problems import KINDS, FieldError, Refused, answer, shortened
-from jobs.errors import GradientdError, InvalidCursor, InvalidSpec, StoreUnavailable
+from jobs.errors import GradientdError, InvalidCursor, InvalidSpec, StoreUnavailable, TooManyJobs, TooManyRequests
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
@@ -33,6 +33,8 @@ async def _contract(request: Request, error: Exception) -> Response:
         errors.append(FieldError(pointer=error.pointer, detail=shortened(str(error))))
     elif isinstance(error, InvalidCursor):
         errors.append(FieldError(parameter="after", detail=shortened(str(error), 200)))
+    elif isinstance(error, (TooManyJobs, TooManyRequests)):
+        headers["retry-after"] = str(error.retry_after_seconds)
     elif isinstance(error, StoreUnavailable):
         # The cause names addresses: it is for the log, not for the caller.
         log.warning("store_unavailable", error=str(error))

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.answers import GUARDED, refusals
 from api.examples import by_schema
 from api.parameters import REQUEST_ID
 from api.problems import FieldError, Problem
@@ -21,6 +22,9 @@ worker trains it with TensorFlow, and `GET /v1/jobs/{job_id}` tells how far it i
 - **Reading** is cheap: send `If-None-Match` for a 304 while nothing has changed, and `Prefer: wait=60` to be
   answered at the next change.
 - **Sending again** is safe: reading and cancelling are repeatable, creating is with an `Idempotency-Key`.
+- **Keys**: where the server asks for API keys, send `Authorization: Bearer gd_…`. A key sees its owner's jobs and no
+  others; another's job is as if it did not exist. Reading needs the scope `read`, all else `submit`; `admin` may do
+  everything, to everybody's jobs. A key has a rate, and its owner a number of jobs: past them the answer is 429.
 - **Problems** are `application/problem+json` (RFC 9457). `code` is stable, `errors` names the fields, and
   `/problems/{code}` explains each.
 - **Times** are RFC 3339 in UTC, durations end in `_seconds`, unknown fields and parameters are refused.
@@ -40,6 +44,7 @@ _HEADERS: Json = {
     "ETag": ("Names this state of the job; send it as `If-None-Match`.", '"7.0."'),
     "Preference-Applied": ("The wait that was granted.", "wait=30"),
     "Retry-After": ("Seconds after which to try again.", "2"),
+    "WWW-Authenticate": ("What kind of credentials is wanted.", 'Bearer realm="gradientd"'),
     "X-Request-Id": ("Name of the request in the server's log.", "5f0c9a4be1d27386"),
 }
 _HEADERS_OF: dict[tuple[str, str], tuple[str, ...]] = {
@@ -51,18 +56,25 @@ _LINKED = ("get_job", "cancel_job", "pause_job", "resume_job", "list_job_events"
 """Operations on the job that `create_job` answered."""
 
 
-def publish(app: FastAPI) -> None:
+_SCHEME = "apiKey"
+_SCHEMES: Json = {
+    _SCHEME: {"type": "http", "scheme": "bearer", "description": "An API key: `gd_` and 43 more characters."}
+}
+_HEADERS_OF_STATUS = {"401": "WWW-Authenticate", "403": "WWW-Authenticate", "429": "Retry-After", "503": "Retry-After"}
+
+
+def publish(app: FastAPI, *, keys_required: bool) -> None:
     """Let the app publish this document. It is made at the first request for it."""
 
     def document() -> Json:
         if app.openapi_schema is None:
-            app.openapi_schema = _made(app)
+            app.openapi_schema = _made(app, keys_required=keys_required)
         return app.openapi_schema
 
     app.openapi = document
 
 
-def _made(app: FastAPI) -> Json:
+def _made(app: FastAPI, *, keys_required: bool) -> Json:
     document = get_openapi(
         title=app.title,
         version=app.version,
@@ -82,6 +94,11 @@ def _made(app: FastAPI) -> Json:
     _tighten(schemas)
     for name, example in by_schema().items():
         _exemplify(schemas, schemas[name], example)
+    document["components"]["securitySchemes"] = _SCHEMES
+    for path, operations in document["paths"].items():
+        if path.startswith("/v1/"):
+            for operation in operations.values():
+                _guard(operation, keys_required=keys_required)
     for operation in _operations(document):
         _complete(operation)
         if operation["operationId"] == "create_job":
@@ -92,6 +109,20 @@ def _made(app: FastAPI) -> Json:
 def _operations(document: Json) -> Iterator[Json]:
     for path in document["paths"].values():
         yield from path.values()
+
+
+def _guard(operation: Json, *, keys_required: bool) -> None:
+    """Say that an operation asks for an API key, and what it answers to a request without a good one."""
+    needed: Json = {_SCHEME: []}
+    operation["security"] = [needed] if keys_required else [{}, needed]
+    responses: Json = operation["responses"]
+    for status, response in refusals(*GUARDED).items():
+        known = responses.setdefault(str(status), response)
+        (media,), (known_media,) = response["content"].values(), known["content"].values()
+        new = media["examples"].keys() - known_media["examples"].keys()
+        if new:
+            known_media["examples"] |= {code: media["examples"][code] for code in sorted(new)}
+            known["description"] = "\n\n".join([known["description"], response["description"]])
 
 
 def _complete(operation: Json) -> None:
@@ -105,8 +136,8 @@ def _complete(operation: Json) -> None:
         del responses["422"]  # FastAPI's own, for operations whose parameters take any text
     for status, response in responses.items():
         names = (*_HEADERS_OF.get((operation["operationId"], status), ()), "X-Request-Id")
-        if status == "503":
-            names = ("Retry-After", *names)
+        if status in _HEADERS_OF_STATUS:
+            names = (_HEADERS_OF_STATUS[status], *names)
         response["headers"] = {
             name: {"description": _HEADERS[name][0], "schema": {"type": "string"}, "example": _HEADERS[name][1]}
             for name in names

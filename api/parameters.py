@@ -51,6 +51,11 @@ IDEMPOTENCY_KEY = _header(
     "5f0c9a4b-e1d2-4738-9d0e-8c1c7f1f6a11",
 )
 IDEMPOTENCY_KEY["schema"] = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
+IDEMPOTENCY_KEY_UNNEEDED = {
+    **IDEMPOTENCY_KEY,
+    "description": "Accepted as everywhere, and not needed: sending this again changes nothing more and answers "
+    "the job as it is now. 1 to 255 printable ASCII characters.",
+}
 IF_NONE_MATCH = _header("If-None-Match", "`ETag` of the answer you have: 304 while it is still true.", '"7.0.."')
 PREFER = _header(
     "Prefer",

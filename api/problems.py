@@ -10,7 +10,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 from starlette.types import Scope
 
-from jobs.errors import GradientdError, InvalidCursor, InvalidSpec, JobNotFound, NotNow, StaleFence, StoreUnavailable
+from jobs.errors import (
+    GradientdError,
+    InvalidCursor,
+    InvalidSpec,
+    JobNotFound,
+    NotNow,
+    StaleFence,
+    StoreUnavailable,
+    TooManyJobs,
+    TooManyRequests,
+)
 
 MEDIA_TYPE = "application/problem+json"
 REQUEST_ID = "gradientd.request_id"
@@ -51,6 +61,22 @@ KINDS: dict[str, Kind] = {
         _of(NotNow, 409, "Job's status does not allow this"),
         _of(StaleFence, 409, "Claim has ended"),
         _of(StoreUnavailable, 503, "Store is away"),
+        _of(TooManyJobs, 429, "Too many jobs"),
+        _of(TooManyRequests, 429, "Too many requests"),
+        Kind(
+            "unauthorized",
+            401,
+            "No valid API key",
+            "The server wants an API key, and the request has none that it knows.",
+            "Send `Authorization: Bearer gd_…`. Whoever runs the server makes keys with `gradientd keys create`.",
+        ),
+        Kind(
+            "insufficient_scope",
+            403,
+            "API key lacks a scope",
+            "The API key is valid, but not for this: reading needs the scope `read`, all else `submit`.",
+            "Use a key that has the scope that `detail` names.",
+        ),
         Kind(
             "unknown_dataset",
             422,

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from api.bells import Ringer
 from api.changes import Changes
 from api.upkeep import keep_up
+from jobs.access import KeyRing, key_ring
 from jobs.calls import Operation, aconnect, arun
 from jobs.keys import Keys
 from jobs.queue import Doorbell, make_celery
@@ -32,6 +33,7 @@ class Services:
     store: Store
     ringer: Ringer
     changes: Changes
+    key_ring: KeyRing
 
     async def do(self, operation: Operation[T]) -> T:
         """Carry out a store operation. Raises StoreUnavailable and whatever the operation raises."""
@@ -45,7 +47,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     store = Store(keys, lease_seconds=settings.lease_seconds, retention_seconds=settings.retention_seconds)
     ringer = Ringer(Doorbell(make_celery(settings)))
     async with aconnect(settings) as client:
-        services = Services(settings, client, store, ringer, Changes(client, keys))
+        services = Services(settings, client, store, ringer, Changes(client, keys), key_ring(settings))
         upkeep = keep_up(client, store, ringer, every_seconds=settings.upkeep_seconds)
         async with _beside(services.changes.run()), _beside(upkeep):
             try:

@@ -19,7 +19,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.calls import Call, Operation
-from jobs.errors import Misconfigured, TooManyRequests
+from jobs.errors import GradientdError, TooManyRequests
 from jobs.keys import Keys
 from jobs.scripts import load
 from jobs.settings import Settings
@@ -30,6 +30,12 @@ OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 """Owners' names. They are part of Redis keys, hence no colon, and `*` is everybody."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class Misconfigured(GradientdError):
+    """The settings cannot be used together. Correct them as the message says; nothing was started."""
+
+    code = "misconfigured"
 
 
 class Scope(StrEnum):

@@ -54,7 +54,7 @@ class NotNow(GradientdError):
 
 
 class TooManyJobs(GradientdError):
-    """The key's owner has as many jobs as the key allows, so nothing was created. Wait for one to end, or cancel one."""
+    """The key's owner has as many jobs as the key allows; nothing was created. Wait for one to end, or cancel one."""
 
     code = "too_many_jobs"
     retry_after_seconds = 10
@@ -71,15 +71,6 @@ class TooManyRequests(GradientdError):
     def __init__(self, *, per_minute: int, retry_after_seconds: int) -> None:
         super().__init__(f"this key may send {per_minute} requests a minute; try again in {retry_after_seconds} s")
         self.retry_after_seconds = retry_after_seconds
-
-
-# --- the settings do not go together --------------------------------------------------------------
-
-
-class Misconfigured(GradientdError):
-    """The settings cannot be used together. Correct them as the message says; nothing was started."""
-
-    code = "misconfigured"
 
 
 # --- somebody else owns the job now ---------------------------------------------------------------

@@ -1,6 +1,6 @@
 """What there is to train with: workers, presets, datasets."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.answers import refusals, to_json, to_page
@@ -8,7 +8,9 @@ from api.deps import CallDep
 from api.queries import Query
 from api.views import Dataset, DatasetPage, Preset, PresetPage, WorkerPage
 from jobs.datasets import CATALOGUE
+from jobs.keys import EVERYBODY
 from jobs.presets import PRESETS, resolve
+from jobs.record import Worker
 from jobs.spec import Spec
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
@@ -28,6 +30,10 @@ async def list_workers(call: CallDep) -> Response:
     """Say who trains: the live workers, their devices with memory growth and memory in use, and their present job."""
     Query.read(call.request)
     workers = await call.do(call.services.store.workers())
+    if call.caller.sees != EVERYBODY:
+        held = [worker.job_id for worker in workers if worker.job_id]
+        own = await call.do(call.services.key_ring.owned(call.caller.sees, held))
+        workers = tuple(_as_seen(worker, own) for worker in workers)
     return to_json(to_page(WorkerPage, workers, [worker.name for worker in workers]))
 
 
@@ -38,9 +44,9 @@ async def list_workers(call: CallDep) -> Response:
     response_model=PresetPage,
     responses={200: {"description": "All presets."}, **refusals("invalid_parameter")},
 )
-async def list_presets(request: Request) -> Response:
+async def list_presets(call: CallDep) -> Response:
     """Say which starting points a spec's `preset` can name, and what each stands for."""
-    Query.read(request)
+    Query.read(call.request)
     views = tuple(Preset.of(preset, resolve(Spec(preset=preset.name))) for preset in PRESETS.values())
     return to_json(to_page(PresetPage, views, list(PRESETS)))
 
@@ -52,8 +58,13 @@ async def list_presets(request: Request) -> Response:
     response_model=DatasetPage,
     responses={200: {"description": "All datasets."}, **refusals("invalid_parameter")},
 )
-async def list_datasets(request: Request) -> Response:
+async def list_datasets(call: CallDep) -> Response:
     """Say which datasets a spec's `dataset` can name."""
-    Query.read(request)
+    Query.read(call.request)
     views = tuple(Dataset.of(info) for info in CATALOGUE.values())
     return to_json(to_page(DatasetPage, views, list(CATALOGUE)))
+
+
+def _as_seen(worker: Worker, own: frozenset[str]) -> Worker:
+    """The worker as somebody sees it who has these jobs: of another's job only that the worker is busy."""
+    return worker if worker.job_id is None or worker.job_id in own else worker.model_copy(update={"job_id": None})

@@ -12,7 +12,7 @@ from api import admission, conditional, examples
 from api.answers import refusals, to_json, to_page
 from api.body import read_json_object
 from api.deps import Call, CallDep, JobId, checked_id
-from api.parameters import IDEMPOTENCY_KEY, IF_NONE_MATCH, PREFER, documented
+from api.parameters import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_UNNEEDED, IF_NONE_MATCH, PREFER, documented
 from api.problems import FieldError, Refused, refused_for
 from api.queries import CreateQuery, ListQuery, Query
 from api.views import JobPage, Resolved
@@ -52,6 +52,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
             "device_unavailable",
             "invalid_parameter",
             "idempotency_key_reused",
+            "too_many_jobs",
             "store_unavailable",
         ),
     },
@@ -64,7 +65,7 @@ async def create_job(call: CallDep) -> Response:
     query = CreateQuery.read(call.request)
     key = _idempotency_key(call)
     services = call.services
-    body = await read_json_object(call.request, most_bytes=services.settings.max_body_bytes)
+    body = await read_json_object(call.request, most_bytes=call.most_bytes)
     wanted = admission.resolve(body)
     if query.dry_run:
         await admission.check_device(services, wanted.spec)
@@ -83,6 +84,8 @@ async def create_job(call: CallDep) -> Response:
             owner=call.caller.owner,
             idempotency_key=key,
             digest=wanted.digest if key else "",
+            max_jobs=call.caps[0],
+            max_queued=call.caps[1],
         )
     )
     if created.conflict:
@@ -100,7 +103,10 @@ async def create_job(call: CallDep) -> Response:
 
 
 def _idempotency_key(call: Call) -> str:
-    """The key as the store keeps it: on another route the same key is another one. Empty without one."""
+    """The key as the store keeps it: on another route the same key is another one. Empty without one.
+
+    Raises Refused for one of another form.
+    """
     if "idempotency-key" not in call.request.headers:
         return ""
     key = call.header("idempotency-key")
@@ -198,6 +204,7 @@ async def _at_next_change(call: Call, known: Job, *, seconds: int) -> Job:
     operation_id="cancel_job",
     summary="Cancel a job",
     response_model=Job,
+    openapi_extra=documented(Query, IDEMPOTENCY_KEY_UNNEEDED),
     responses={
         200: {"description": "The job in its final status, because it was only queued or had ended before."},
         202: {"model": Job, "description": "The job, `cancelling`: its worker has been asked to stop."},
@@ -210,6 +217,7 @@ async def cancel_job(call: CallDep, job_id: JobId) -> Response:
     What was trained until then is kept: a cancelled job has its metrics.
     """
     Query.read(call.request)
+    _idempotency_key(call)
     job = await call.do(call.services.store.cancel(checked_id(job_id), owner=call.caller.sees))
     return to_json(job, status=200 if job.status in TERMINAL else 202)
 
@@ -219,6 +227,7 @@ async def cancel_job(call: CallDep, job_id: JobId) -> Response:
     operation_id="pause_job",
     summary="Pause a job",
     response_model=Job,
+    openapi_extra=documented(Query, IDEMPOTENCY_KEY_UNNEEDED),
     responses={
         200: {"description": "The job, `paused`: at once when it was only queued, or since an earlier request."},
         202: {
@@ -234,6 +243,7 @@ async def pause_job(call: CallDep, job_id: JobId) -> Response:
     Resumed, it goes on from the step where it stopped and ends in the same bits as if it had never been paused.
     """
     Query.read(call.request)
+    _idempotency_key(call)
     job = await call.do(call.services.store.pause(checked_id(job_id), owner=call.caller.sees))
     return to_json(job, status=200 if job.status is Status.PAUSED else 202)
 
@@ -243,6 +253,7 @@ async def pause_job(call: CallDep, job_id: JobId) -> Response:
     operation_id="resume_job",
     summary="Resume a paused job",
     response_model=Job,
+    openapi_extra=documented(Query, IDEMPOTENCY_KEY_UNNEEDED),
     responses={
         200: {
             "description": "The job, queued again at its old place, or as it is when it was queued or running already."
@@ -253,6 +264,7 @@ async def pause_job(call: CallDep, job_id: JobId) -> Response:
 async def resume_job(call: CallDep, job_id: JobId) -> Response:
     """Queue a paused job again. Sending it again does no harm."""
     Query.read(call.request)
+    _idempotency_key(call)
     resumed = await call.do(call.services.store.resume(checked_id(job_id), owner=call.caller.sees))
     ring = BackgroundTask(call.services.ringer.ring, resumed.bells, resumed.rings) if resumed.rings > 0 else None
     return to_json(resumed.job, background=ring)

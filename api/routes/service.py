@@ -7,8 +7,8 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.answers import refusals, to_json, to_page
-from api.deps import CallDep
 from api.problems import KINDS, Kind, Refused, shortened
+from api.services import Services
 from api.views import Health, ProblemKind, ProblemPage
 from jobs.errors import StoreUnavailable
 
@@ -37,14 +37,15 @@ async def get_health(request: Request) -> Response:
     response_model=Health,
     responses={200: {"description": "They can: the store answers."}, **refusals("store_unavailable")},
 )
-async def get_readiness(call: CallDep) -> Response:
+async def get_readiness(request: Request) -> Response:
     """Answer with a problem while the store is away, so that a load balancer sends requests elsewhere."""
+    services: Services = request.app.state.services
     try:
         async with asyncio.timeout(READY_SECONDS):
-            await call.do(call.services.store.ping())
+            await services.do(services.store.ping())
     except TimeoutError:
         raise StoreUnavailable(f"the store did not answer within {READY_SECONDS} s") from None
-    return to_json(Health(version=call.request.app.version))
+    return to_json(Health(version=request.app.version))
 
 
 @router.get(
