@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from gradientd.commands import jobs, local, server
+from gradientd.commands import jobs, keys, local, server
 from gradientd.commands.options import complain
 from gradientd.outcome import EXIT_CODES_HELP, explain, of_error
 from jobs.errors import GradientdError
@@ -43,4 +43,5 @@ app.command()(server.workers)
 app.command()(server.presets)
 app.command()(local.up)
 app.command()(local.demo)
+app.add_typer(keys.app, name="keys")
 app.command()(server.version)

@@ -5,7 +5,6 @@ with Client("http://127.0.0.1:8000") as client:
     print(client.wait_for(job.id).metrics.test_accuracy)
 """
 
-import ipaddress
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from gradientd import __version__
 from gradientd.errors import Problem, Refused, ServerUnreachable, UnexpectedAnswer
+from jobs.access import is_loopback
 from jobs.record import Event, Job, Worker
 from jobs.states import TERMINAL, Status
 
@@ -53,12 +53,13 @@ class Version:
 class Client:
     """Connections to one server. Thread-safe; close it, or use it as a context."""
 
-    def __init__(self, url: str, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, url: str, *, api_key: str | None = None, transport: httpx.BaseTransport | None = None) -> None:
+        key = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         try:
             self.url = str(httpx.URL(url)).rstrip("/")
             self._http = httpx.Client(
                 base_url=self.url,
-                headers={"User-Agent": f"gradientd/{__version__}", "Accept": "application/json"},
+                headers={"User-Agent": f"gradientd/{__version__}", "Accept": "application/json", **key},
                 timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
                 trust_env=not is_loopback(httpx.URL(url).host),  # a proxy cannot reach this machine's own address
                 transport=transport,
@@ -197,14 +198,6 @@ class Document(RootModel[dict[str, Any]]):
 def job_path(job_id: str) -> str:
     """Path of a job; an id that is not a plain word cannot lead elsewhere."""
     return f"/v1/jobs/{quote(job_id, safe='')}"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether the host is this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def reason(error: httpx.RequestError) -> str:

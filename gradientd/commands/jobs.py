@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from gradientd.client import Client
-from gradientd.commands.options import DEFAULT_URL, JobArgument, JsonOption, UrlOption, complain, console
+from gradientd.commands.options import DEFAULT_URL, ApiKeyOption, JobArgument, JsonOption, UrlOption, complain, console
 from gradientd.display import display_for, print_json, print_line, watch
 from gradientd.follow import follow
 from gradientd.outcome import ExitCode, of_job
@@ -63,6 +63,7 @@ def train(
         bool, typer.Option("--detach", help="Return at once with the job's id.", rich_help_panel=WAITING)
     ] = False,
     url: UrlOption = DEFAULT_URL,
+    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train a network, and watch it until it is done.
@@ -88,7 +89,7 @@ def train(
     if labels:
         base["metadata"] = {**base.get("metadata", {}), **labels}
     changes += [understood("--set", lambda text=text: parse_set(text)) for text in set_ or ()]
-    with Client(url) as client:
+    with Client(url, api_key=api_key) as client:
         job = client.submit(build_body(base, changes, resolve=lambda body: client.resolve(body)["spec"]))
         if detach:
             print_json(job.model_dump(mode="json")) if as_json else typer.echo(job.id)
@@ -106,11 +107,12 @@ def list_jobs(
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100, help="Longest list.")] = 20,
     url: UrlOption = DEFAULT_URL,
+    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List jobs, the newest first."""
     labels = dict(understood("--metadata", lambda text=text: parse_label(text)) for text in metadata or ())
-    with Client(url) as client:
+    with Client(url, api_key=api_key) as client:
         page = client.list(limit=limit, statuses=status or (), metadata=labels)
     if as_json:
         print_json(page.model_dump(mode="json"))
@@ -127,10 +129,11 @@ def show(
         bool, typer.Option("--follow", help="Watch it until it is done; the exit code tells how it ended.")
     ] = False,
     url: UrlOption = DEFAULT_URL,
+    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show a job."""
-    with Client(url) as client:
+    with Client(url, api_key=api_key) as client:
         if follow_:
             raise typer.Exit(of_job(attend(client, job_id, as_json=as_json).status))
         job = client.get(job_id)
@@ -142,25 +145,30 @@ def cancel(
     *,
     wait: Annotated[bool, typer.Option("--wait", help="Return once the job has stopped.")] = False,
     url: UrlOption = DEFAULT_URL,
+    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Ask a job to stop. Does nothing to one that has ended."""
-    with Client(url) as client:
+    with Client(url, api_key=api_key) as client:
         job = client.cancel(job_id)
         if wait:
             job = client.wait_for(job.id)
     tell_status(job, as_json=as_json)
 
 
-def pause(job_id: JobArgument, *, url: UrlOption = DEFAULT_URL, as_json: JsonOption = False) -> None:
+def pause(
+    job_id: JobArgument, *, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_json: JsonOption = False
+) -> None:
     """Ask a job to stop for the time being. Resumed, it goes on from its step, to the same bits."""
-    with Client(url) as client:
+    with Client(url, api_key=api_key) as client:
         tell_status(client.pause(job_id), as_json=as_json)
 
 
-def resume(job_id: JobArgument, *, url: UrlOption = DEFAULT_URL, as_json: JsonOption = False) -> None:
+def resume(
+    job_id: JobArgument, *, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_json: JsonOption = False
+) -> None:
     """Queue a paused job again."""
-    with Client(url) as client:
+    with Client(url, api_key=api_key) as client:
         tell_status(client.resume(job_id), as_json=as_json)
 
 

@@ -13,6 +13,7 @@ from gradientd.commands.options import console
 from gradientd.errors import CannotStart
 from gradientd.output import Stream
 from gradientd.stack import Plan, Stack
+from jobs.access import is_loopback
 from jobs.settings import Settings
 
 WorkersOption = Annotated[
@@ -43,18 +44,26 @@ def up(
             help="A Redis or Valkey to use instead of our own. Or GRADIENTD_REDIS_URL.", show_default="its own"
         ),
     ] = None,
+    insecure: Annotated[
+        bool,
+        typer.Option(
+            "--insecure",
+            help="Listen beyond this machine although nobody is asked for an API key. Or GRADIENTD_INSECURE.",
+        ),
+    ] = False,
 ) -> None:
     """Start the whole service here, a store, the API and workers, and keep it running. Ctrl-C stops it.
 
     Exit codes: 0 after Ctrl-C or SIGTERM; 1 when a part could not be kept running; 2 when something stands in the way
     (the port, the data directory), before anything is started.
     """
-    settings = load_settings(host=host, port=port, data_dir=data_dir, redis_url=redis_url)
+    settings = load_settings(host=host, port=port, data_dir=data_dir, redis_url=redis_url, insecure=insecure or None)
     plan = Plan(settings=settings, workers=workers, own_store="redis_url" not in settings.model_fields_set)
     output = Stream(sys.stdout)
     with Stack(plan, output=output) as stack:
         output.on_closed = stack.request_stop
         ready = f"gradientd is up at {stack.url}, its documentation at {stack.url}/docs; Ctrl-C stops it"
+        output.say(access_words(settings))
         asyncio.run(stack.run(on_ready=lambda: output.say(ready)))
 
 
@@ -70,6 +79,15 @@ def demo(
     """
     settings = load_settings(port=port, data_dir=data_dir)
     raise typer.Exit(demonstration.run(settings, keep=keep, console=console()))
+
+
+def access_words(settings: Settings) -> str:
+    """Who is let in."""
+    if settings.keys_required:
+        return "whoever asks needs an API key; make one with: gradientd keys create --data-dir DIRECTORY --owner NAME"
+    if is_loopback(settings.host):
+        return "nobody is asked for an API key: whoever is on this machine is let in (GRADIENTD_AUTH=required asks)"
+    return f"INSECURE: nobody is asked for an API key, and whoever reaches {settings.host} is let in"
 
 
 def load_settings(**given: Any) -> Settings:

@@ -4,21 +4,21 @@ import typer
 
 from gradientd import __version__
 from gradientd.client import Client
-from gradientd.commands.options import DEFAULT_URL, JsonOption, UrlOption, console
+from gradientd.commands.options import DEFAULT_URL, ApiKeyOption, JsonOption, UrlOption, console
 from gradientd.display import print_json
 from gradientd.tables import print_presets, print_workers
 
 
-def workers(*, url: UrlOption = DEFAULT_URL, as_json: JsonOption = False) -> None:
+def workers(*, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_json: JsonOption = False) -> None:
     """List the live workers and their devices."""
-    with Client(url) as client:
+    with Client(url, api_key=api_key) as client:
         page = client.workers()
     print_json(page.model_dump(mode="json")) if as_json else print_workers(console(), page.data)
 
 
-def presets(*, url: UrlOption = DEFAULT_URL, as_json: JsonOption = False) -> None:
+def presets(*, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_json: JsonOption = False) -> None:
     """List the named starting points for a spec."""
-    with Client(url) as client:
+    with Client(url, api_key=api_key) as client:
         document = client.presets()
     print_json(document) if as_json else print_presets(console(), document["data"])
 

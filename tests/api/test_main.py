@@ -71,3 +71,20 @@ def test_importing_the_api_leaves_the_worker_and_tensorflow_out() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_refuses_to_be_open_to_other_machines() -> None:
+    command = [sys.executable, "-m", "api", "--host", "0.0.0.0", "--port", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("python -m api: will not listen on '0.0.0.0'")
+    assert "GRADIENTD_AUTH=required" in done.stderr
+
+
+def test_refuses_keys_that_it_cannot_read_without_repeating_them() -> None:
+    environment = {**os.environ, "GRADIENTD_API_KEYS": "alice:read:gd_a-secret"}
+    command = [sys.executable, "-m", "api", "--port", "0"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("python -m api: entry 1 of GRADIENTD_API_KEYS is not OWNER:SCOPES:SHA256")
+    assert "gd_a-secret" not in done.stderr

@@ -42,6 +42,7 @@ def main() -> int:
         build()
         inspect_images()
         first = train_on_one_worker()
+        ask_for_keys(first)
         long_jobs = train_on_two_workers()
         stop_and_return(first, long_jobs)
     except Failed as failure:
@@ -83,6 +84,8 @@ def train_on_one_worker() -> dict[str, Any]:
     log.info("healthy %.0f s after `up`", time.monotonic() - began)
     for service in ("api", "worker"):
         check_confinement(service)
+    expect(refusal("/v1/jobs") == 401, "a stack without keys lets anybody in")
+    _keys["owner"] = create_key("--owner", "first")["secret"]
     began = time.monotonic()
     job = wait_for("the first job's end", lambda: is_final(submit_once({})), timeout_seconds=300)
     expect(job["status"] == "succeeded", f"the first job ended as {job['status']}: {job.get('error')}")
@@ -93,6 +96,24 @@ def train_on_one_worker() -> dict[str, Any]:
     )
     check_artifacts(job)
     return job
+
+
+def ask_for_keys(job: dict[str, Any]) -> None:
+    """Another owner does not see the job, a revoked key opens nothing, and no secret is in Redis or the logs."""
+    other = create_key("--owner", "other")
+    expect(refusal(f"/v1/jobs/{job['id']}", other["secret"]) == 404, "another owner sees the job")
+    expect(refusal("/v1/jobs", other["secret"]) is None, "the new key is refused")
+    compose("exec", "-T", "api", "gradientd", "keys", "revoke", other["id"])
+    expect(refusal("/v1/jobs", other["secret"]) == 401, "the revoked key still works")
+    kept = compose("exec", "-T", "redis", "sh", "-c", "cat /data/appendonlydir/*") + compose("logs", "--no-color")
+    expect(_keys["owner"] not in kept, "a key's secret is in Redis' log or in the containers' logs")
+    try:
+        docker("run", "--rm", "--network=none", "--env=GRADIENTD_HOST=0.0.0.0", f"gradientd-api:{TAG}")
+    except Failed as failure:
+        expect("will not listen on '0.0.0.0'" in str(failure), f"the api image ends otherwise: {failure}")
+    else:
+        raise Failed("the api image is open to the network without keys")
+    log.info("every request needs a key; keys are apart, revocable, and nowhere in the clear")
 
 
 def train_on_two_workers() -> list[dict[str, Any]]:
@@ -158,6 +179,22 @@ def check_artifacts(job: dict[str, Any]) -> None:
 # --- the API --------------------------------------------------------------------------------------------
 
 _submitted: list[str] = []
+_keys: dict[str, str] = {}
+"""The secret in use, under `owner`."""
+
+
+def create_key(*options: str) -> dict[str, Any]:
+    return json.loads(compose("exec", "-T", "api", "gradientd", "keys", "create", "--json", *options))
+
+
+def refusal(path: str, secret: str | None = None) -> int | None:
+    """The status that a request is refused with; None if it is answered."""
+    request = urllib.request.Request(base_url() + path, headers={"Authorization": f"Bearer {secret}"} if secret else {})
+    try:
+        with http.open(request, timeout=10):
+            return None
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def submit_once(spec: dict[str, Any]) -> dict[str, Any]:
@@ -185,6 +222,7 @@ def post(path: str, body: dict[str, Any] | None) -> Any:
 
 
 def call(request: urllib.request.Request) -> Any:
+    request.add_header("Authorization", f"Bearer {_keys['owner']}")
     try:
         with http.open(request, timeout=10) as answer:
             return json.load(answer)
