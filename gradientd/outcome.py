@@ -49,7 +49,7 @@ def explain(error: GradientdError) -> list[str]:
     if error.problem.status == UNAUTHORIZED:
         return [
             said,
-            "  give one with GRADIENTD_API_KEY or --api-key; whoever runs the server makes it with: gradientd keys create",
+            "  give one with GRADIENTD_API_KEY or --api-key; whoever runs the server makes it: gradientd keys create",
         ]
     fields = [f"{field.pointer or field.parameter or '(body)'}: {field.detail}" for field in error.problem.errors]
     return [said, *(f"  {field}" for field in fields if field != said)]
