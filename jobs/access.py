@@ -176,7 +176,7 @@ class KeyRing:
     given: tuple[ApiKey, ...] = ()
     """Keys of the settings."""
     requests_per_minute: int | None = None
-    """For keys without a rate of their own."""
+    """For keys without a rate of their own, admins' excepted."""
 
     def _script(self, name: str, *args: str | int) -> Call:
         return Call((self.keys.namespace, *args), load(name))
@@ -208,7 +208,7 @@ class KeyRing:
             return None
         digest = digest_of(secret)
         given = self._given(digest)
-        if given and not self.requests_per_minute:
+        if given and (Scope.ADMIN in given.scopes or not self.requests_per_minute):
             return given
         reply: Any = yield self._script(
             "admit", id_of(digest), digest, self.requests_per_minute or 0, int(given is not None)
@@ -246,7 +246,10 @@ def key_ring(settings: Settings) -> KeyRing:
 
 def caps(key: ApiKey, settings: Settings) -> tuple[int, int]:
     """Most unfinished and most queued jobs of the key's owner; 0 for any number."""
-    return key.limits.max_jobs or settings.key_max_jobs or 0, key.limits.max_queued or settings.key_max_queued or 0
+    own = key.limits
+    if Scope.ADMIN in key.scopes:
+        return own.max_jobs or 0, own.max_queued or 0
+    return own.max_jobs or settings.key_max_jobs or 0, own.max_queued or settings.key_max_queued or 0
 
 
 def summary(key: ApiKey) -> dict[str, Any]:

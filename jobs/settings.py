@@ -39,11 +39,11 @@ class Settings(BaseSettings):
     insecure: bool = False
     """Let the API listen beyond this machine although it asks nobody for a key."""
     key_max_jobs: Annotated[int | None, Field(ge=1)] = None
-    """Most jobs that a key's owner may have that are not final, for keys without a limit of their own."""
+    """Most jobs of a key's owner that are not final; for keys without a limit of their own, admins' excepted."""
     key_max_queued: Annotated[int | None, Field(ge=1)] = None
-    """The same for jobs that are queued."""
+    """The same for its jobs that are queued."""
     key_requests_per_minute: Annotated[int | None, Field(ge=1)] = None
-    """Most requests of a key in a minute, for keys without a limit of their own."""
+    """Most requests of a key in a minute, for the same keys."""
 
     # --- workers ----------------------------------------------------------------------------------
     worker_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{0,64}$")] = ""

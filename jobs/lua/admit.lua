@@ -1,6 +1,6 @@
 -- Look an API key up and count a request of it.
--- ARGV: key id, SHA-256 of the secret, requests per minute of a key that is not stored here or has none of its own
--- (0: any number), '1' for a key that need not be stored here.
+-- ARGV: key id, SHA-256 of the secret, requests per minute of a key that has none of its own and is no admin's (0: any
+-- number), '1' for a key that need not be stored here.
 -- Returns: JSON of the key ('' for one that is not stored), 0 or the microseconds to wait; nil for an unknown key.
 --
 -- The rate is kept as GCRA does: one time for each key, at which its next request is due. A minute's requests may come
@@ -14,6 +14,9 @@ if not given then
   local record = cjson.decode(text)
   -- Lua compares strings by address, so this takes the same time for all; and both are hashes.
   if record.digest ~= digest then return false end
+  for _, scope in ipairs(record.scopes) do
+    if scope == 'admin' then per_minute = 0 end
+  end
   local own = record.limits.requests_per_minute
   if type(own) == 'number' then per_minute = own end
   local used_at = tonumber(redis.call('HGET', api_key_key(id), 'last_used_at') or '0')

@@ -13,6 +13,7 @@ from jobs.access import (
     Limits,
     Misconfigured,
     Scope,
+    caps,
     check_exposure,
     entry_of,
     key_ring,
@@ -106,12 +107,21 @@ def test_a_rate_of_the_settings_holds_for_every_key_without_its_own(settings: Se
     stored, given = new_secret(), new_secret()
     entry = entry_of(new_key(given, owner="env", scopes=[Scope.READ]))
     ring = key_ring(settings.model_copy(update={"api_keys": SecretStr(entry), "key_requests_per_minute": 2}))
-    do(ring.create(new_key(stored, owner="a", scopes=Scope)))
+    do(ring.create(new_key(stored, owner="a", scopes=[Scope.SUBMIT])))
     for secret in (stored, given):
         assert do(ring.admit(secret))
         assert do(ring.admit(secret))
         with pytest.raises(TooManyRequests):
             do(ring.admit(secret))
+
+
+def test_an_admins_key_is_held_to_its_own_limits_only(settings: Settings, do: Do) -> None:
+    settings = settings.model_copy(update={"key_requests_per_minute": 1, "key_max_jobs": 1, "key_max_queued": 2})
+    ring, secret = key_ring(settings), new_secret()
+    do(ring.create(new_key(secret, owner="root", scopes=[Scope.ADMIN], limits=Limits(max_queued=7))))
+    admitted = [do(ring.admit(secret)) for _ in range(3)]
+    assert caps(admitted[-1], settings) == (0, 7)
+    assert caps(new_key(new_secret(), owner="a", scopes=[Scope.READ]), settings) == (1, 2)
 
 
 def test_a_key_of_the_settings_needs_no_store(settings: Settings) -> None:
