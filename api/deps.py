@@ -1,6 +1,8 @@
 """What routes are handed: the services, and on whose behalf they act. The one place that asks for API keys."""
 
+import ipaddress
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, TypeVar
 
 import structlog
@@ -14,6 +16,7 @@ from jobs.calls import Operation
 from jobs.errors import JobNotFound
 from jobs.ids import PATTERN
 from jobs.keys import EVERYBODY
+from jobs.settings import Settings
 
 T = TypeVar("T")
 
@@ -72,6 +75,7 @@ async def get_call(request: Request) -> Call:
     """
     services: Services = request.app.state.services
     if not services.settings.keys_required:
+        _check_nearness(request, services.settings)
         return Call(request, services, ANYBODY)
     key = await _key_of(request, services)
     structlog.contextvars.bind_contextvars(key_id=key.id, owner=key.owner)
@@ -84,6 +88,26 @@ async def get_call(request: Request) -> Call:
         )
     sees = EVERYBODY if Scope.ADMIN in key.scopes else key.owner
     return Call(request, services, Caller(key.owner, sees, key))
+
+
+def _check_nearness(request: Request, settings: Settings) -> None:
+    """Refuse what came in at an address that other machines reach: for servers whose address no setting tells us."""
+    host = (request.scope.get("server") or ("", None))[0]
+    if not settings.insecure and _is_far(host):
+        detail = (
+            f"this server asks for no API keys and must not be reached at {host}; whoever runs it must set "
+            "GRADIENTD_AUTH=required, or GRADIENTD_INSECURE=1 to let anybody in"
+        )
+        raise Refused("unauthorized", detail, headers={"www-authenticate": REALM})
+
+
+@cache
+def _is_far(host: str) -> bool:
+    """Whether this is an address of ours that is not loopback; a socket's path or a test's name is neither."""
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 async def _key_of(request: Request, services: Services) -> ApiKey:

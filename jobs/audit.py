@@ -17,5 +17,5 @@ def note(job_id: str, *, owner: str, before: str, after: str, reason: str = "") 
 def note_change(change: str) -> None:
     """The same for a change as the scripts tell it: id, before, after, reason, owner. Empty for none."""
     if change:
-        job_id, before, after, reason, owner = change.split(" ")
+        job_id, before, after, reason, owner = change.split(" ", 4)
         note(job_id, owner=owner, before=before, after=after, reason=reason)

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -63,7 +64,7 @@ def up(
     with Stack(plan, output=output) as stack:
         output.on_closed = stack.request_stop
         ready = f"gradientd is up at {stack.url}, its documentation at {stack.url}/docs; Ctrl-C stops it"
-        output.say(access_words(settings))
+        output.say(access_words(plan))
         asyncio.run(stack.run(on_ready=lambda: output.say(ready)))
 
 
@@ -81,10 +82,12 @@ def demo(
     raise typer.Exit(demonstration.run(settings, keep=keep, console=console()))
 
 
-def access_words(settings: Settings) -> str:
+def access_words(plan: Plan) -> str:
     """Who is let in."""
+    settings = plan.settings
     if settings.keys_required:
-        return "whoever asks needs an API key; make one with: gradientd keys create --data-dir DIRECTORY --owner NAME"
+        store = f"--data-dir {quote(str(settings.data_dir))}" if plan.own_store else "--redis-url URL"
+        return f"every request needs an API key; make one with: gradientd keys create --owner NAME {store}"
     if is_loopback(settings.host):
         return "nobody is asked for an API key: whoever is on this machine is let in (GRADIENTD_AUTH=required asks)"
     return f"INSECURE: nobody is asked for an API key, and whoever reaches {settings.host} is let in"

@@ -291,6 +291,22 @@ async def test_keys_of_the_settings_switch_keys_on(given: tuple[httpx.AsyncClien
     assert_problem(await http.post("/v1/jobs", headers=headers), 403, "insufficient_scope")
 
 
+async def test_without_keys_nobody_is_served_at_an_address_that_others_reach(settings: Settings) -> None:
+    """As with `uvicorn --factory api.app:create --host 0.0.0.0`, of which no setting tells."""
+    for insecure in (False, True):
+        app = create_app(settings.model_copy(update={"auth": "auto", "insecure": insecure}))
+        async with app.router.lifespan_context(app):
+            for host, served in (("10.0.0.7", insecure), ("fd00::1", insecure), ("127.0.0.1", True), ("::1", True)):
+                address = f"http://[{host}]" if ":" in host else f"http://{host}"
+                async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=address) as http:
+                    answer = await http.get("/v1/presets")
+                    if served:
+                        assert answer.status_code == 200
+                    else:
+                        assert host in assert_problem(answer, 401, "unauthorized")["detail"]
+                    assert (await http.get("/healthz")).status_code == 200
+
+
 async def test_the_document_tells_whether_keys_are_asked_for(settings: Settings) -> None:
     for auth, security in (("required", [{"apiKey": []}]), ("auto", [{}, {"apiKey": []}])):
         document = create_app(settings.model_copy(update={"auth": auth})).openapi()

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from gradientd.cli import app
 from gradientd.client import Client
+from gradientd.commands.local import access_words
 from gradientd.outcome import ExitCode
 from gradientd.stack import Plan, Stack
 from gradientd.valkey import url_of_running
@@ -154,6 +155,19 @@ def test_up_refuses_to_be_open_to_other_machines(tmp_path: Path) -> None:
     assert result.stderr.startswith("will not listen on '0.0.0.0'")
     assert "gradientd keys create" in result.stderr
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "own_store", "words"),
+    [
+        ({}, True, "whoever is on this machine is let in"),
+        ({"host": "0.0.0.0", "insecure": True}, True, "INSECURE"),
+        ({"auth": "required"}, True, "gradientd keys create --owner NAME --data-dir '/a b'"),
+        ({"auth": "required"}, False, "gradientd keys create --owner NAME --redis-url URL"),
+    ],
+)
+def test_up_says_who_is_let_in(changes: dict[str, Any], own_store: bool, words: str) -> None:
+    assert words in access_words(Plan(settings=Settings(data_dir=Path("/a b"), **changes), own_store=own_store))
 
 
 def test_a_stack_that_asks_for_keys_has_one_of_its_own(tmp_path: Path) -> None:
