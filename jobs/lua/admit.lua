@@ -28,6 +28,7 @@ local minute = 60000000
 local due = math.max(us, tonumber(redis.call('GET', rate_key(id)) or '0')) + minute / per_minute
 if due - us > minute then return {text, math.ceil(due - us - minute)} end
 redis.set_repl(redis.REPL_NONE)
-redis.call('SET', rate_key(id), whole(due), 'PX', whole(math.ceil((due - us) / 1000)))
+-- Longer than any time that counts: an expiry, unlike this write, goes to the disk.
+redis.call('SET', rate_key(id), whole(due), 'PX', whole(2 * minute / 1000))
 redis.set_repl(redis.REPL_ALL)
 return {text, 0}
