@@ -1,7 +1,8 @@
 """The audit log: one line, `job_status`, for each change of a job's status, whoever made it.
 
 The scripts say what they changed, so a repeated request that changes nothing leaves no line. What is bound around
-the call stands in the line too: in the API the request's id and the key's, in a worker the fence.
+the call stands in the line too: in the API the request's id and the key's, in a worker the fence. Only a change whose
+reply was lost on a broken connection leaves no line here; the job's own `transitions` have it all the same.
 """
 
 import structlog
