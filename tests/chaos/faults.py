@@ -45,9 +45,9 @@ class Fault:
     name: str
     inject: Callable[[], bool]
     weight: int = 2
+    """How often among its like; 0 for what takes the whole stack down, seldom and on the main thread."""
     heavy: bool = False
     """Takes a process away for seconds: only so many at a time, or nothing would ever be trained."""
-    on_main_thread: bool = False
 
 
 class Faults:
@@ -136,13 +136,12 @@ class Faults:
 
     def _whole(self) -> list[Fault]:
         return [
-            Fault("kill supervisor", self._stack.kill_supervisor, weight=0, heavy=True, on_main_thread=True),
+            Fault("kill supervisor", self._stack.kill_supervisor, weight=0, heavy=True),
             Fault(
                 "restart everything under readers",
                 lambda: self._stack.kill_supervisor(signal.SIGTERM),
                 weight=0,
                 heavy=True,
-                on_main_thread=True,
             ),
         ]
 

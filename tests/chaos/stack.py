@@ -133,13 +133,14 @@ class Stack:
             until(lambda: not self._survivors(), what="the old stack's end", seconds=30)
             self.start()
 
-    def kill_supervisor(self, how: signal.Signals = signal.SIGKILL) -> None:
+    def kill_supervisor(self, how: signal.Signals = signal.SIGKILL) -> bool:
         """End the supervisor, start another once nothing of the old one is left."""
         assert self._up
         self.thaw()
         self._up.send_signal(how)
         self._up.wait(60)
         self.revive()
+        return True
 
     def kill_all(self) -> None:
         """Leave nothing: every process that carries this stack's folder in its environment."""

@@ -107,7 +107,6 @@ class Storm:
     def _inject(self, fault: Fault) -> None:
         try:
             took_place = fault.inject()
-            took_place = True if fault.on_main_thread else took_place
         except Exception as error:  # noqa: BLE001 (a fault that failed is told, and is not the end of the run)
             self._stack.complaints.add(f"the fault {fault.name!r} itself failed: {type(error).__name__}: {error}")
             took_place = False
