@@ -20,7 +20,7 @@ from tests.chaos.verdict import Verdict
 def main() -> int:
     """Run what the arguments say."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("storm", "killed"), default="storm")
+    parser.add_argument("what", nargs="?", choices=("storm", "killed", "directed"), default="storm")
     parser.add_argument(
         "--seed", type=int, default=secrets.randbelow(2**31), help="repeats what is asked for, and when"
     )
@@ -58,6 +58,11 @@ def _run(stack: Stack, options: argparse.Namespace) -> bool:
     stack.start()
     if options.mutate:
         verdict = mutations.run(stack, options.mutate, rng=rng)
+    elif options.what == "directed":
+        # What the mutations are caught by must find nothing where nothing is taken out.
+        verdict = mutations.run(stack, "reconciler", rng=rng)
+        if verdict.clean:
+            verdict = mutations.run(stack, "fence", rng=rng)
     elif options.what == "killed":
         verdict, rows = killed.run(stack, rng=rng)
         print(f"\n{'job':<12}{'killed':>8}{'attempts':>10}  same bits as uninterrupted")
