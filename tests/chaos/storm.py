@@ -11,13 +11,13 @@ from tests.chaos.stack import Stack
 from tests.chaos.verdict import Reference, Verdict, judge, reference
 from tests.chaos.work import KINDS, Customers, Readers, order, orders
 
-HEAVY_EVERY_SECONDS = 2.2
+HEAVY_EVERY_SECONDS = 4.0
 """A killed trainer takes some 8 s to come back: more often, and nothing would be trained."""
 WHOLE_EVERY = 90
 """Faults between two that take the whole stack down."""
 QUIET_SECONDS = 90.0
 """Calm without any change after which the jobs left are stuck."""
-READERS = 12
+READERS = 8
 
 
 def references(stack: Stack, kinds: dict[str, dict[str, object]] | None = None) -> dict[str, Reference]:
@@ -90,7 +90,7 @@ class Storm:
                 else:
                     self._try(pool, light)
                 self._stack.revive()
-                time.sleep(self._rng.uniform(0.1, 0.7))
+                time.sleep(self._rng.uniform(0.2, 1.2))
                 if time.monotonic() - said_at > 20:
                     said_at = time.monotonic()
                     self._say("under way")
