@@ -28,7 +28,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 """Small jobs whose uninterrupted run is known beforehand."""
 
-SLOWER = {"mlp graph": 60, "mlp xla": 60, "cnn graph": 8, "cnn xla": 8}
+SLOWER = {"mlp graph": 400, "mlp xla": 300, "cnn graph": 10, "cnn xla": 12}
 """Epochs that make them long enough to be killed amid."""
 
 
