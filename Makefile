@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+FUZZ_EXAMPLES ?= 300
 
-.PHONY: help setup demo up test test-slow lint format bench compose-test lock clean
+.PHONY: help setup demo up test test-slow lint format chaos chaos-short fuzz bench compose-test lock clean
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
@@ -47,6 +48,19 @@ lint: $(VENV)/.dev ## Format check, lint, types, import contracts
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+chaos: $(VENV)/.dev ## Break a real stack 500 times over 300 jobs; kill 20 jobs; check that damage is noticed (20 minutes)
+	$(BIN)/python -m tests.chaos --jobs 300 --faults 500
+	$(BIN)/python -m tests.chaos killed
+	$(BIN)/python -m tests.chaos directed
+	$(BIN)/python -m tests.chaos --mutate fence
+	$(BIN)/python -m tests.chaos --mutate reconciler
+
+chaos-short: $(VENV)/.dev ## The same for three minutes, without the checks of itself
+	$(BIN)/python -m tests.chaos --minutes 2
+
+fuzz: $(VENV)/.dev ## Send the API 5,000 requests and more that its document allows, or does not
+	$(BIN)/python -m tests.fuzz --examples $(FUZZ_EXAMPLES) --least-cases 5000
 
 bench: $(VENV)/.dev ## Print every published figure beside its peers (minutes; run nothing beside it)
 	$(BIN)/python -m bench
