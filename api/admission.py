@@ -13,6 +13,7 @@ from api.services import Services
 from jobs import datasets, presets
 from jobs.errors import InvalidSpec
 from jobs.estimate import Estimate, estimate
+from jobs.limits import Limits
 from jobs.record import Worker
 from jobs.spec import Spec
 
@@ -35,8 +36,8 @@ class Request:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def resolve(body: dict[str, Any]) -> Request:
-    """The job that a body asks for. Raises InvalidSpec and Refused."""
+def resolve(body: dict[str, Any], limits: Limits) -> Request:
+    """The job that a body asks for. Raises InvalidSpec, for too large a job as well, and Refused."""
     try:
         spec = presets.resolve(Spec.model_validate(body))
     except ValidationError as error:
@@ -46,7 +47,10 @@ def resolve(body: dict[str, Any]) -> Request:
             for row in rows[:MOST_ERRORS]
         ]
         raise refused_for("invalid_spec", found, of=len(rows)) from error
-    return Request(spec, estimate(spec, datasets.find(spec.dataset)))
+    spec = limits.bounded(spec)
+    sizes = estimate(spec, datasets.find(spec.dataset))
+    limits.check(spec, sizes)
+    return Request(spec, sizes)
 
 
 async def check_device(services: Services, spec: Spec) -> None:

@@ -92,6 +92,13 @@ KINDS: dict[str, Kind] = {
             "Take one of those that `detail` names; `GET /v1/presets` lists them.",
         ),
         Kind(
+            "job_too_large",
+            422,
+            "Job asks for too much",
+            "The job needs more parameters, memory or time than this server allows one job.",
+            "Ask for less of what `errors` points at; `detail` names what was asked for and what is allowed.",
+        ),
+        Kind(
             "device_unavailable",
             422,
             "No live worker has the device",

@@ -23,6 +23,8 @@ class Estimate:
     """Steps of all epochs."""
     weight_bytes: int
     """Memory of the weights, float32."""
+    memory_bytes: int
+    """Memory of training, roughly: weights with gradients and optimizer, activations of a batch, the dataset."""
     flops_per_epoch: int
     """Multiplications and additions of the layers' products in training, forward and backward."""
 
@@ -41,6 +43,7 @@ def estimate(spec: Spec, dataset: DatasetInfo) -> Estimate:
         steps_per_epoch=steps_per_epoch,
         steps=steps_per_epoch * spec.epochs,
         weight_bytes=4 * parameters,
+        memory_bytes=_memory(spec, dataset, layers),
         flops_per_epoch=images * _flops(layers),
     )
 
@@ -56,6 +59,20 @@ class _Layer:
     @property
     def parameters(self) -> int:
         return (self.inputs + 1) * self.outputs
+
+
+MEMORY_PER_WEIGHT = {"sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2, "adamw": 2}
+"""Values that each optimizer remembers for a weight."""
+
+
+def _memory(spec: Spec, dataset: DatasetInfo, layers: tuple["_Layer", ...]) -> int:
+    parameters = sum(layer.parameters for layer in layers)
+    copies = 2 + MEMORY_PER_WEIGHT[spec.optimizer.type] + (spec.early_stopping is not None)
+    # Each layer's values before and after its activation, and their gradients.
+    values = dataset.pixels + 4 * sum(layer.outputs * layer.places for layer in layers)
+    images = dataset.train_images + dataset.test_images
+    batch = min(spec.batch_size, dataset.train_images)
+    return 4 * (copies * parameters + batch * values) + images * (dataset.pixels + 4)
 
 
 def _layers(spec: Spec, dataset: DatasetInfo) -> tuple[_Layer, ...]:

@@ -9,6 +9,7 @@ from api.queries import Query
 from api.views import Dataset, DatasetPage, Preset, PresetPage, WorkerPage
 from jobs.datasets import CATALOGUE
 from jobs.keys import EVERYBODY
+from jobs.limits import Limits
 from jobs.presets import PRESETS, resolve
 from jobs.record import Worker
 from jobs.spec import Spec
@@ -47,7 +48,8 @@ async def list_workers(call: CallDep) -> Response:
 async def list_presets(call: CallDep) -> Response:
     """Say which starting points a spec's `preset` can name, and what each stands for."""
     Query.read(call.request)
-    views = tuple(Preset.of(preset, resolve(Spec(preset=preset.name))) for preset in PRESETS.values())
+    limits = Limits.of(call.services.settings)
+    views = tuple(Preset.of(preset, limits.bounded(resolve(Spec(preset=preset.name)))) for preset in PRESETS.values())
     return to_json(to_page(PresetPage, views, list(PRESETS)))
 
 
