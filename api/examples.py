@@ -5,11 +5,24 @@ from functools import cache
 from typing import Any
 
 from api.series import NAMES, columns
-from api.views import Dataset, Health, Preset, ProblemKind, Resolved
+from api.views import Dataset, Health, KeptCheckpoint, Preset, ProblemKind, Resolved
 from jobs.datasets import CATALOGUE, find
 from jobs.estimate import estimate
 from jobs.presets import PRESETS, resolve
-from jobs.record import Artifact, Device, EpochMetrics, Event, Job, JobError, Metrics, Progress, Run, Transition, Worker
+from jobs.record import (
+    Artifact,
+    Checkpoint,
+    Device,
+    EpochMetrics,
+    Event,
+    Job,
+    JobError,
+    Metrics,
+    Progress,
+    Run,
+    Transition,
+    Worker,
+)
 from jobs.spec import Augmentation, EarlyStopping, Spec
 from jobs.states import Phase, Reason, Status
 
@@ -76,6 +89,17 @@ def _epoch(number: int) -> EpochMetrics:
     )
 
 
+def _checkpoint(epoch: int) -> Checkpoint:
+    return Checkpoint(
+        name=f"checkpoint-1-{422 * epoch}.npz",
+        epoch=epoch,
+        step=422 * epoch,
+        size_bytes=352_104,
+        sha256="60303ae22b998861" * 4,
+        metrics=_epoch(epoch),
+    )
+
+
 def _job() -> Job:
     spec = _spec()
     return Job(
@@ -110,6 +134,8 @@ def _job() -> Job:
             tensorflow="2.21.0",
         ),
         metrics=Metrics(latest=_epoch(2), best=_epoch(2), test_loss=0.0398, test_accuracy=0.9889),
+        checkpoint=_checkpoint(3),
+        best_checkpoint=_checkpoint(2),
         artifacts=(Artifact(name="weights.npz", size_bytes=117_236, sha256="9f86d081884c7d65" * 4),),
         created_at=AT,
         started_at=AT + timedelta(milliseconds=20),
@@ -166,6 +192,7 @@ def by_schema() -> dict[str, dict[str, Any]]:
         _worker(),
         Event(id="1-4", type="metric", at=AT, data=_epoch(2).model_dump(exclude_none=True)),
         Resolved.of(spec, estimate(spec, find(spec.dataset))),
+        KeptCheckpoint(**_checkpoint(2).model_dump(), kind="best"),
         columns(JOB_ID, epochs, NAMES[:2], points=2),
         Dataset.of(CATALOGUE["mnist"]),
         Preset.of(preset, resolve(Spec(preset=preset.name))),
@@ -182,6 +209,7 @@ def by_schema() -> dict[str, dict[str, Any]]:
     found = {type(value).__name__: value.model_dump(mode="json") for value in values}
     for name, key in (("Job", "id"), ("Event", "id"), ("Worker", "name"), ("Preset", "name"), ("Dataset", "name")):
         found[f"{name}Page"] = _page(found[name], found[name][key])
+    found["CheckpointPage"] = _page(found["KeptCheckpoint"], found["KeptCheckpoint"]["name"])
     kind = found["ProblemKind"]
     found["ProblemPage"] = _page(kind, kind["code"])
     return found

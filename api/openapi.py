@@ -52,7 +52,16 @@ _HEADERS_OF: dict[tuple[str, str], tuple[str, ...]] = {
     ("get_job", "200"): ("ETag", "Preference-Applied"),
     ("get_job", "304"): ("ETag", "Preference-Applied"),
 }
-_LINKED = ("get_job", "cancel_job", "pause_job", "resume_job", "list_job_events", "get_job_metrics")
+_LINKED = (
+    "get_job",
+    "cancel_job",
+    "pause_job",
+    "resume_job",
+    "list_job_events",
+    "get_job_metrics",
+    "list_job_checkpoints",
+    "delete_job",
+)
 """Operations on the job that `create_job` answered."""
 
 

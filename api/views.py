@@ -7,7 +7,7 @@ from pydantic import Field
 from jobs import presets
 from jobs.datasets import DatasetInfo
 from jobs.estimate import Estimate
-from jobs.record import Event, Job, Value, Worker
+from jobs.record import Checkpoint, Event, Job, Value, Worker
 from jobs.spec import Spec
 
 Item = TypeVar("Item")
@@ -39,6 +39,9 @@ class Resolved(Value):
     weight_bytes: Annotated[
         int, Field(ge=0, description="Memory of the weights in float32; training needs several times that.")
     ]
+    memory_bytes: Annotated[
+        int, Field(ge=0, description="Memory of training by estimate: weights, gradients, activations, dataset.")
+    ]
     train_images: Annotated[int, Field(ge=0, description="Training images per epoch.")]
     validation_images: Annotated[
         int, Field(ge=0, description="Images held out; 0 when validation happens on the test images.")
@@ -53,6 +56,7 @@ class Resolved(Value):
             spec=spec,
             parameters=sizes.parameters,
             weight_bytes=sizes.weight_bytes,
+            memory_bytes=sizes.memory_bytes,
             train_images=sizes.train_images,
             validation_images=sizes.validation_images,
             steps_per_epoch=sizes.steps_per_epoch,
@@ -144,6 +148,22 @@ class JobPage(Page[Job]):
 
 class EventPage(Page[Event]):
     """Part of a job's history."""
+
+
+class KeptCheckpoint(Checkpoint):
+    """A checkpoint of a job, and what it is."""
+
+    object: Annotated[Literal["training.checkpoint"], Field(description="Always `training.checkpoint`.")] = (
+        "training.checkpoint"
+    )
+    kind: Annotated[
+        Literal["last", "best"],
+        Field(description="`last`: from where the next attempt goes on. `best`: after the best epoch."),
+    ]
+
+
+class CheckpointPage(Page[KeptCheckpoint]):
+    """A job's checkpoints."""
 
 
 class WorkerPage(Page[Worker]):

@@ -22,6 +22,7 @@ TEMPLATES: dict[str, str] = {
     "api_keys": "{ns}:keys",  # SET: ids of the API keys
     "rate": "{ns}:rate:{id}",  # STRING: when an API key's next request is due by its rate, in us
     "upkeep": "{ns}:upkeep",  # HASH: the last sweep, and sweeps in a row with bells missing
+    "trash": "{ns}:trash",  # SET: deleted jobs whose files are still to be deleted
     "bells": "{ns}:celery:{bells}",  # LIST: Celery's queue; see jobs.queue
 }
 
@@ -34,6 +35,7 @@ PERMANENT = (
     "expiring",
     "workers",
     "upkeep",
+    "trash",
     "bells",
     "api_key",
     "api_keys",
@@ -98,6 +100,11 @@ class Keys:
     def index(self, owner: str) -> str:
         """An owner's jobs."""
         return self._build("index", owner=owner)
+
+    @property
+    def trash(self) -> str:
+        """Deleted jobs whose files are still there."""
+        return self._build("trash")
 
     @property
     def broker_prefix(self) -> str:

@@ -109,6 +109,9 @@ class Checkpoint(Value):
     step: Annotated[int, Field(ge=0, description="Steps in it.", examples=[469])]
     size_bytes: Annotated[int, Field(ge=0, description="The file's length.", examples=[942_000])]
     sha256: Annotated[str, Field(description="SHA-256 of its bytes, in hex.", examples=["9f86d081884c7d65…"])]
+    metrics: Annotated[
+        EpochMetrics | None, Field(description="The last whole epoch's metrics; `null` within the first.")
+    ] = None
 
 
 class Transition(Value):
@@ -148,6 +151,10 @@ class Job(Value):
     metrics: Annotated[Metrics, Field(description="Its measurements in brief.")] = Metrics()
     checkpoint: Annotated[
         Checkpoint | None, Field(description="From where the next attempt would go on; `null` for the beginning.")
+    ] = None
+    best_checkpoint: Annotated[
+        Checkpoint | None,
+        Field(description="The state after the epoch with the highest `val_accuracy`, once it was kept."),
     ] = None
     artifacts: Annotated[tuple[Artifact, ...], Field(description="Files it produced.")] = ()
     created_at: Annotated[datetime, Field(description="When it was accepted.")]

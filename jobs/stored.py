@@ -51,6 +51,9 @@ def job(reply: Any, *, lease_seconds: float) -> Job:
         run=Run.model_validate_json(fields["run"]) if "run" in fields else None,
         metrics=_metrics(fields),
         checkpoint=Checkpoint.model_validate_json(fields["checkpoint"]) if "checkpoint" in fields else None,
+        best_checkpoint=(
+            Checkpoint.model_validate_json(fields["best_checkpoint"]) if "best_checkpoint" in fields else None
+        ),
         artifacts=tuple(Artifact.model_validate(row) for row in json.loads(fields.get("artifacts", "[]"))),
         created_at=instant(fields["created_at"]),
         started_at=_instant_or_none(fields.get("started_at")),

@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Set
+from contextlib import suppress
 from pathlib import Path
 
 from jobs.record import Artifact
@@ -35,6 +37,11 @@ class Artifacts:
     def read(self, job_id: str, name: str) -> bytes:
         """A file's bytes. Raises OSError where it is not there."""
         return (self._root / job_id / name).read_bytes()
+
+    def remove(self, job_id: str) -> None:
+        """Delete all of a job's files. Raises OSError where that fails."""
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self._root / job_id)
 
     def delete(self, job_id: str, pattern: str, *, keep: Set[str] = frozenset()) -> None:
         """Delete a job's files that match a glob pattern, but for those to keep."""

@@ -1,16 +1,19 @@
-"""A job's checkpoints: written beside the training, recorded with their hash, found again by the next attempt."""
+"""A job's checkpoints: written beside the training, recorded with their hash, found again by the next attempt.
+
+Two are kept: the last, from which an interrupted job goes on, and that of the epoch with the highest val_accuracy.
+"""
 
 import hashlib
 import io
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import structlog
 
-from jobs.record import Checkpoint
+from jobs.record import Checkpoint, EpochMetrics
 from worker.artifacts import Artifacts
 from worker.clock import elapsed_seconds
 from worker.engine.snapshot import Snapshot
@@ -18,11 +21,21 @@ from worker.hold import Hold
 
 log = structlog.get_logger(__name__)
 
+LAST, BEST = "checkpoint", "best"
+"""First parts of the files' names."""
+
+
+class Taken(NamedTuple):
+    """A snapshot, and the metrics of the last whole epoch in it."""
+
+    snapshot: Snapshot
+    metrics: EpochMetrics | None
+
 
 class Checkpoints:
     """The `Keeper` of a training loop, for one hold on a job. Enter it to start the writing thread.
 
-    The loop only copies its state from the device; the thread writes. The file that is on record is never
+    The loop only copies its state from the device; the thread writes. A file that is on record is never
     deleted before a newer one is on record.
     """
 
@@ -32,8 +45,13 @@ class Checkpoints:
         self._steps_per_epoch = steps_per_epoch
         self._every_seconds = every_seconds
         self._taken_at = elapsed_seconds()
+        self._metrics = hold.job.metrics.latest
+        best = hold.job.best_checkpoint
+        self._best_accuracy = best.metrics.val_accuracy if best and best.metrics else -1.0
+        self._best: Taken | None = None
+        """The best epoch that is not written yet. Written with the next checkpoint, so that it costs little."""
         self._changed = threading.Condition()
-        self._waiting: Snapshot | None = None
+        self._waiting: Taken | None = None
         self._closed = False
         self._thread = threading.Thread(target=self._write_waiting, name=f"checkpoints-{hold.job.id}", daemon=True)
 
@@ -49,30 +67,37 @@ class Checkpoints:
             self._changed.notify_all()
         self._thread.join()
 
+    # --- Keeper -----------------------------------------------------------------------------------
+
     def offer(self, take: Callable[[], Snapshot]) -> None:
         """Take a snapshot when the last one is old enough and has been written."""
         if elapsed_seconds() - self._taken_at < self._every_seconds or self._waiting is not None:
             return
         with self._changed:
-            self._waiting = take()
+            self._waiting = self._taken(take())
             self._taken_at = elapsed_seconds()
             self._changed.notify_all()
 
+    def epoch_done(self, metrics: EpochMetrics, take: Callable[[], Snapshot]) -> None:
+        """Take a snapshot of the best epoch so far."""
+        self._metrics = metrics
+        if metrics.val_accuracy > self._best_accuracy:
+            self._best_accuracy = metrics.val_accuracy
+            self._best = Taken(take(), metrics)
+
+    # --- for the trainer --------------------------------------------------------------------------
+
     def write(self, snapshot: Snapshot) -> None:
         """Write and report one now. A disk that refuses costs work at the next resume, not the job."""
-        step = snapshot.epoch * self._steps_per_epoch + snapshot.step
-        name = f"checkpoint-{self._hold.fence}-{step}.npz"
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **snapshot.arrays())
-        try:
-            file = self._artifacts.write(self._hold.job.id, name, buffer.getvalue())
-        except OSError as error:
-            log.warning("checkpoint_not_written", name=name, error=str(error))
-            return
-        self._hold.checkpoint(
-            Checkpoint(name=name, epoch=snapshot.epoch, step=step, size_bytes=file.size_bytes, sha256=file.sha256)
-        )
-        self._prune(newest=name)
+        self._write_last(self._taken(snapshot))
+        self.write_best()
+
+    def write_best(self) -> None:
+        """Write and report the best epoch's, if that is still to be done."""
+        best, self._best = self._best, None
+        if best and (checkpoint := self._write(BEST, best)):
+            self._hold.best(checkpoint)
+            self._prune(BEST, checkpoint, self._hold.recorded_best or self._hold.job.best_checkpoint)
 
     def latest(self) -> Snapshot | None:
         """The checkpoint on record, or None where there is none to go on from.
@@ -92,18 +117,45 @@ class Checkpoints:
             return None
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             snapshot = Snapshot.from_arrays(arrays)
+        self._metrics = checkpoint.metrics
         log.info("resumed", checkpoint=checkpoint.name, step=checkpoint.step)
         return snapshot
 
-    def discard(self) -> None:
-        """Delete all: the job has succeeded, its final weights are stored."""
-        self._artifacts.delete(self._hold.job.id, "checkpoint-*.npz")
+    # --- files ------------------------------------------------------------------------------------
 
-    def _prune(self, *, newest: str) -> None:
-        recorded = self._hold.recorded_checkpoint or self._hold.job.checkpoint
-        self._artifacts.delete(
-            self._hold.job.id, "checkpoint-*.npz", keep={newest, *([recorded.name] if recorded else [])}
+    def _taken(self, snapshot: Snapshot) -> Taken:
+        """With the metrics of its last whole epoch, which are on hand unless the job was claimed anew without it."""
+        metrics = self._metrics if self._metrics and self._metrics.epoch == snapshot.epoch else None
+        return Taken(snapshot, metrics)
+
+    def _write_last(self, taken: Taken) -> None:
+        if checkpoint := self._write(LAST, taken):
+            self._hold.checkpoint(checkpoint)
+            self._prune(LAST, checkpoint, self._hold.recorded_checkpoint or self._hold.job.checkpoint)
+
+    def _write(self, kind: str, taken: Taken) -> Checkpoint | None:
+        snapshot = taken.snapshot
+        step = snapshot.epoch * self._steps_per_epoch + snapshot.step
+        name = f"{kind}-{self._hold.fence}-{step}.npz"
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **snapshot.arrays())
+        try:
+            file = self._artifacts.write(self._hold.job.id, name, buffer.getvalue())
+        except OSError as error:
+            log.warning("checkpoint_not_written", name=name, error=str(error))
+            return None
+        return Checkpoint(
+            name=name,
+            epoch=snapshot.epoch,
+            step=step,
+            size_bytes=file.size_bytes,
+            sha256=file.sha256,
+            metrics=taken.metrics,
         )
+
+    def _prune(self, kind: str, newest: Checkpoint, recorded: Checkpoint | None) -> None:
+        keep = {newest.name, *([recorded.name] if recorded else [])}
+        self._artifacts.delete(self._hold.job.id, f"{kind}-*.npz", keep=keep)
 
     def _write_waiting(self) -> None:
         while True:
@@ -111,7 +163,8 @@ class Checkpoints:
                 self._changed.wait_for(lambda: self._closed or self._waiting is not None)
                 if self._closed:
                     return
-                snapshot = self._waiting
-            if snapshot:
-                self.write(snapshot)
+                taken = self._waiting
+            if taken:
+                self._write_last(taken)
+                self.write_best()
             self._waiting = None

@@ -1,4 +1,4 @@
-"""What a job's history tells: its events, and its metrics as series."""
+"""What a job's history tells: its events, its metrics as series, and the checkpoints it kept."""
 
 import re
 
@@ -11,9 +11,9 @@ from api.deps import Call, CallDep, JobId, checked_id
 from api.negotiation import choose
 from api.parameters import documented
 from api.problems import FieldError, Refused, shortened
-from api.queries import EVENT_ID, EventsQuery, MetricsQuery
+from api.queries import EVENT_ID, EventsQuery, MetricsQuery, Query
 from api.series import NAMES, Row, as_csv, columns, thinned
-from api.views import EventPage, Series
+from api.views import CheckpointPage, EventPage, KeptCheckpoint, Series
 
 ROWS_PER_READ = 500
 """Events read in one go, so that a long history holds up neither Redis nor this process."""
@@ -47,6 +47,31 @@ async def list_job_events(call: CallDep, job_id: JobId) -> Response:
     found = await call.do(call.services.store.events(job_id, after=query.after, limit=query.limit + 1))
     events = found[: query.limit]
     return to_json(to_page(EventPage, events, [event.id for event in events], has_more=len(found) > query.limit))
+
+
+@router.get(
+    "/{job_id}/checkpoints",
+    operation_id="list_job_checkpoints",
+    summary="List a job's checkpoints",
+    response_model=CheckpointPage,
+    openapi_extra=documented(Query),
+    responses={
+        200: {"description": "The checkpoints that are kept: none, the last, or the last and the best."},
+        **refusals("job_not_found", "invalid_parameter", "store_unavailable"),
+    },
+)
+async def list_job_checkpoints(call: CallDep, job_id: JobId) -> Response:
+    """Read which states of a job are kept: the last, from where an interrupted job goes on, and that after the epoch
+    with the highest `val_accuracy`. A job shorter than the time between two checkpoints has none.
+    """
+    Query.read(call.request)
+    job = await call.do(call.services.store.get(checked_id(job_id), owner=call.caller.sees))
+    kept: list[KeptCheckpoint] = []
+    if job.checkpoint:
+        kept.append(KeptCheckpoint(**job.checkpoint.model_dump(), kind="last"))
+    if job.best_checkpoint:
+        kept.append(KeptCheckpoint(**job.best_checkpoint.model_dump(), kind="best"))
+    return to_json(to_page(CheckpointPage, kept, [checkpoint.name for checkpoint in kept], has_more=False))
 
 
 @router.get(

@@ -1,4 +1,4 @@
-"""`/v1/jobs`: submit, list, read, cancel, pause, resume."""
+"""`/v1/jobs`: submit, list, read, cancel, pause, resume, delete."""
 
 import asyncio
 import re
@@ -18,6 +18,7 @@ from api.queries import CreateQuery, ListQuery, Query
 from api.views import JobPage, Resolved
 from jobs.errors import InvalidCursor, InvalidSpec
 from jobs.ids import PATTERN, new_job_id
+from jobs.limits import Limits
 from jobs.record import Job
 from jobs.states import TERMINAL, Status
 from jobs.store import Filters, Lanes
@@ -49,6 +50,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
             "invalid_spec",
             "unknown_dataset",
             "unknown_preset",
+            "job_too_large",
             "device_unavailable",
             "invalid_parameter",
             "idempotency_key_reused",
@@ -66,7 +68,7 @@ async def create_job(call: CallDep) -> Response:
     key = _idempotency_key(call)
     services = call.services
     body = await read_json_object(call.request, most_bytes=call.most_bytes)
-    wanted = admission.resolve(body)
+    wanted = admission.resolve(body, Limits.of(services.settings))
     if query.dry_run:
         await admission.check_device(services, wanted.spec)
         return to_json(Resolved.of(wanted.spec, wanted.sizes))
@@ -268,3 +270,24 @@ async def resume_job(call: CallDep, job_id: JobId) -> Response:
     resumed = await call.do(call.services.store.resume(checked_id(job_id), owner=call.caller.sees))
     ring = BackgroundTask(call.services.ringer.ring, resumed.bells, resumed.rings) if resumed.rings > 0 else None
     return to_json(resumed.job, background=ring)
+
+
+@router.delete(
+    "/{job_id}",
+    operation_id="delete_job",
+    summary="Delete a job",
+    status_code=204,
+    response_class=Response,
+    openapi_extra=documented(Query),
+    responses={
+        204: {"description": "The job is deleted: record, events and, within seconds, its files."},
+        **refusals("job_not_found", "not_now", "invalid_parameter", "store_unavailable"),
+    },
+)
+async def delete_job(call: CallDep, job_id: JobId) -> Response:
+    """Delete a final job for good; any other must be cancelled first. Without this, final jobs are deleted after the
+    server's retention time.
+    """
+    Query.read(call.request)
+    await call.do(call.services.store.delete(checked_id(job_id), owner=call.caller.sees))
+    return Response(status_code=204)

@@ -2,6 +2,7 @@
 -- then kind, a, b, c, … in fours:
 --   'progress', json, '', ''          'phase', name, '', ''          'run', json, '', ''
 --   'metric', json, step, val_accuracy          'checkpoint', json, '', ''
+--   'best', json, '', '' (the checkpoint of the best epoch)
 -- Returns: status, or nil when the claim has ended. A number that was seen changes nothing.
 local id, fence, number = ARGV[1], ARGV[2], tonumber(ARGV[4])
 if not holds(id, fence) then return false end
@@ -22,6 +23,8 @@ for i = 5, #ARGV, 4 do
   elseif kind == 'checkpoint' then
     redis.call('HSET', key, 'checkpoint', a)
     emit(id, 'checkpoint', a)
+  elseif kind == 'best' then
+    redis.call('HSET', key, 'best_checkpoint', a)
   elseif tonumber(b) > tonumber(redis.call('HGET', key, 'metric_step') or '0') then
     -- A resumed attempt walks again over epochs that were reported before: same bits, so nothing to add.
     redis.call('HSET', key, 'metric_step', b, 'latest', a)

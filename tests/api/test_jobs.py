@@ -10,10 +10,12 @@ import pytest
 import redis
 from kombu.exceptions import OperationalError
 
+from api.app import create_app
 from jobs.keys import Keys
+from jobs.settings import Settings
 from jobs.states import Reason, Status
 from jobs.store import Claim, Store
-from tests.api.conftest import Do, assert_problem, until, worker
+from tests.api.conftest import Do, assert_problem, talk_to, until, worker
 
 pytestmark = pytest.mark.anyio
 
@@ -325,3 +327,48 @@ async def test_a_final_job_is_neither_paused_nor_resumed(http: httpx.AsyncClient
     await http.post(f"{path}/cancel")
     for verb in ("pause", "resume"):
         assert_problem(await http.post(f"{path}/{verb}"), 409, "not_now")
+
+
+@pytest.mark.parametrize(
+    ("limit", "body", "pointer", "told"),
+    [
+        ({"max_parameters": 235_145}, {}, "/model", "235,146 parameters; this server allows 235,145"),
+        ({"max_batch_size": 127}, {}, "/batch_size", "128 images in a batch; this server allows 127"),
+        ({"max_memory_mb": 1}, {}, "/batch_size", "MiB of memory by estimate; this server allows 1"),
+        ({"max_runtime_seconds": 60}, {"max_runtime_seconds": 61}, "/max_runtime_seconds", "61 seconds"),
+        ({"max_runtime_seconds": 60, "worker_gflops": 1e-3}, {"epochs": 9}, "/epochs", "it may run for 60"),
+        ({"worker_gflops": 1e-3}, {"max_runtime_seconds": 61}, "/epochs", "it may run for 61"),
+    ],
+)
+async def test_a_job_that_asks_for_too_much_is_refused_with_the_numbers(
+    settings: Settings, client: redis.Redis, anyio_backend: str, limit: Any, body: Any, pointer: str, told: str
+) -> None:
+    app = create_app(settings.model_copy(update=limit))
+    async with app.router.lifespan_context(app), talk_to(app) as http:
+        for params in ({}, {"dry_run": "true"}):
+            problem = assert_problem(await http.post("/v1/jobs", json=body, params=params), 422, "job_too_large")
+            assert problem["errors"][0]["pointer"] == pointer
+            assert told in problem["detail"]
+        assert (await http.get("/v1/jobs")).json()["data"] == []
+
+
+async def test_a_job_without_a_deadline_gets_the_servers(submit: Any, settings: Settings) -> None:
+    assert (await submit())["spec"]["max_runtime_seconds"] == settings.max_runtime_seconds
+    assert (await submit(max_runtime_seconds=7))["spec"]["max_runtime_seconds"] == 7
+
+
+async def test_a_final_job_can_be_deleted(
+    http: httpx.AsyncClient, submit: Any, client: redis.Redis, store: Store, do: Do
+) -> None:
+    job_id = (await submit())["id"]
+    path = f"/v1/jobs/{job_id}"
+    assert_problem(await http.delete(path), 409, "not_now")
+    await http.post(f"{path}/cancel")
+    answer = await http.delete(path)
+    assert (answer.status_code, answer.content) == (204, b"")
+    for answer in (await http.delete(path), await http.get(path), await http.get(f"{path}/events")):
+        assert_problem(answer, 404, "job_not_found")
+    assert (await http.get("/v1/jobs")).json()["data"] == []
+    assert (await http.get("/v1/jobs?status=cancelled")).json()["data"] == []
+    assert list(client.scan_iter(f"*{job_id}*")) == []
+    assert do(store.trash()) == (job_id,)

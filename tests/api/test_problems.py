@@ -27,7 +27,7 @@ async def test_an_unknown_path_is_a_problem(http: httpx.AsyncClient, path: str) 
         ("DELETE", "/healthz", "GET, HEAD"),
         ("GET", "/v1/jobs/x/cancel", "POST"),
         ("HEAD", "/v1/jobs/x/cancel", "POST"),
-        ("OPTIONS", "/v1/jobs/x", "GET, HEAD"),
+        ("OPTIONS", "/v1/jobs/x", "GET, HEAD, DELETE"),
         ("BREW", "/v1/workers", "GET, HEAD"),
     ],
 )

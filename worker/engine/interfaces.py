@@ -55,9 +55,16 @@ class Keeper(Protocol):
         """Called between any two chunks. `take` makes a snapshot: it waits for the device and copies from it."""
         ...
 
+    def epoch_done(self, metrics: EpochMetrics, take: Callable[[], Snapshot]) -> None:
+        """Called after every epoch, with its metrics. `take` makes a snapshot of where it ended."""
+        ...
+
 
 class KeepNothing:
     """A Keeper for those who do without."""
 
     def offer(self, take: Callable[[], Snapshot]) -> None:
+        """Decline."""
+
+    def epoch_done(self, metrics: EpochMetrics, take: Callable[[], Snapshot]) -> None:
         """Decline."""

@@ -104,6 +104,7 @@ class Training:
             metrics = self._train_epoch(plan)
             self._reporter.epoch(metrics)
             last = self._stopper.should_stop(metrics, self._state.learned.weights)
+            self._keeper.epoch_done(metrics, self.snapshot)
             if last or self._epoch == self._spec.epochs:
                 return self._finish()
             plan = self._plan_epoch()

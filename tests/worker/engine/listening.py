@@ -27,6 +27,7 @@ class Listener:
     epochs: list[EpochMetrics] = field(default_factory=list)
     looks: int = 0
     offers: int = 0
+    kept: list[EpochMetrics] = field(default_factory=list)
 
     def phase(self, phase: Phase) -> None:
         self.phases.append(phase)
@@ -47,6 +48,9 @@ class Listener:
 
     def offer(self, take: Callable[[], Snapshot]) -> None:
         self.offers += 1
+
+    def epoch_done(self, metrics: EpochMetrics, take: Callable[[], Snapshot]) -> None:
+        self.kept.append(metrics)
 
 
 def spec_of(**body: Any) -> Spec:

@@ -1,0 +1,12 @@
+-- Delete a final job: record, history, and its place in every list. ARGV: id, owner.
+-- Returns: nil for an unknown job, else its status and whether it was deleted.
+local id, owner = ARGV[1], ARGV[2]
+local status = field(id, 'status')
+if status == '' or (owner ~= '*' and owner ~= field(id, 'owner')) then return false end
+if not TERMINAL[status] then return {status, 0} end
+local whose = field(id, 'owner')
+redis.call('ZREM', expiring_key(), id .. '|' .. whose)
+forget(id, whose)
+redis.call('DEL', job_key(id), events_key(id))
+redis.call('PUBLISH', changes_key(id), 'deleted')
+return {status, 1}
