@@ -143,6 +143,13 @@ class OutOfMemory(TrainingFailed):
     title = "Out of memory"
 
 
+class Stalled(TrainingFailed):
+    """Training made no step for so long that its process was ended, in every attempt."""
+
+    code = "stalled"
+    title = "Training stalled"
+
+
 class DeadlineExceeded(TrainingFailed):
     """The job ran for longer than its `max_runtime_seconds`."""
 

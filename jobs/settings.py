@@ -1,6 +1,7 @@
 """What an operator can set: read from the environment (`GRADIENTD_…`) by whoever assembles a process."""
 
 import socket
+import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -59,6 +60,25 @@ class Settings(BaseSettings):
 
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 10.0
     """Training time between two checkpoints: what a killed job does again at most."""
+
+    stall_seconds: Annotated[float, Field(gt=0)] = 600.0
+    """How long training may take for one step, compilation or load before it counts as hanging and is ended."""
+    grace_seconds: Annotated[float, Field(gt=0)] = 30.0
+    """How long a cancelled, paused or expired job may take to heed it before its process is ended."""
+    lock_dir: Path = Path(tempfile.gettempdir()) / "gradientd-locks"
+    """Where trainers lock the GPUs they use: one folder for all workers that see the same cards."""
+
+    # --- limits for one job -----------------------------------------------------------------------
+    max_parameters: Annotated[int, Field(ge=1)] = 100_000_000
+    """Most trained values of a model."""
+    max_batch_size: Annotated[int, Field(ge=1)] = 65_536
+    """Most images in a step."""
+    max_memory_mb: Annotated[int, Field(ge=1)] = 8192
+    """Most memory that a job may need by estimate, in MiB: weights, gradients, activations, dataset."""
+    max_runtime_seconds: Annotated[int, Field(ge=1)] = 30 * 24 * 3600
+    """Longest running time of a job, and that of one that names none."""
+    worker_gflops: Annotated[float, Field(gt=0)] = 20_000.0
+    """What a worker computes at most, in GFLOP/s; a job that could not end in its time even so is refused."""
 
     # --- the job protocol -------------------------------------------------------------------------
     lease_seconds: Annotated[float, Field(gt=0)] = 15.0

@@ -68,6 +68,7 @@ class Reason(StrEnum):
     DEADLINE_EXCEEDED = "deadline_exceeded"
     WORKER_LOST = "worker_lost"
     WORKER_DRAINED = "worker_drained"
+    STALLED = "stalled"
     OUT_OF_MEMORY = "out_of_memory"
     NON_FINITE_LOSS = "non_finite_loss"
     DATASET_UNAVAILABLE = "dataset_unavailable"

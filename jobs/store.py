@@ -87,6 +87,8 @@ class Report:
     phase: Phase | None = None
     run: Run | None = None
     checkpoint: Checkpoint | None = None
+    best: Checkpoint | None = None
+    """The best epoch's checkpoint."""
     epochs: tuple[EpochMetrics, ...] = ()
 
     @property
@@ -97,7 +99,7 @@ class Report:
     @property
     def only_progress(self) -> bool:
         """Whether a later report would make this one superfluous."""
-        return not (self.phase or self.run or self.checkpoint or self.epochs)
+        return not (self.phase or self.run or self.checkpoint or self.best or self.epochs)
 
     def words(self) -> list[str]:
         """The report as the script takes it, in fours."""
@@ -112,6 +114,8 @@ class Report:
             words += ["metric", epoch.model_dump_json(), str(epoch.step), repr(epoch.val_accuracy)]
         if self.checkpoint:
             words += ["checkpoint", self.checkpoint.model_dump_json(), "", ""]
+        if self.best:
+            words += ["best", self.best.model_dump_json(), "", ""]
         return words
 
 
@@ -232,6 +236,15 @@ class Store:
         bells = Lanes.of(job.spec)[1]
         return Resumed(job, bells, int(reply[2]))
 
+    def delete(self, job_id: str, *, owner: str = EVERYBODY) -> Operation[None]:
+        """Delete a final job; its files follow. Raises JobNotFound, or NotNow for a job that is not final."""
+        reply = yield self._script("delete", job_id, owner)
+        if reply is None:
+            raise JobNotFound(job_id)
+        status, deleted = reply
+        if not deleted:
+            raise NotNow(f"a job that is {status} cannot be deleted; cancel it first")
+
     def list(
         self,
         filters: Filters,
@@ -328,9 +341,12 @@ class Store:
             raise StaleFence(job_id, fence)
         audit.note_change(reply)
 
-    def requeue(self, job_id: str, fence: int, *, reason: Reason) -> Operation[Status]:
-        """Give a job back unfinished; tells the status it got. Raises StaleFence."""
-        reply = yield self._script("requeue", job_id, fence, reason)
+    def requeue(self, job_id: str, fence: int, *, reason: Reason, error: JobError | None = None) -> Operation[Status]:
+        """Give a job back unfinished; tells the status it got. Raises StaleFence.
+
+        With an error the attempt counts as lost, and the job ends with it when it may not lose another.
+        """
+        reply = yield self._script("requeue", job_id, fence, reason, error.model_dump_json() if error else "")
         status, change = reply or (None, "")
         audit.note_change(change)
         return self._held(job_id, fence, status)
@@ -342,6 +358,15 @@ class Store:
     def absent(self, worker_name: str) -> Operation[None]:
         """Say that a worker is gone."""
         yield self._script("presence", worker_name, "", 0)
+
+    def trash(self, *, limit: int = 100) -> Operation[tuple[str, ...]]:
+        """Deleted jobs whose files are still to be deleted, so many of them."""
+        reply = yield Call(("SRANDMEMBER", self.keys.trash, limit))
+        return tuple(reply)
+
+    def emptied(self, job_id: str) -> Operation[None]:
+        """Say that a deleted job's files are gone."""
+        yield Call(("SREM", self.keys.trash, job_id))
 
     # --- for both ---------------------------------------------------------------------------------
 

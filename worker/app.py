@@ -18,6 +18,7 @@ from jobs.queue import DRAIN, Doorbell, make_celery
 from jobs.settings import Settings
 from jobs.store import Lanes, Store
 from worker.gpus import gpu_may_be_there
+from worker.guard import Guard
 
 if TYPE_CHECKING:
     from worker.trainer import Trainer
@@ -35,6 +36,7 @@ def make_worker(settings: Settings) -> Celery:
     """The Celery app of a worker's main process."""
     if settings.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # as `worker.gpus.cards` counts
     gpu = gpu_may_be_there()
     celery = make_celery(settings)
     celery.conf.update(
@@ -71,13 +73,26 @@ _main: dict[str, Any] = {}
 @signals.worker_ready.connect
 def _remember_pool(sender: Any, **_: object) -> None:
     _main["pool"] = sender.pool
+    settings = Settings()
+    Guard(
+        settings.worker,
+        client=connect(settings),
+        store=Store(Keys(settings.namespace), settings.lease_seconds, settings.retention_seconds),
+        beat_seconds=settings.beat_seconds,
+        trainers=_trainers,
+    ).start()
+
+
+def _trainers() -> list[int]:
+    """Pids of the pool's processes."""
+    return list(_main["pool"].info["processes"])
 
 
 @signals.worker_shutting_down.connect
 def _drain_trainers(**_: object) -> None:
     """Celery will wait for the running task: make that short."""
-    if pool := _main.get("pool"):
-        for pid in pool.info["processes"]:
+    if "pool" in _main:
+        for pid in _trainers():
             os.kill(pid, DRAIN_SIGNAL)
 
 

@@ -7,8 +7,10 @@ from jobs.queue import Doorbell
 from jobs.settings import Settings
 from jobs.store import Store
 from worker.artifacts import Artifacts
+from worker.cleaner import Cleaner
 from worker.datasets import Datasets
 from worker.engine import devices
+from worker.gpus import CardLocks, cards
 from worker.presence import Presence
 from worker.trainer import Trainer
 from worker.wishes import Wishes
@@ -17,7 +19,13 @@ from worker.wishes import Wishes
 def make_trainer(settings: Settings, *, name: str, client: redis.Redis, store: Store, doorbell: Doorbell) -> Trainer:
     """A trainer whose devices are set up and whose presence is announced."""
     threads = devices.configure(settings)
-    devices.warm_up()
+    gpus = sum(device.kind == "gpu" for device in devices.describe())
+    if not gpus:
+        # Not with a GPU: that would take memory from whoever still trains on it.
+        devices.warm_up()
+    # With a limit on its memory a card is meant to be shared.
+    names = cards() if gpus and not settings.gpu_memory_limit_mb else ()
+    artifacts = Artifacts(settings.data_dir / "artifacts")
     presence = Presence(
         name,
         client=client,
@@ -34,11 +42,13 @@ def make_trainer(settings: Settings, *, name: str, client: redis.Redis, store: S
         store=store,
         doorbell=doorbell,
         datasets=Datasets(settings.data_dir / "datasets"),
-        artifacts=Artifacts(settings.data_dir / "artifacts"),
+        artifacts=artifacts,
         presence=presence,
         wishes=wishes,
-        gpus=sum(device.kind == "gpu" for device in devices.describe()),
+        gpus=gpus,
+        cards=CardLocks(settings.lock_dir, names),
     )
     wishes.start()
     presence.start()
+    Cleaner(client=client, store=store, artifacts=artifacts).start()
     return trainer

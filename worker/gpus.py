@@ -1,12 +1,92 @@
-"""Whether this process may see a GPU, found out without TensorFlow."""
+"""The machine's GPUs, as far as can be known without TensorFlow: whether there are any, and which this process has.
 
+Each trainer holds a lock on its cards, so that one that is frozen or stuck never shares them with its successor.
+"""
+
+import fcntl
 import os
+import threading
+from collections.abc import Sequence
 from pathlib import Path
+
+DRIVER = Path("/proc/driver/nvidia/gpus")
+RETRY_SECONDS = 0.2
 
 
 def gpu_may_be_there() -> bool:
     """Whether an NVIDIA driver shows a card that `CUDA_VISIBLE_DEVICES` does not hide."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None and visible.split(",")[0].strip() in {"", "-1"}:
+    if (visible := _visible()) is not None and not visible:
         return False
     return any(Path("/dev").glob("nvidia[0-9]*"))
+
+
+def _visible() -> list[str] | None:
+    """What `CUDA_VISIBLE_DEVICES` leaves, as it names them; None without it. CUDA stops at the first invalid one."""
+    text = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if text is None:
+        return None
+    names: list[str] = []
+    for name in (part.strip() for part in text.split(",")):
+        if name in {"", "-1"}:
+            break
+        names.append(name)
+    return names
+
+
+def cards(driver: Path = DRIVER) -> tuple[str, ...]:
+    """Bus addresses of the visible cards; a number or name stands for a card that the driver does not list.
+
+    Numbers count in the bus' order, which CUDA does too with CUDA_DEVICE_ORDER=PCI_BUS_ID.
+    """
+    addresses = sorted(path.name for path in driver.glob("*"))
+    visible = _visible()
+    if visible is None:
+        return tuple(addresses) or ("0",)
+    uuids = {_uuid(driver / address): address for address in addresses}
+    found: list[str] = []
+    for name in visible:
+        if name.isdecimal() and int(name) < len(addresses):
+            found.append(addresses[int(name)])
+        else:
+            found.append(next((uuids[uuid] for uuid in uuids if uuid and uuid.startswith(name)), name))
+    return tuple(found)
+
+
+def _uuid(card: Path) -> str:
+    try:
+        lines = (card / "information").read_text().splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("GPU UUID")), "")
+
+
+class CardLocks:
+    """A lock for each card, held until the process ends. Without cards there is nothing to wait for."""
+
+    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+        self._folder = folder
+        # Always in the same order, so that two that want the same cards cannot wait for each other.
+        self._names = sorted(name.replace("/", "_").replace(":", "_") for name in names)
+        self._held: dict[str, int] = {}
+
+    def acquire(self, *, seconds: float, stop: threading.Event) -> bool:
+        """Take all that are not held yet, waiting for so long or until `stop`; tells whether all are held."""
+        waited = 0.0
+        while not all(self._take(name) for name in self._names):
+            if waited >= seconds or stop.wait(RETRY_SECONDS):
+                return False
+            waited += RETRY_SECONDS
+        return True
+
+    def _take(self, name: str) -> bool:
+        if name in self._held:
+            return True
+        self._folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self._folder / f"gpu-{name}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return False
+        self._held[name] = handle
+        return True

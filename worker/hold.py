@@ -71,10 +71,15 @@ class Hold:
         self._beat_seconds = beat_seconds
         self._draining = draining
         self._wish: Wish | None = None
+        self.signs = 0
+        """Grows whenever training shows that it goes on."""
+        self.stopping = False
+        """Whether the loop has been told to stop."""
         self._deadline = _deadline(claim)
         self._news = _News()
         self._spoke_at = elapsed_seconds()
         self._recorded_checkpoint: Checkpoint | None = None
+        self._recorded_best: Checkpoint | None = None
         self._closed = threading.Event()
         self._speaker = threading.Thread(target=self._speak, name=f"lease-{self.job.id}", daemon=True)
 
@@ -93,6 +98,7 @@ class Hold:
 
     def phase(self, phase: Phase) -> None:
         """The job is doing something else now."""
+        self.signs += 1
         self._news.add(phase=phase)
 
     def run(self, run: Run) -> None:
@@ -111,16 +117,27 @@ class Hold:
         """A checkpoint was written."""
         self._news.add(checkpoint=checkpoint)
 
+    def best(self, checkpoint: Checkpoint) -> None:
+        """The best epoch's checkpoint was written."""
+        self._news.add(best=checkpoint)
+
     @property
     def recorded_checkpoint(self) -> Checkpoint | None:
         """The last checkpoint of this hold that is on record."""
         return self._recorded_checkpoint
 
+    @property
+    def recorded_best(self) -> Checkpoint | None:
+        """The last best epoch's checkpoint of this hold that is on record."""
+        return self._recorded_best
+
     # --- Control ----------------------------------------------------------------------------------
 
     def check(self) -> None:
         """Raise Stop, carrying the Wish, when training should end here."""
+        self.signs += 1
         if wish := self.wish:
+            self.stopping = True
             raise Stop(wish)
 
     @property
@@ -137,6 +154,8 @@ class Hold:
 
     def settle(self) -> None:
         """Return once all news were sent. Raises StaleFence when the claim ended before."""
+        # From here on it is the store that is waited for.
+        self.stopping = True
         self._news.wait_empty(lambda: self._wish is Wish.LOST)
         if self._wish is Wish.LOST:
             raise StaleFence(self.job.id, self.fence)
@@ -153,6 +172,7 @@ class Hold:
                 return result
             except StoreUnavailable as error:
                 log.warning("store_away", job_id=self.job.id, error=str(error))
+                self.signs += 1
                 self._closed.wait(RETRY_SECONDS)
 
     # --- threads ----------------------------------------------------------------------------------
@@ -182,6 +202,7 @@ class Hold:
             if report:
                 number = report.number
                 self._recorded_checkpoint = report.checkpoint or self._recorded_checkpoint
+                self._recorded_best = report.best or self._recorded_best
                 self._news.sent()
                 if report.only_progress:
                     # News that matter cut this pause short.
@@ -221,7 +242,7 @@ class _News:
         self._closed = False
 
     def add(self, *, epoch: EpochMetrics | None = None, **newest: Phase | Run | Progress | Checkpoint) -> None:
-        """Leave news: an epoch, or the newest `phase`, `run`, `progress` or `checkpoint`."""
+        """Leave news: an epoch, or the newest `phase`, `run`, `progress`, `checkpoint` or `best`."""
         with self._changed:
             epochs = (*self._pending.epochs, epoch) if epoch else self._pending.epochs
             self._pending = replace(self._pending, epochs=epochs, **newest)

@@ -1,5 +1,7 @@
 """Claims jobs one after the other and sees each to its end: trained, failed, cancelled or given back."""
 
+import os
+import signal
 import threading
 from uuid import uuid4
 
@@ -7,7 +9,7 @@ import redis
 import structlog
 
 from jobs.calls import run
-from jobs.errors import DeadlineExceeded, StaleFence, StoreUnavailable, TrainingFailed
+from jobs.errors import DeadlineExceeded, StaleFence, Stalled, StoreUnavailable, TrainingFailed
 from jobs.estimate import estimate
 from jobs.queue import Doorbell
 from jobs.record import Artifact, JobError, Metrics
@@ -21,8 +23,10 @@ from worker.engine import devices
 from worker.engine.interfaces import Stop
 from worker.engine.train import Outcome, train
 from worker.engine.weights import weights_npz
+from worker.gpus import CardLocks
 from worker.hold import Hold, Wish
 from worker.presence import Presence
+from worker.watchdog import Watchdog
 from worker.wishes import Wishes
 
 log = structlog.get_logger(__name__)
@@ -49,6 +53,7 @@ class Trainer:
         presence: Presence,
         wishes: Wishes,
         gpus: int,
+        cards: CardLocks,
     ) -> None:
         self._settings = settings
         self._client = client
@@ -59,12 +64,17 @@ class Trainer:
         self._presence = presence
         self._wishes = wishes
         self._lanes = Lanes.served_by(gpus=gpus)
+        self._cards = cards
         self.draining = threading.Event()
         """Set when the worker is to stop: the job under way is given back."""
 
     def drain(self) -> None:
         """Train waiting jobs until none is left, or the worker is to stop."""
         self._keep_up()
+        if not self._cards.acquire(seconds=self._settings.lease_seconds, stop=self.draining):
+            # Upkeep rings again for whoever still waits.
+            log.warning("gpu_in_use", detail="another trainer holds this worker's GPU")
+            return
         for _ in range(MOST_JOBS_PER_DRAIN):
             claim = None if self.draining.is_set() else self._claim()
             if claim is None:
@@ -110,6 +120,13 @@ class Trainer:
                 draining=self.draining,
             ) as hold,
             self._wishes.about(claim.job.id, hold.heed),
+            Watchdog(
+                hold,
+                stall_seconds=self._settings.stall_seconds,
+                grace_seconds=self._settings.grace_seconds,
+                draining=self.draining,
+                end=lambda wish: self._abandon(hold, wish),
+            ),
         ):
             log.info("job_claimed", attempt=claim.job.attempt)
             try:
@@ -151,8 +168,8 @@ class Trainer:
                     hold.phase(Phase.CHECKPOINTING)
                     checkpoints.write(stop.snapshot)
                 raise
+            checkpoints.write_best()
         self._succeed(hold, outcome)
-        checkpoints.discard()
 
     def _succeed(self, hold: Hold, outcome: Outcome) -> None:
         hold.phase(Phase.EXPORTING)
@@ -178,14 +195,13 @@ class Trainer:
                 return self._artifacts.write(hold.job.id, "weights.npz", content)
             except OSError as error:
                 log.warning("artifact_not_written", error=str(error))
-                hold.check()
+                hold.check()  # also a sign that this is no hang
                 self.draining.wait(STORAGE_RETRY_SECONDS)
 
     def _stop(self, hold: Hold, wish: Wish) -> None:
         """Do what the loop was stopped for."""
         if wish is Wish.DEADLINE:
-            limit = hold.job.spec.max_runtime_seconds
-            self._fail(hold, DeadlineExceeded(f"the job ran longer than its max_runtime_seconds of {limit}"))
+            self._fail(hold, _deadline_exceeded(hold))
         elif wish is Wish.DRAIN:
             self._give_back(hold, Reason.WORKER_DRAINED)
         elif wish is Wish.LOST:
@@ -205,13 +221,35 @@ class Trainer:
         if status is Status.QUEUED:
             self._doorbell.ring(Lanes.of(hold.job.spec)[1])
 
+    def _abandon(self, hold: Hold, wish: Wish | None) -> None:
+        """Training hangs: say what becomes of the job and end this process, the only way to end the training.
+
+        From the watchdog's thread. What cannot be said, the lease's end says.
+        """
+        log.error("training_hangs", job_id=hold.job.id, fence=hold.fence, wish=wish and wish.value)
+        try:
+            if wish is Wish.DEADLINE:
+                error = _error(_deadline_exceeded(hold))
+                reason = Reason.DEADLINE_EXCEEDED
+                run(
+                    self._client,
+                    self._store.finish(hold.job.id, hold.fence, Status.FAILED, reason=reason, error=error),
+                )
+            elif wish is Wish.DRAIN:
+                run(self._client, self._store.requeue(hold.job.id, hold.fence, reason=Reason.WORKER_DRAINED))
+            elif wish is not Wish.LOST:
+                limit = f"{self._settings.stall_seconds:g} seconds"
+                stalled = Stalled(f"training came no step further within {limit}, in each of the job's attempts")
+                operation = self._store.requeue(hold.job.id, hold.fence, reason=Reason.STALLED, error=_error(stalled))
+                run(self._client, operation)
+        except (StaleFence, StoreUnavailable) as failure:
+            log.warning("job_not_released", job_id=hold.job.id, error=str(failure))
+        if self.draining.is_set():
+            self.leave()
+        os.kill(os.getpid(), signal.SIGKILL)
+
     def _fail(self, hold: Hold, error: TrainingFailed) -> None:
-        record = JobError(
-            code=error.code,
-            title=error.title,
-            detail=str(error),
-            step=getattr(error, "step", None),
-        )
+        record = _error(error)
         reason = Reason(error.code)
         try:
             hold.settle()
@@ -222,3 +260,12 @@ class Trainer:
             log.warning("claim_ended")
             return
         log.warning("job_failed", code=error.code, detail=str(error))
+
+
+def _error(error: TrainingFailed) -> JobError:
+    """The failure as a job's record has it."""
+    return JobError(code=error.code, title=error.title, detail=str(error), step=getattr(error, "step", None))
+
+
+def _deadline_exceeded(hold: Hold) -> DeadlineExceeded:
+    return DeadlineExceeded(f"the job ran longer than its max_runtime_seconds of {hold.job.spec.max_runtime_seconds}")

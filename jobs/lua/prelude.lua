@@ -79,6 +79,32 @@ local function transition(id, to, reason)
   return true
 end
 
+-- Take a final job out of every list, and leave its files to be deleted.
+local function forget(id, owner)
+  for _, who in ipairs({'*', owner}) do
+    redis.call('ZREM', index_key(who), id)
+    for status in pairs(TERMINAL) do redis.call('ZREM', by_status_key(who, status), id) end
+  end
+  redis.call('SADD', trash_key(), id)
+end
+
+-- A held job's worker was lost or hangs: what was wished for happens, else the job gets another attempt, until it has
+-- lost as many as it may. `failure` makes the error's JSON for that end, from the number of attempts lost.
+-- Returns the status it got.
+local function lose(id, reason, failure)
+  local onward = {cancelling = 'cancelled', pausing = 'paused'}
+  local to = onward[field(id, 'status')]
+  if to then
+    transition(id, to, 'user_requested')
+    return to
+  end
+  local losses = redis.call('HINCRBY', job_key(id), 'losses', 1)
+  to = losses < tonumber(field(id, 'max_attempts')) and 'queued' or 'failed'
+  if to == 'failed' then redis.call('HSET', job_key(id), 'error', failure(losses)) end
+  transition(id, to, reason)
+  return to
+end
+
 -- Whether `fence` is the claim that holds the job now.
 local function holds(id, fence)
   return HELD[field(id, 'status')] and field(id, 'fence') == fence

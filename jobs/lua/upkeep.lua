@@ -13,20 +13,11 @@ if at - last > math.max(lease_ms / 2, 3 * every_ms) then redis.call('HSET', upke
 local given_back, changes = {}, {}
 if at >= tonumber(redis.call('HGET', upkeep_key(), 'hold_until') or '0') then
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', leases_key(), '-inf', whole(at), 'LIMIT', 0, 100)) do
-    local status = field(id, 'status')
-    if status == 'cancelling' then
-      transition(id, 'cancelled', 'user_requested')
-    elseif status == 'pausing' then
-      transition(id, 'paused', 'user_requested')
-    elseif status == 'running' then
-      local losses = redis.call('HINCRBY', job_key(id), 'losses', 1)
-      if losses >= tonumber(field(id, 'max_attempts')) then
-        redis.call('HSET', job_key(id), 'error', cjson.encode({code = 'worker_lost', title = 'Worker lost',
-          detail = 'the worker fell silent in each of ' .. losses .. ' attempts; the last was ' .. field(id, 'worker')}))
-        transition(id, 'failed', 'worker_lost')
-      else
-        transition(id, 'queued', 'worker_lost')
-      end
+    if HELD[field(id, 'status')] then
+      lose(id, 'worker_lost', function(losses)
+        return cjson.encode({code = 'worker_lost', title = 'Worker lost',
+          detail = 'the worker fell silent in each of ' .. losses .. ' attempts; the last was ' .. field(id, 'worker')})
+      end)
     else
       redis.call('ZREM', leases_key(), id)
     end
@@ -39,10 +30,7 @@ end
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', expiring_key(), '-inf', whole(at), 'LIMIT', 0, 1000)) do
   redis.call('ZREM', expiring_key(), member)
   local id, owner = string.match(member, '^([^|]*)|(.*)$')
-  for _, who in ipairs({'*', owner}) do
-    redis.call('ZREM', index_key(who), id)
-    for status in pairs(TERMINAL) do redis.call('ZREM', by_status_key(who, status), id) end
-  end
+  forget(id, owner)
 end
 
 -- A job that was just given back need not wait until its bell counts as lost.
