@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-FUZZ_EXAMPLES ?= 300
+FUZZ_EXAMPLES ?= 350
+FUZZ_CASES ?= 5000
 
 .PHONY: help setup demo up test test-slow lint format chaos chaos-short fuzz bench compose-test lock clean
 help: ## Show this list
@@ -60,7 +61,7 @@ chaos-short: $(VENV)/.dev ## The same for three minutes, without the checks of i
 	$(BIN)/python -m tests.chaos --minutes 2
 
 fuzz: $(VENV)/.dev ## Send the API 5,000 requests and more that its document allows, or does not
-	$(BIN)/python -m tests.fuzz --examples $(FUZZ_EXAMPLES) --least-cases 5000
+	$(BIN)/python -m tests.fuzz --examples $(FUZZ_EXAMPLES) --least-cases $(FUZZ_CASES)
 
 bench: $(VENV)/.dev ## Print every published figure beside its peers (minutes; run nothing beside it)
 	$(BIN)/python -m bench

@@ -18,6 +18,8 @@ WHOLE_EVERY = 90
 QUIET_SECONDS = 90.0
 """Calm without any change after which the jobs left are stuck."""
 READERS = 8
+AT_ONCE = 10
+"""Jobs under way at once."""
 
 
 def references(stack: Stack, kinds: dict[str, dict[str, object]] | None = None) -> dict[str, Reference]:
@@ -44,7 +46,9 @@ class Storm:
         self._stack, self._rng = stack, rng
         self._jobs, self._faults, self._minutes = jobs, faults, minutes
         self._references: dict[str, Reference] = {}
-        self.customers = Customers(stack, orders(random.Random(rng.random())), rng=random.Random(rng.random()))
+        self.customers = Customers(
+            stack, orders(random.Random(rng.random())), rng=random.Random(rng.random()), at_once=AT_ONCE
+        )
         self.readers = Readers(stack, self.customers, count=READERS, rng=random.Random(rng.random()))
         self._kinds = Faults(stack, self.customers, rng=random.Random(rng.random())).all()
         self._busy: Counter[str] = Counter()
@@ -80,7 +84,9 @@ class Storm:
         with ThreadPoolExecutor(12, thread_name_prefix="fault") as pool:
             while not self._is_over():
                 done = self.injected.total()
-                if done >= whole_at:
+                if self._is_ahead():
+                    pass  # so many faults let no job through: wait for some
+                elif done >= whole_at:
                     whole_at += WHOLE_EVERY
                     self._inject(wholes[(done // WHOLE_EVERY) % len(wholes)])
                     self._stack.wait_ready()
@@ -113,6 +119,10 @@ class Storm:
         with self._lock:
             (self.injected if took_place else self.missed)[fault.name] += 1
             self._busy[fault.name] = 0
+
+    def _is_ahead(self) -> bool:
+        """Whether the faults are further along than the jobs."""
+        return self.injected.total() * self._jobs > (self.customers.accepted + AT_ONCE) * self._faults
 
     def _is_over(self) -> bool:
         if self._minutes is not None:

@@ -74,7 +74,7 @@ def order(n: int, kind: str, *, wish: str = "", priority: int = 0, **changes: An
 class Customers:
     """Threads that keep a few jobs under way, and see to what was wished for them."""
 
-    def __init__(self, stack: Stack, source: Iterator[Order], *, rng: random.Random, at_once: int = 10) -> None:
+    def __init__(self, stack: Stack, source: Iterator[Order], *, rng: random.Random, at_once: int) -> None:
         self.orders: list[Order] = []
         self._stack, self._source, self._rng, self._at_once = stack, source, rng, at_once
         self._open: list[Order] = []
