@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from bench.figure import Spread
@@ -48,14 +49,20 @@ class Peer:
 
 
 def start(
-    stack: Stack, name: str, module: str, *arguments: str, python: str = sys.executable, wait: bool = True
+    stack: Stack,
+    name: str,
+    module: str,
+    *arguments: str,
+    python: str = sys.executable,
+    wait: bool = True,
+    environment: Mapping[str, str] | None = None,
 ) -> Peer:
     """Start `python -m bench.peers.<module> DATASET ARGUMENT …` and wait until it is warm.
 
     Without `wait` it warms up beside whatever else runs: for who does not care about the numbers.
     """
     command = [python, "-m", f"bench.peers.{module}", str(stack.folder.arrays), *arguments]
-    peer = Peer(name, stack.processes.start(module, command, {}, talks=True), stack)
+    peer = Peer(name, stack.processes.start(module, command, environment or {}, talks=True), stack)
     if wait:
         peer.wait_until_warm()
     return peer

@@ -18,6 +18,7 @@ import httpx
 import numpy as np
 import redis
 
+from bench import INHERITED
 from bench.options import Options
 from gradientd.machine import claim_port
 from gradientd.valkey import EmbeddedStore
@@ -82,7 +83,7 @@ class Processes:
             process = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", **environment},
+                env={**INHERITED, "TF_CPP_MIN_LOG_LEVEL": "2", **environment},
                 stdin=pipe or subprocess.DEVNULL,
                 stdout=pipe or out,
                 stderr=out,
