@@ -321,7 +321,8 @@ def _kind(process: psutil.Process) -> str:
         return "worker"
     if any("spawn_main" in word for word in command):
         return "trainer"
-    return "valkey" if command and Path(command[0]).name.endswith("-server") else ""
+    # Valkey writes its address behind its name.
+    return "valkey" if command and Path(command[0].partition(" ")[0]).name.endswith("-server") else ""
 
 
 def digest_of(document: Any) -> str:
