@@ -56,9 +56,10 @@ class Line:
     async def _end(self) -> None:
         self._server.close()
         serving = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in serving:
-            task.cancel()
-        await asyncio.gather(*serving, return_exceptions=True)
+        for end in self._open:
+            end.transport.abort()
+        if serving:
+            await asyncio.wait(serving, timeout=3)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

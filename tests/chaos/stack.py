@@ -89,6 +89,7 @@ class Stack:
             "GRADIENTD_BEAT_SECONDS": "0.5",
             "GRADIENTD_UPKEEP_SECONDS": "0.5",
             "GRADIENTD_CHECKPOINT_SECONDS": "0.2",
+            "GRADIENTD_STALL_SECONDS": "15",
             **{f"GRADIENTD_{name.upper()}": value for name, value in settings.items()},
         }
 

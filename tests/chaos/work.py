@@ -40,7 +40,7 @@ class Order:
     kind: str
     spec: dict[str, Any]
     wish: str = ""
-    """`cancel`, `pause`, `deadline`, `kill` (its process, in every attempt) or nothing."""
+    """`cancel`, `pause`, `deadline`, `kill` (its process, in every attempt), `hang` or nothing."""
     ids: set[str] = field(default_factory=set)
     """Every id that an acceptance named; more than one is a duplicate."""
     may_be_cancelled: bool = False
