@@ -83,7 +83,8 @@ class Faults:
             heavy("kill api before bell", partial(self._kill_at, "bell")),
             heavy("kill store", lambda: self._kill("valkey")),
             heavy("SIGTERM worker", lambda: self._kill("worker", signal.SIGTERM)),
-            heavy("job kills its process", self._deadly_job, weight=1),
+            heavy("job kills its process", partial(self._deadly_job, "kill", most=2), weight=1),
+            heavy("job hangs in a step", partial(self._deadly_job, "hang", most=1), weight=1),
         ]
 
     def _freezes(self) -> list[Fault]:
@@ -183,10 +184,10 @@ class Faults:
         self._stack.disarm("requeue")
         return passed is not None
 
-    def _deadly_job(self) -> bool:
-        made = order(
-            next(self._numbers), "softmax", wish="kill", metadata={"chaos": "kill"}, max_attempts=2, priority=50
-        )
+    def _deadly_job(self, wish: str, *, most: int) -> bool:
+        """A job that does the same to its trainer in each of its attempts."""
+        metadata = {"chaos": wish}
+        made = order(next(self._numbers), "softmax", wish=wish, metadata=metadata, max_attempts=most, priority=50)
         made.key = made.spec["metadata"]["key"] = f"deadly-{made.key}"
         self._customers.take(made, self._stack.submit(made.spec, key=made.key))
         return True

@@ -12,7 +12,7 @@ from tests.chaos.verdict import Verdict, judge
 from tests.chaos.work import FINAL, SLOWER, Customers, Order, order
 
 EACH = 5
-GIVE_UP_SECONDS = 240.0
+GIVE_UP_SECONDS = 600.0
 
 
 def run(stack: Stack, *, rng: random.Random) -> tuple[Verdict, list[tuple[str, int, int, str]]]:
@@ -21,7 +21,7 @@ def run(stack: Stack, *, rng: random.Random) -> tuple[Verdict, list[tuple[str, i
     known = references(stack, {kind: {"epochs": epochs} for kind, epochs in SLOWER.items()})
     before = {job["id"] for job in stack.get("/v1/jobs")["data"]}
     wanted = [order(n, kind, epochs=SLOWER[kind]) for n, kind in enumerate(sorted(SLOWER) * EACH)]
-    customers = Customers(stack, iter(wanted), rng=rng, at_once=len(wanted))
+    customers = Customers(stack, iter(()), rng=rng, at_once=0)
     for one in wanted:
         customers.take(one, stack.submit(one.spec, key=one.key))
     kills = {one.id: 0 for one in wanted}

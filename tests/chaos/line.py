@@ -49,10 +49,17 @@ class Line:
 
     def close(self) -> None:
         """Stop listening and cut what is open."""
-        self._loop.call_soon_threadsafe(self._server.close)
-        self.cut_all()
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
+
+    async def _end(self) -> None:
+        self._server.close()
+        serving = asyncio.all_tasks() - {asyncio.current_task()}
+        for end in self._open:
+            end.transport.abort()
+        if serving:
+            await asyncio.wait(serving, timeout=3)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

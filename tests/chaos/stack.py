@@ -89,6 +89,7 @@ class Stack:
             "GRADIENTD_BEAT_SECONDS": "0.5",
             "GRADIENTD_UPKEEP_SECONDS": "0.5",
             "GRADIENTD_CHECKPOINT_SECONDS": "0.2",
+            "GRADIENTD_STALL_SECONDS": "15",
             **{f"GRADIENTD_{name.upper()}": value for name, value in settings.items()},
         }
 
@@ -321,7 +322,8 @@ def _kind(process: psutil.Process) -> str:
         return "worker"
     if any("spawn_main" in word for word in command):
         return "trainer"
-    return "valkey" if command and Path(command[0]).name.endswith("-server") else ""
+    # Valkey writes its address behind its name.
+    return "valkey" if command and Path(command[0].partition(" ")[0]).name.endswith("-server") else ""
 
 
 def digest_of(document: Any) -> str:

@@ -51,6 +51,7 @@ class Storm:
         )
         self.readers = Readers(stack, self.customers, count=READERS, rng=random.Random(rng.random()))
         self._kinds = Faults(stack, self.customers, rng=random.Random(rng.random())).all()
+        self.injected.update({fault.name: 0 for fault in self._kinds})
         self._busy: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._began = time.monotonic()

@@ -13,6 +13,8 @@ from tests.chaos.work import FINAL, MOST_ATTEMPTS, Order
 TIMES = frozenset({"seconds", "images_per_second", "device_memory_bytes", "device_memory_peak_bytes"})
 """What depends on when and where an epoch ran."""
 WEIGHTS = "weights.npz"
+LOSSES = frozenset({"worker_lost", "stalled"})
+"""Reasons that count towards a job's `max_attempts`."""
 
 
 @dataclass(frozen=True)
@@ -142,16 +144,16 @@ def _history(job: dict[str, Any], events: list[dict[str, Any]]) -> list[str]:
 def _end(order: Order, job: dict[str, Any]) -> list[str]:
     """Whether this end is a true one for what was asked."""
     status, reason = job["status"], job["status_reason"]
-    losses = sum(t["reason"] == "worker_lost" for t in job["transitions"])
+    losses = sum(t["reason"] in LOSSES for t in job["transitions"])
     allowed = {("succeeded", "completed")}
     if order.wish == "deadline":
         allowed = {("failed", "deadline_exceeded")}
-    elif order.wish == "kill":
+    elif order.wish in ("kill", "hang"):
         allowed = set()
     if order.may_be_cancelled:
         allowed.add(("cancelled", "user_requested"))
     if losses >= order.spec.get("max_attempts", MOST_ATTEMPTS):
-        allowed = {("failed", "worker_lost")}
+        allowed = {("failed", reason) for reason in LOSSES}
     if (status, reason) not in allowed:
         return [f"ended {status} ({reason}) after {losses} losses, should be one of {sorted(allowed)}: {job['error']}"]
     return []

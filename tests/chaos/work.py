@@ -40,7 +40,7 @@ class Order:
     kind: str
     spec: dict[str, Any]
     wish: str = ""
-    """`cancel`, `pause`, `deadline`, `kill` (its process, in every attempt) or nothing."""
+    """`cancel`, `pause`, `deadline`, `kill` (its process, in every attempt), `hang` or nothing."""
     ids: set[str] = field(default_factory=set)
     """Every id that an acceptance named; more than one is a duplicate."""
     may_be_cancelled: bool = False
@@ -140,8 +140,10 @@ class Customers:
                 for order in self.under_way:
                     self._look_after(order)
                 if not self._closed.is_set() and len(self._open) < self._at_once:
-                    new = next(self._source)
-                    self.take(new, self._stack.submit(new.spec, key=new.key))
+                    if new := next(self._source, None):
+                        self.take(new, self._stack.submit(new.spec, key=new.key))
+                    else:
+                        self.stop()
                 else:
                     time.sleep(0.1)
             except Stuck as error:
