@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     max_runtime_seconds: Annotated[int, Field(ge=1)] = 30 * 24 * 3600
     """Longest running time of a job, and that of one that names none."""
     worker_gflops: Annotated[float, Field(gt=0)] = 20_000.0
-    """What a worker computes at most, in GFLOP/s; a job that could not end in its time even so is refused."""
+    """What a worker computes at most, in GFLOP/s; a job that could not end in that time even so is refused."""
 
     # --- the job protocol -------------------------------------------------------------------------
     lease_seconds: Annotated[float, Field(gt=0)] = 15.0
