@@ -56,13 +56,13 @@ async def list_job_events(call: CallDep, job_id: JobId) -> Response:
     response_model=CheckpointPage,
     openapi_extra=documented(Query),
     responses={
-        200: {"description": "The checkpoints that are kept: none, the last, or the last and the best."},
+        200: {"description": "The checkpoints that are kept: the last, the best, both or none."},
         **refusals("job_not_found", "invalid_parameter", "store_unavailable"),
     },
 )
 async def list_job_checkpoints(call: CallDep, job_id: JobId) -> Response:
     """Read which states of a job are kept: the last, from where an interrupted job goes on, and that after the epoch
-    with the highest `val_accuracy`. A job shorter than the time between two checkpoints has none.
+    with the highest `val_accuracy`. A job that ends before its first checkpoint is due keeps the best alone.
     """
     Query.read(call.request)
     job = await call.do(call.services.store.get(checked_id(job_id), owner=call.caller.sees))

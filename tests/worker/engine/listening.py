@@ -27,7 +27,7 @@ class Listener:
     epochs: list[EpochMetrics] = field(default_factory=list)
     looks: int = 0
     offers: int = 0
-    kept: list[EpochMetrics] = field(default_factory=list)
+    kept: list[tuple[EpochMetrics, Snapshot]] = field(default_factory=list)
 
     def phase(self, phase: Phase) -> None:
         self.phases.append(phase)
@@ -50,7 +50,7 @@ class Listener:
         self.offers += 1
 
     def epoch_done(self, metrics: EpochMetrics, take: Callable[[], Snapshot]) -> None:
-        self.kept.append(metrics)
+        self.kept.append((metrics, take()))
 
 
 def spec_of(**body: Any) -> Spec:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from jobs.estimate import MEMORY_PER_WEIGHT
 from tests.worker.engine.listening import spec_of
 from worker.engine.optimizers import RULES, hyper_of
 
@@ -53,3 +54,7 @@ def test_ten_updates_agree_with_keras(chosen: dict[str, Any], theirs: Any) -> No
 
     for ours, variable in zip(weights, variables, strict=True):
         np.testing.assert_allclose(ours, variable.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_the_estimate_knows_what_each_optimizer_remembers() -> None:
+    assert {name: rule.memory_per_weight for name, rule in RULES.items()} == MEMORY_PER_WEIGHT

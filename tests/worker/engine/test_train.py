@@ -31,6 +31,8 @@ def test_a_run_is_told_from_its_beginning_to_its_end(bands: Dataset) -> None:
     assert how.parameters == estimate(spec_of(**SMALL), bands.info).parameters == 196 * 16 + 16 + 16 * 10 + 10
     assert [m.epoch for m in heard.epochs] == [1, 2]
     assert [m.step for m in heard.epochs] == [11, 22]
+    assert [metrics for metrics, _ in heard.kept] == heard.epochs
+    assert [(at.epoch, at.step) for _, at in heard.kept] == [(1, 0), (2, 0)]
     steps = [p.step for p in heard.steps]
     assert steps == sorted(set(steps))
     assert (steps[-1], heard.steps[-1].percent, heard.steps[-1].steps) == (22, 100.0, 22)
