@@ -1,7 +1,6 @@
 """What an operator can set: read from the environment (`GRADIENTD_…`) by whoever assembles a process."""
 
 import socket
-import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -65,8 +64,11 @@ class Settings(BaseSettings):
     """How long training may take for one step, compilation or load before it counts as hanging and is ended."""
     grace_seconds: Annotated[float, Field(gt=0)] = 30.0
     """How long a cancelled, paused or expired job may take to heed it before its process is ended."""
-    lock_dir: Path = Path(tempfile.gettempdir()) / "gradientd-locks"
-    """Where trainers lock the GPUs they use: one folder for all workers that see the same cards."""
+    lock_dir: Path | None = None
+    """Where trainers lock the GPUs they use: one folder for all workers that see the same cards.
+
+    By default `gradientd-locks` in the folder for temporary files.
+    """
 
     # --- limits for one job -----------------------------------------------------------------------
     max_parameters: Annotated[int, Field(ge=1)] = 100_000_000

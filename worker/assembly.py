@@ -46,7 +46,7 @@ def make_trainer(settings: Settings, *, name: str, client: redis.Redis, store: S
         presence=presence,
         wishes=wishes,
         gpus=gpus,
-        cards=CardLocks(settings.lock_dir, names),
+        cards=CardLocks(names, folder=settings.lock_dir),
     )
     wishes.start()
     presence.start()

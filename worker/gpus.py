@@ -5,6 +5,7 @@ Each trainer holds a lock on its cards, so that one that is frozen or stuck neve
 
 import fcntl
 import os
+import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,7 +64,7 @@ def _uuid(card: Path) -> str:
 class CardLocks:
     """A lock for each card, held until the process ends. Without cards there is nothing to wait for."""
 
-    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], *, folder: Path | None = None) -> None:
         self._folder = folder
         # Always in the same order, so that two that want the same cards cannot wait for each other.
         self._names = sorted(name.replace("/", "_").replace(":", "_") for name in names)
@@ -81,8 +82,10 @@ class CardLocks:
     def _take(self, name: str) -> bool:
         if name in self._held:
             return True
-        self._folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self._folder / f"gpu-{name}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+        # Asked for only now: a read-only container without GPUs has no folder for temporary files.
+        folder = self._folder or Path(tempfile.gettempdir()) / "gradientd-locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / f"gpu-{name}.lock", os.O_RDWR | os.O_CREAT, 0o666)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

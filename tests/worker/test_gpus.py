@@ -53,14 +53,14 @@ HOLDER = """
 import sys, threading
 from pathlib import Path
 from worker.gpus import CardLocks
-print(CardLocks(Path(sys.argv[1]), ["0000:06:00.0"]).acquire(seconds=0, stop=threading.Event()), flush=True)
+print(CardLocks(["0000:06:00.0"], folder=Path(sys.argv[1])).acquire(seconds=0, stop=threading.Event()), flush=True)
 sys.stdin.read()
 """
 
 
 def test_a_card_belongs_to_one_process_until_that_ends(tmp_path: Path) -> None:
-    mine = CardLocks(tmp_path, ["0000:06:00.0", "0000:3b:00.0"])
-    other = CardLocks(tmp_path, ["0000:3b:00.0"])
+    mine = CardLocks(["0000:06:00.0", "0000:3b:00.0"], folder=tmp_path)
+    other = CardLocks(["0000:3b:00.0"], folder=tmp_path)
     never = threading.Event()
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -78,10 +78,10 @@ def test_a_card_belongs_to_one_process_until_that_ends(tmp_path: Path) -> None:
 def test_a_worker_that_stops_does_not_wait_for_a_card(tmp_path: Path) -> None:
     stop = threading.Event()
     stop.set()
-    assert CardLocks(tmp_path, ["0"]).acquire(seconds=0, stop=stop)
-    assert not CardLocks(tmp_path, ["0"]).acquire(seconds=3600, stop=stop)
+    assert CardLocks(["0"], folder=tmp_path).acquire(seconds=0, stop=stop)
+    assert not CardLocks(["0"], folder=tmp_path).acquire(seconds=3600, stop=stop)
 
 
 def test_without_cards_there_is_nothing_to_wait_for(tmp_path: Path) -> None:
-    assert CardLocks(tmp_path / "none", ()).acquire(seconds=0, stop=threading.Event())
+    assert CardLocks((), folder=tmp_path / "none").acquire(seconds=0, stop=threading.Event())
     assert not (tmp_path / "none").exists()
