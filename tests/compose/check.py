@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -23,6 +24,8 @@ USER_ID = "10001"
 FINAL = {"succeeded", "failed", "cancelled"}
 SANE_ACCURACY = 0.85
 LONG_JOB = {"epochs": 10_000}
+SHORT_JOB = {"epochs": 150, "seed": 11}
+"""Long enough to be killed amid training, some 15 s, and short enough to be waited for."""
 GRACEFUL_SECONDS = 20.0
 """Stopping waits for a chunk of training, not for a job; Docker would kill only after 60 s."""
 
@@ -34,6 +37,10 @@ class Failed(Exception):
     """The stack does not do what it must."""
 
 
+class Unreachable(Failed):
+    """The API does not answer, or says that it cannot now."""
+
+
 def main() -> int:
     """Returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="compose-test: %(message)s", stream=sys.stdout)
@@ -43,6 +50,7 @@ def main() -> int:
         inspect_images()
         first = train_on_one_worker()
         ask_for_keys(first)
+        kill_each_container()
         long_jobs = train_on_two_workers()
         stop_and_return(first, long_jobs)
     except Failed as failure:
@@ -114,6 +122,43 @@ def ask_for_keys(job: dict[str, Any]) -> None:
     else:
         raise Failed("the api image is open to the network without keys")
     log.info("every request needs a key; keys are apart, revocable, and nowhere in the clear")
+
+
+def kill_each_container() -> None:
+    """Kill -9 of any container amid training: it comes back, and the job ends as it would have."""
+    for service in ("worker", "api", "redis"):
+        (container,) = container_ids(service)
+        job_id = submit(SHORT_JOB)["id"]
+        wait_for("the job to train", lambda i=job_id: is_training(get_job(i)))
+        kill(container)
+        began = time.monotonic()
+        job = wait_for(f"the end of a job whose {service} was killed", lambda i=job_id: outcome(i), timeout_seconds=300)
+        expect(job["status"] == "succeeded", f"it ended as {job['status']}: {job.get('error')}")
+        expect(job["progress"]["epoch"] == SHORT_JOB["epochs"], f"it stopped at {job['progress']}")
+        check_artifacts(job)
+        wait_healthy({"redis": 1, "api": 1, "worker": 1})
+        log.info(
+            "%s killed: the job %s %.1f s later, in attempt %d",
+            *(service, job["status"], time.monotonic() - began, job["attempt"]),
+        )
+
+
+def kill(container: str) -> None:
+    """Kill all its processes from outside, as the kernel does; `docker kill` would count as stopping it for good."""
+    (facts,) = json.loads(docker("inspect", container))
+    os.kill(facts["State"]["Pid"], signal.SIGKILL)
+    wait_for(
+        f"a restart of {container}",
+        lambda: json.loads(docker("inspect", container))[0]["RestartCount"] > facts["RestartCount"],
+    )
+
+
+def outcome(job_id: str) -> dict[str, Any] | None:
+    """The job if it is final; None as well while nobody answers."""
+    try:
+        return is_final(get_job(job_id))
+    except Unreachable:
+        return None
 
 
 def train_on_two_workers() -> list[dict[str, Any]]:
@@ -227,13 +272,18 @@ def call(request: urllib.request.Request) -> Any:
         with http.open(request, timeout=10) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
-        raise Failed(f"{request.method} {request.selector} → {error.code}: {error.read().decode()}") from error
+        kind = Unreachable if error.code == 503 else Failed
+        raise kind(f"{request.get_method()} {request.selector} → {error.code}: {error.read().decode()}") from error
     except OSError as error:
-        raise Failed(f"{request.method} {request.full_url}: {error}") from error
+        raise Unreachable(f"{request.get_method()} {request.full_url}: {error}") from error
 
 
 def base_url() -> str:
-    return "http://" + compose("port", "api", "8000").strip()
+    """Asked anew each time: a container that restarts gets another port."""
+    try:
+        return "http://" + compose("port", "api", "8000").strip()
+    except Failed as failure:
+        raise Unreachable(str(failure)) from failure
 
 
 def is_final(job: dict[str, Any]) -> dict[str, Any] | None:
