@@ -174,6 +174,21 @@ class EarlyStopping(Frozen):
     restore_best: Annotated[bool, Field(description="Keep the weights of the best epoch.")] = True
 
 
+class Checkpointing(Frozen):
+    """When training's state is kept for sure. A job goes on from its last checkpoint when its worker is lost."""
+
+    every_epochs: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=10_000,
+            examples=[5],
+            description="Also after every so many epochs; workers keep one every ten seconds anyway, and when a job "
+            "is paused or its worker stops.",
+        ),
+    ] = None
+
+
 Execution = Literal["auto", "eager", "graph", "xla"]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 DeviceChoice = Annotated[
@@ -240,6 +255,9 @@ class Spec(Frozen):
     precision: Annotated[
         Precision, Field(description="Number format of the layers' products; weights stay float32.")
     ] = "float32"
+    checkpoint: Annotated[
+        Checkpointing, Field(description="When training's state is kept; the last and the best epoch's are.")
+    ] = Checkpointing()
     max_runtime_seconds: Annotated[
         int | None,
         Field(ge=1, le=30 * 24 * 3600, description="Running time after which the job fails, over all attempts."),

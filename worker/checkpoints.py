@@ -35,8 +35,8 @@ class Taken(NamedTuple):
 class Checkpoints:
     """The `Keeper` of a training loop, for one hold on a job. Enter it to start the writing thread.
 
-    The loop only copies its state from the device; the thread writes. A file that is on record is never
-    deleted before a newer one is on record.
+    The loop only copies its state from the device; the thread writes, always the newest. A file that is on
+    record is never deleted before a newer one is on record.
     """
 
     def __init__(self, hold: Hold, *, artifacts: Artifacts, steps_per_epoch: int, every_seconds: float) -> None:
@@ -44,6 +44,7 @@ class Checkpoints:
         self._artifacts = artifacts
         self._steps_per_epoch = steps_per_epoch
         self._every_seconds = every_seconds
+        self._every_epochs = hold.job.spec.checkpoint.every_epochs
         self._taken_at = elapsed_seconds()
         self._metrics = hold.job.metrics.latest
         best = hold.job.best_checkpoint
@@ -53,6 +54,8 @@ class Checkpoints:
         self._changed = threading.Condition()
         self._waiting: Taken | None = None
         self._closed = False
+        self._writing = threading.RLock()
+        """Held while files are written, so that an older one is not recorded after a newer one."""
         self._thread = threading.Thread(target=self._write_waiting, name=f"checkpoints-{hold.job.id}", daemon=True)
 
     def __enter__(self) -> Self:
@@ -64,40 +67,55 @@ class Checkpoints:
     ) -> None:
         with self._changed:
             self._closed = True
+            if error is not None:
+                self._waiting = None
             self._changed.notify_all()
         self._thread.join()
 
     # --- Keeper -----------------------------------------------------------------------------------
 
     def offer(self, take: Callable[[], Snapshot]) -> None:
-        """Take a snapshot when the last one is old enough and has been written."""
-        if elapsed_seconds() - self._taken_at < self._every_seconds or self._waiting is not None:
-            return
-        with self._changed:
-            self._waiting = self._taken(take())
-            self._taken_at = elapsed_seconds()
-            self._changed.notify_all()
+        """Take a snapshot when the last one is old enough."""
+        if elapsed_seconds() - self._taken_at >= self._every_seconds:
+            self._hand_over(take())
 
     def epoch_done(self, metrics: EpochMetrics, take: Callable[[], Snapshot]) -> None:
-        """Take a snapshot of the best epoch so far."""
+        """Take a snapshot of the best epoch so far, and of those that the spec asks for."""
         self._metrics = metrics
-        if metrics.val_accuracy > self._best_accuracy:
+        asked_for = self._every_epochs is not None and metrics.epoch % self._every_epochs == 0
+        best = metrics.val_accuracy > self._best_accuracy
+        if not (asked_for or best):
+            return
+        snapshot = take()
+        if best:
             self._best_accuracy = metrics.val_accuracy
-            self._best = Taken(take(), metrics)
+            self._best = Taken(snapshot, metrics)
+        if asked_for:
+            self._hand_over(snapshot)
+
+    def _hand_over(self, snapshot: Snapshot) -> None:
+        """Leave a snapshot to the thread, in the place of one that still waits."""
+        with self._changed:
+            self._waiting = self._taken(snapshot)
+            self._taken_at = elapsed_seconds()
+            self._changed.notify_all()
 
     # --- for the trainer --------------------------------------------------------------------------
 
     def write(self, snapshot: Snapshot) -> None:
         """Write and report one now. A disk that refuses costs work at the next resume, not the job."""
-        self._write_last(self._taken(snapshot))
-        self.write_best()
+        with self._writing:
+            self._waiting = None
+            self._write_last(self._taken(snapshot))
+            self.write_best()
 
     def write_best(self) -> None:
         """Write and report the best epoch's, if that is still to be done."""
-        best, self._best = self._best, None
-        if best and (checkpoint := self._write(BEST, best)):
-            self._hold.best(checkpoint)
-            self._prune(BEST, checkpoint, self._hold.recorded_best or self._hold.job.best_checkpoint)
+        with self._writing:
+            best, self._best = self._best, None
+            if best and (checkpoint := self._write(BEST, best)):
+                self._hold.best(checkpoint)
+                self._prune(BEST, checkpoint, self._hold.recorded_best or self._hold.job.best_checkpoint)
 
     def latest(self) -> Snapshot | None:
         """The checkpoint on record, or None where there is none to go on from.
@@ -161,10 +179,10 @@ class Checkpoints:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or self._waiting is not None)
-                if self._closed:
+                if self._waiting is None:
                     return
-                taken = self._waiting
-            if taken:
-                self._write_last(taken)
-                self.write_best()
-            self._waiting = None
+            with self._writing:
+                taken, self._waiting = self._waiting, None
+                if taken:
+                    self._write_last(taken)
+                    self.write_best()

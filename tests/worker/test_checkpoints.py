@@ -84,3 +84,19 @@ def test_a_disk_that_refuses_costs_the_checkpoint_only(
     hold.settle()
     job = do(store.get(hold.job.id))
     assert (job.checkpoint, job.best_checkpoint) == (None, None)
+
+
+def test_a_spec_can_ask_for_a_checkpoint_every_so_many_epochs(
+    client: redis.Redis, store: Store, do: Do, tmp_path: Path
+) -> None:
+    spec = Spec.model_validate({"checkpoint": {"every_epochs": 2}})
+    do(store.create(new_job_id(), spec, steps=10))
+    claim = do(store.claim("w", token=new_job_id(), lanes=(Lanes.ANY,)))
+    with Hold(claim, client=client, store=store, beat_seconds=60, draining=threading.Event()) as hold:
+        # Closing writes what still waits, so the last one is there for sure.
+        with Checkpoints(hold, artifacts=Artifacts(tmp_path), steps_per_epoch=2, every_seconds=3600) as checkpoints:
+            told(checkpoints, [0.5, 0.4, 0.3, 0.2, 0.1])
+        hold.settle()
+    job = do(store.get(hold.job.id))
+    assert (job.checkpoint.name, job.checkpoint.metrics.val_accuracy) == ("checkpoint-1-8.npz", 0.2)
+    assert (tmp_path / hold.job.id / "checkpoint-1-8.npz").exists()
