@@ -104,7 +104,9 @@ def _verdict(missed: list[Figure], figures: list[Figure]) -> str:
     if not missed:
         return f"All {targets} targets met."
     names = "; ".join(f"{figure.name} {figure.peer}".strip() for figure in missed)
-    return f"MISSED {len(missed)} OF {targets} TARGETS: {names}"
+    beyond = sum(figure.out_of_reach for figure in missed)
+    reach = f", {beyond} OF THEM OUT OF THIS MACHINE'S REACH" if beyond else ""
+    return f"MISSED {len(missed)} OF {targets} TARGETS{reach}: {names}"
 
 
 if __name__ == "__main__":

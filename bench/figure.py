@@ -63,6 +63,8 @@ class Figure:
     theirs: Spread | None = None
     higher_is_better: bool = False
     target: Target | None = None
+    floor: float | None = None
+    """The least that this machine's arithmetic allows, for seconds."""
 
     @property
     def ratio(self) -> Spread | None:
@@ -87,6 +89,18 @@ class Figure:
             return self.ours.median <= self.target.value
         return self.ours.median >= self.target.value
 
+    @property
+    def demanded(self) -> float | None:
+        """What the target would have asked for here; None where it is not a ratio."""
+        if self.target is None or self.target.goal != "ratio at least" or self.theirs is None:
+            return None
+        return self.theirs.median / self.target.value
+
+    @property
+    def out_of_reach(self) -> bool:
+        """Whether the target asks for less time than the arithmetic alone takes on this machine."""
+        return self.floor is not None and self.demanded is not None and self.demanded < self.floor
+
     def to_json(self) -> dict[str, Any]:
         """The figure with every value."""
         return {
@@ -100,6 +114,8 @@ class Figure:
             "ratio": self.ratio.median if self.ratio else None,
             "target": str(self.target) if self.target else None,
             "met": self.met,
+            "demanded": self.demanded,
+            "floor": self.floor,
         }
 
 
@@ -119,6 +135,8 @@ def _row(figure: Figure) -> tuple[str, ...]:
     ratio = _times(figure.ratio) if figure.ratio else ""
     theirs = str(figure.theirs) if figure.theirs else ""
     target = str(figure.target) if figure.target else ""
+    if figure.demanded is not None and figure.floor is not None and figure.out_of_reach:
+        verdict += f": needs {number(figure.demanded)}, the products alone take {number(figure.floor)}"
     return figure.name, figure.unit, str(figure.ours), figure.peer, theirs, ratio, target, verdict
 
 

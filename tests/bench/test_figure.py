@@ -24,3 +24,12 @@ def test_a_missed_target_is_said_loudly() -> None:
     lines = table([met, missed]).splitlines()
     assert lines[1].endswith("≥ 2×    ok")
     assert lines[2].endswith("≤ 250   MISSED")
+
+
+def test_a_target_beyond_the_machines_arithmetic_is_missed_and_said_to_be_so() -> None:
+    slow, target = Spread((0.75,)), Target("ratio at least", 2.5)
+    beyond = Figure("epoch", "s", Spread((0.5,)), "slow", slow, target=target, floor=0.32)
+    within = Figure("epoch", "s", Spread((0.5,)), "slow", slow, target=target, floor=0.29)
+    assert (beyond.out_of_reach, within.out_of_reach) == (True, False)
+    assert "MISSED: needs 0.300, the products alone take 0.320" in table([beyond])
+    assert table([within]).endswith("MISSED")
