@@ -27,9 +27,10 @@ def main() -> int:
         return 2
     # Celery warns root of pickled messages; only JSON is accepted here.
     warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
-    from worker.app import arguments, make_worker  # noqa: PLC0415 (Celery takes a second that --check need not wait)
+    from worker.app import arguments, exit_code, make_worker  # noqa: PLC0415 (Celery takes a second that --check need not wait)
 
-    return make_worker(settings).worker_main(arguments(settings)) or 0
+    make_worker(settings).worker_main(arguments(settings))
+    return exit_code()
 
 
 def _check(settings: Settings) -> int:

@@ -88,6 +88,16 @@ def _trainers() -> list[int]:
     return list(_main["pool"].info["processes"])
 
 
+@signals.worker_shutdown.connect
+def _remember_exit_code(sender: Any, **_: object) -> None:
+    _main["exit_code"] = sender.exitcode
+
+
+def exit_code() -> int:
+    """Of a worker that has ended: 0 unless it failed. Celery's own `worker_main` forgets it."""
+    return _main.get("exit_code") or 0
+
+
 @signals.worker_shutting_down.connect
 def _drain_trainers(**_: object) -> None:
     """Celery will wait for the running task: make that short."""
