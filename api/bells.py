@@ -4,8 +4,8 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
+from jobs.lanes import Lanes
 from jobs.queue import Doorbell
-from jobs.store import Lanes
 
 
 class Ringer:

@@ -8,8 +8,8 @@ from kombu import Queue
 from kombu.exceptions import OperationalError
 
 from jobs.keys import Keys
+from jobs.lanes import Lanes
 from jobs.settings import Settings
-from jobs.store import Lanes
 
 DRAIN = "gradientd.drain"
 """Task name: claim and train jobs until none is left."""

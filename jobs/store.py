@@ -13,10 +13,12 @@ from jobs import audit, stored
 from jobs.calls import Call, Operation
 from jobs.errors import InvalidCursor, JobNotFound, NotNow, StaleFence, TooManyJobs
 from jobs.keys import EVERYBODY, Keys
-from jobs.record import Artifact, Checkpoint, EpochMetrics, Event, Job, JobError, Metrics, Progress, Run, Worker
+from jobs.lanes import MOST_GPUS, Lanes
+from jobs.record import Artifact, Event, Job, JobError, Metrics, Progress, Worker
+from jobs.report import Report
 from jobs.scripts import load
 from jobs.spec import Spec
-from jobs.states import Phase, Reason, Status
+from jobs.states import Reason, Status
 
 IDEMPOTENCY_SECONDS = 24 * 3600
 ROWS_PER_SCAN = 500
@@ -76,74 +78,6 @@ class Filters:
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     created_after: datetime | None = None
     created_before: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """News from a worker. `number` grows by one with every report of a claim; sending it again is harmless."""
-
-    number: int
-    progress: Progress | None = None
-    phase: Phase | None = None
-    run: Run | None = None
-    checkpoint: Checkpoint | None = None
-    best: Checkpoint | None = None
-    """The best epoch's checkpoint."""
-    epochs: tuple[EpochMetrics, ...] = ()
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to tell."""
-        return self.only_progress and not self.progress
-
-    @property
-    def only_progress(self) -> bool:
-        """Whether a later report would make this one superfluous."""
-        return not (self.phase or self.run or self.checkpoint or self.best or self.epochs)
-
-    def words(self) -> list[str]:
-        """The report as the script takes it, in fours."""
-        words: list[str] = []
-        if self.run:
-            words += ["run", self.run.model_dump_json(), "", ""]
-        if self.phase:
-            words += ["phase", self.phase, "", ""]
-        if self.progress:
-            words += ["progress", self.progress.model_dump_json(), "", ""]
-        for epoch in self.epochs:
-            words += ["metric", epoch.model_dump_json(), str(epoch.step), repr(epoch.val_accuracy)]
-        if self.checkpoint:
-            words += ["checkpoint", self.checkpoint.model_dump_json(), "", ""]
-        if self.best:
-            words += ["best", self.best.model_dump_json(), "", ""]
-        return words
-
-
-class Lanes:
-    """Which queue a job waits in, and which queues a worker serves."""
-
-    ANY = "any"
-    GPU = "gpu"
-    BELLS: Mapping[str, str] = {ANY: "bells", GPU: "bells-gpu"}
-    """Celery queue for jobs that any worker can train, and for those that need a GPU."""
-
-    @classmethod
-    def of(cls, spec: Spec) -> tuple[str, str]:
-        """Lane and Celery queue of a job."""
-        if spec.device.startswith(cls.GPU):
-            return spec.device, cls.BELLS[cls.GPU]
-        return cls.ANY, cls.BELLS[cls.ANY]
-
-    @classmethod
-    def served_by(cls, *, gpus: int) -> tuple[str, ...]:
-        """Lanes of a worker with so many GPUs."""
-        if gpus == 0:
-            return (cls.ANY,)
-        return (cls.ANY, cls.GPU, *(f"{cls.GPU}:{n}" for n in range(gpus)))
-
-
-MOST_GPUS = 16
-"""GPUs of one worker for which `upkeep` counts bells."""
 
 
 @dataclass(frozen=True, slots=True)

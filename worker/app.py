@@ -13,10 +13,11 @@ from celery import Celery, shared_task, signals
 
 from jobs.calls import connect
 from jobs.keys import Keys
+from jobs.lanes import Lanes
 from jobs.logs import configure_logging
 from jobs.queue import DRAIN, Doorbell, make_celery
 from jobs.settings import Settings
-from jobs.store import Lanes, Store
+from jobs.store import Store
 from worker.gpus import gpu_may_be_there
 from worker.guard import Guard
 

@@ -17,8 +17,9 @@ import structlog
 from jobs.calls import Operation, T, run
 from jobs.errors import StaleFence, StoreUnavailable
 from jobs.record import Checkpoint, EpochMetrics, Progress, Run
+from jobs.report import Report
 from jobs.states import Phase, Status
-from jobs.store import Claim, Report, Store
+from jobs.store import Claim, Store
 from worker.clock import elapsed_seconds
 from worker.engine.interfaces import Stop
 

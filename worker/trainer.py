@@ -11,11 +11,12 @@ import structlog
 from jobs.calls import run
 from jobs.errors import DeadlineExceeded, StaleFence, Stalled, StoreUnavailable, TrainingFailed
 from jobs.estimate import estimate
+from jobs.lanes import Lanes
 from jobs.queue import Doorbell
 from jobs.record import Artifact, JobError, Metrics
 from jobs.settings import Settings
 from jobs.states import Phase, Reason, Status
-from jobs.store import Claim, Lanes, Store
+from jobs.store import Claim, Store
 from worker.artifacts import Artifacts
 from worker.checkpoints import Checkpoints
 from worker.datasets import Datasets

@@ -18,10 +18,11 @@ from api.queries import CreateQuery, ListQuery, Query
 from api.views import JobPage, Resolved
 from jobs.errors import InvalidCursor, InvalidSpec
 from jobs.ids import PATTERN, new_job_id
+from jobs.lanes import Lanes
 from jobs.limits import Limits
 from jobs.record import Job
 from jobs.states import TERMINAL, Status
-from jobs.store import Filters, Lanes
+from jobs.store import Filters
 
 REREAD_SECONDS = 5.0
 """How often a waiting request looks at its job though it heard of no change."""

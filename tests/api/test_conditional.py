@@ -12,8 +12,9 @@ from fastapi import FastAPI
 from api import conditional
 from api.routes import jobs as routes
 from jobs.keys import Keys
+from jobs.report import Report
 from jobs.states import Phase, Reason, Status
-from jobs.store import Claim, Report, Store
+from jobs.store import Claim, Store
 from tests.api.conftest import Do, until
 
 pytestmark = pytest.mark.anyio

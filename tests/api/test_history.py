@@ -12,7 +12,8 @@ from api.negotiation import choose
 from api.problems import Refused
 from api.routes import history
 from api.series import NAMES, thinned
-from jobs.store import Claim, Report, Store
+from jobs.report import Report
+from jobs.store import Claim, Store
 from tests.api.conftest import Do, assert_problem, epoch
 
 pytestmark = pytest.mark.anyio

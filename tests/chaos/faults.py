@@ -23,9 +23,10 @@ import redis
 from gradientd.aof import newest_file
 from jobs.calls import connect, run
 from jobs.errors import StoreUnavailable
+from jobs.lanes import Lanes
 from jobs.queue import DRAIN, make_celery
 from jobs.settings import Settings
-from jobs.store import Lanes, Store
+from jobs.store import Store
 from tests.chaos.points import SPEECH
 from tests.chaos.stack import LEASE_SECONDS, Stack
 from tests.chaos.work import Customers, order

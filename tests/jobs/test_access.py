@@ -25,10 +25,11 @@ from jobs.access import (
 from jobs.errors import TooManyJobs, TooManyRequests
 from jobs.ids import new_job_id
 from jobs.keys import Keys
+from jobs.lanes import Lanes
 from jobs.settings import Settings
 from jobs.spec import Spec
 from jobs.states import Status
-from jobs.store import Lanes, Store
+from jobs.store import Store
 
 Do = Callable[[Any], Any]
 

@@ -9,9 +9,10 @@ from structlog.testing import capture_logs
 
 from jobs.ids import new_job_id
 from jobs.keys import Keys
+from jobs.lanes import Lanes
 from jobs.spec import Spec
 from jobs.states import Reason, Status
-from jobs.store import Lanes, Store
+from jobs.store import Store
 
 Do = Callable[[Any], Any]
 Logged = list[Any]

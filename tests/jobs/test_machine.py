@@ -23,10 +23,12 @@ from jobs.calls import Operation, T, run
 from jobs.errors import NotNow, StaleFence
 from jobs.ids import new_job_id
 from jobs.keys import Keys
+from jobs.lanes import Lanes
 from jobs.record import EpochMetrics, Job
+from jobs.report import Report
 from jobs.spec import Spec
 from jobs.states import HELD, TERMINAL, Reason, Status
-from jobs.store import Filters, Lanes, Report, Store
+from jobs.store import Filters, Store
 
 LANES = (Lanes.ANY,)
 BELLS = Lanes.BELLS[Lanes.ANY]

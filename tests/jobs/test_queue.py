@@ -6,9 +6,9 @@ import pytest
 import redis
 
 from jobs.keys import Keys
+from jobs.lanes import Lanes
 from jobs.queue import Doorbell, make_celery
 from jobs.settings import Settings
-from jobs.store import Lanes
 
 BELLS = Lanes.BELLS[Lanes.ANY]
 

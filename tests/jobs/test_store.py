@@ -12,11 +12,13 @@ from jobs.calls import connect, run
 from jobs.errors import InvalidCursor, JobNotFound, NotNow, StaleFence
 from jobs.ids import new_job_id
 from jobs.keys import Keys
+from jobs.lanes import Lanes
 from jobs.record import EpochMetrics, Job, Metrics, Progress
+from jobs.report import Report
 from jobs.settings import Settings
 from jobs.spec import Spec
 from jobs.states import Phase, Reason, Status
-from jobs.store import Claim, Filters, Lanes, Report, Store
+from jobs.store import Claim, Filters, Store
 
 Do = Callable[[Any], Any]
 ANY = (Lanes.ANY,)

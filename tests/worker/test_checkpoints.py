@@ -10,8 +10,9 @@ import pytest
 import redis
 
 from jobs.ids import new_job_id
+from jobs.lanes import Lanes
 from jobs.spec import Spec
-from jobs.store import Lanes, Store
+from jobs.store import Store
 from tests.worker.test_hold import epoch
 from worker.artifacts import Artifacts
 from worker.checkpoints import Checkpoints

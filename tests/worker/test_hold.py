@@ -11,10 +11,11 @@ import redis
 from jobs.errors import StaleFence
 from jobs.ids import new_job_id
 from jobs.keys import Keys
+from jobs.lanes import Lanes
 from jobs.record import EpochMetrics, Progress
 from jobs.spec import Spec
 from jobs.states import Phase, Reason, Status
-from jobs.store import Lanes, Store
+from jobs.store import Store
 from tests.conftest import wait_until
 from worker.engine.interfaces import Stop
 from worker.hold import Hold, Wish

@@ -1,0 +1,47 @@
+"""What a worker tells of the job that it holds."""
+
+from dataclasses import dataclass
+
+from jobs.record import Checkpoint, EpochMetrics, Progress, Run
+from jobs.states import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """News from a worker. `number` grows by one with every report of a claim; sending it again is harmless."""
+
+    number: int
+    progress: Progress | None = None
+    phase: Phase | None = None
+    run: Run | None = None
+    checkpoint: Checkpoint | None = None
+    best: Checkpoint | None = None
+    """The best epoch's checkpoint."""
+    epochs: tuple[EpochMetrics, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to tell."""
+        return self.only_progress and not self.progress
+
+    @property
+    def only_progress(self) -> bool:
+        """Whether a later report would make this one superfluous."""
+        return not (self.phase or self.run or self.checkpoint or self.best or self.epochs)
+
+    def words(self) -> list[str]:
+        """The report as the script takes it, in fours."""
+        words: list[str] = []
+        if self.run:
+            words += ["run", self.run.model_dump_json(), "", ""]
+        if self.phase:
+            words += ["phase", self.phase, "", ""]
+        if self.progress:
+            words += ["progress", self.progress.model_dump_json(), "", ""]
+        for epoch in self.epochs:
+            words += ["metric", epoch.model_dump_json(), str(epoch.step), repr(epoch.val_accuracy)]
+        if self.checkpoint:
+            words += ["checkpoint", self.checkpoint.model_dump_json(), "", ""]
+        if self.best:
+            words += ["best", self.best.model_dump_json(), "", ""]
+        return words
