@@ -31,7 +31,7 @@ def to_page(kind: type[Page[Item]], items: Sequence[Item], ids: Sequence[str], *
     )
 
 
-GUARDED = ("unauthorized", "insufficient_scope", "too_many_requests", "store_unavailable")
+GUARDED = ("unauthorized", "foreign_request", "insufficient_scope", "too_many_requests", "store_unavailable")
 """What every operation answers that asks for an API key."""
 
 

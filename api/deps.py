@@ -2,8 +2,9 @@
 
 import ipaddress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
 
 import structlog
 from fastapi import Depends, Path, Request
@@ -91,14 +92,23 @@ async def get_call(request: Request) -> Call:
 
 
 def _check_nearness(request: Request, settings: Settings) -> None:
-    """Refuse what came in at an address that other machines reach: for servers whose address no setting tells us."""
+    """Refuse what did not come from this machine, where no keys are asked for.
+
+    Neither the server's address, which no setting tells when another server runs the application, nor a page in a
+    browser on this machine that sends requests across origins, or under a name of its own that it bends to 127.0.0.1
+    (DNS rebinding).
+    """
+    if settings.insecure:
+        return
     host = (request.scope.get("server") or ("", None))[0]
-    if not settings.insecure and _is_far(host):
+    if _is_far(host):
         detail = (
             f"this server asks for no API keys and must not be reached at {host}; whoever runs it must set "
             "GRADIENTD_AUTH=required, or GRADIENTD_INSECURE=1 to let anybody in"
         )
         raise Refused("unauthorized", detail, headers={"www-authenticate": REALM})
+    if foreign := _foreign(request.headers.get("host", ""), request.headers.get("origin")):
+        raise Refused("foreign_request", f"this server asks for no API keys and serves this machine alone: {foreign}")
 
 
 @cache
@@ -108,6 +118,20 @@ def _is_far(host: str) -> bool:
         return not ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+@lru_cache(maxsize=256)
+def _foreign(host: str, origin: str | None) -> str:
+    """What is foreign about a request with these headers; empty for nothing."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        name = host
+    if host and not access.is_loopback(name):
+        return f"it was addressed as {shortened(name, 100)!r}, not as localhost or 127.0.0.1"
+    if origin is not None and origin.partition("://")[2] != host:
+        return f"a page of {shortened(origin, 100)!r} sent this"
+    return ""
 
 
 async def _key_of(request: Request, services: Services) -> ApiKey:

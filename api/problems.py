@@ -71,6 +71,15 @@ KINDS: dict[str, Kind] = {
             "Send `Authorization: Bearer gd_…`. Whoever runs the server makes keys with `gradientd keys create`.",
         ),
         Kind(
+            "foreign_request",
+            403,
+            "Sent by a foreign page, or to a foreign name",
+            "The server asks for no API keys, so it serves this machine alone: a browser sent this for a page that is "
+            "not the server's own, or the server was addressed by a name that is not this machine's.",
+            "Address it as `localhost` or `127.0.0.1`. To reach it by other names or from other pages, have it ask "
+            "for keys: `GRADIENTD_AUTH=required`.",
+        ),
+        Kind(
             "insufficient_scope",
             403,
             "API key lacks a scope",

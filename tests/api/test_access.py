@@ -307,6 +307,46 @@ async def test_without_keys_nobody_is_served_at_an_address_that_others_reach(set
                     assert (await http.get("/healthz")).status_code == 200
 
 
+HERE = {"Host": "127.0.0.1:8000"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "word"),
+    [
+        ({"Host": "evil.example"}, "evil.example"),  # bent to 127.0.0.1: DNS rebinding
+        ({"Host": "evil.example:8000", "Origin": "http://evil.example:8000"}, "evil.example"),
+        ({"Host": "10.0.0.7:8000"}, "10.0.0.7"),
+        ({"Host": "[fd00::1]:8000"}, "fd00::1"),
+        ({"Host": "[broken"}, "[broken"),
+        ({**HERE, "Origin": "https://evil.example"}, "https://evil.example"),
+        ({**HERE, "Origin": "null"}, "null"),
+        ({**HERE, "Origin": "http://127.0.0.1:9000"}, "http://127.0.0.1:9000"),  # somebody else's page here
+    ],
+)
+async def test_without_keys_no_foreign_page_is_served(
+    settings: Settings, headers: dict[str, str], word: str, client: redis.Redis
+) -> None:
+    settings = settings.model_copy(update={"auth": "auto"})
+    app = create_app(settings)
+    async with app.router.lifespan_context(app), talk_to(app) as http:
+        for method, path in (("POST", "/v1/jobs"), ("GET", "/v1/jobs")):
+            problem = assert_problem(await http.request(method, path, headers=headers), 403, "foreign_request")
+            assert word in problem["detail"]
+        assert (await http.get("/v1/jobs", headers=HERE)).json()["data"] == []
+        assert (await http.get("/v1/jobs", headers={**HERE, "Origin": "http://127.0.0.1:8000"})).status_code == 200
+        assert (await http.get("/v1/jobs", headers={"Host": "[::1]:8000"})).status_code == 200
+        assert (await http.get("/healthz", headers=headers)).status_code == 200
+    app = create_app(settings.model_copy(update={"insecure": True}))
+    async with app.router.lifespan_context(app), talk_to(app) as http:
+        assert (await http.get("/v1/jobs", headers=headers)).status_code == 200
+
+
+async def test_with_keys_a_key_is_all_that_counts(given: tuple[httpx.AsyncClient, str], client: redis.Redis) -> None:
+    http, secret = given
+    headers = {"Authorization": f"Bearer {secret}", "Host": "gradientd.example", "Origin": "https://ui.example"}
+    assert (await http.get("/v1/jobs", headers=headers)).status_code == 200
+
+
 async def test_the_document_tells_whether_keys_are_asked_for(settings: Settings) -> None:
     for auth, security in (("required", [{"apiKey": []}]), ("auto", [{}, {"apiKey": []}])):
         document = create_app(settings.model_copy(update={"auth": auth})).openapi()
