@@ -3,6 +3,7 @@
 import random
 import time
 
+from tests.chaos.points import MUTATIONS
 from tests.chaos.stack import LEASE_SECONDS, Stack, until
 from tests.chaos.storm import references
 from tests.chaos.verdict import Verdict, judge
@@ -22,7 +23,8 @@ def run(stack: Stack, mutation: str, *, rng: random.Random) -> Verdict:
     known = references(stack, {kind: {"epochs": epochs}})
     before = {job["id"] for job in stack.get("/v1/jobs")["data"]}
     customers = Customers(stack, iter(()), rng=rng, at_once=0)
-    one = order(0, kind, epochs=epochs)
+    # `directed` calls this for each in turn, on one stack: their Idempotency-Keys must differ.
+    one = order(sorted(MUTATIONS).index(mutation), kind, epochs=epochs)
     customers.start()
     if mutation == "fence":
         customers.take(one, stack.submit(one.spec, key=one.key))

@@ -17,6 +17,10 @@ WHOLE_EVERY = 90
 """Faults between two that take the whole stack down."""
 QUIET_SECONDS = 90.0
 """Calm without any change after which the jobs left are stuck."""
+UNSEEN = 4
+"""How much likelier a fault is that has not taken place yet."""
+MOST_FOR_THE_RAREST = 1.3
+"""Share of the faults asked for after which those that never took place are not waited for any longer."""
 READERS = 8
 AT_ONCE = 10
 """Jobs under way at once."""
@@ -29,7 +33,7 @@ def references(stack: Stack, kinds: dict[str, dict[str, object]] | None = None) 
         changes = (kinds or {}).get(kind, {})
         if kinds is None or kind in kinds:
             one = order(n, kind, **changes)  # pyright: ignore[reportArgumentType]
-            customers.take(one, stack.submit(one.spec, key=f"reference-{n}"))
+            customers.take(one, stack.submit(one.spec, key=f"reference-{n}-{one.spec['epochs']}"))
     customers.start()
     stuck = customers.wait_all(quiet_seconds=QUIET_SECONDS)
     customers.join()
@@ -103,7 +107,8 @@ class Storm:
                     self._say("under way")
 
     def _try(self, pool: ThreadPoolExecutor, kinds: list[Fault]) -> None:
-        fault = self._rng.choices(kinds, weights=[kind.weight for kind in kinds])[0]
+        weights = [kind.weight * (1 if self.injected[kind.name] else UNSEEN) for kind in kinds]
+        fault = self._rng.choices(kinds, weights=weights)[0]
         # The same fault is not laid twice at once: its second order would take the place of the first.
         with self._lock:
             if self._busy[fault.name] or self._busy.total() >= 12:
@@ -128,7 +133,9 @@ class Storm:
     def _is_over(self) -> bool:
         if self._minutes is not None:
             return time.monotonic() - self._began > 60 * self._minutes
-        return self.injected.total() >= self._faults and self.customers.accepted >= self._jobs
+        total, absent = self.injected.total(), not all(self.injected.values())
+        enough = total >= self._faults and self.customers.accepted >= self._jobs
+        return enough and (not absent or total >= MOST_FOR_THE_RAREST * self._faults)
 
     def _say(self, what: str) -> None:
         accepted, open_jobs = self.customers.accepted, len(self.customers.under_way)
