@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.errors import InvalidSpec
-from jobs.spec import Spec
+from jobs.spec import Softmax, Spec
 
 TEXTBOOK = "textbook"
 
@@ -56,7 +56,7 @@ PRESETS: dict[str, Preset] = {
 
 
 def resolve(body: Spec) -> Spec:
-    """Fill in a preset: fields the user gave win, whole objects at a time.
+    """Fill in a preset: fields the user gave win, whole objects at a time. A softmax model's loss is cross-entropy.
 
     Raises InvalidSpec for an unknown preset.
     """
@@ -69,4 +69,8 @@ def resolve(body: Spec) -> Spec:
             f"no preset {name!r}; known here: {known}", pointer="/preset", code="unknown_preset"
         ) from None
     given = body.model_dump(exclude_unset=True)
-    return Spec.model_validate({**preset.values, **given, "preset": name})
+    values = {**preset.values, **given, "preset": name}
+    if "loss" not in values and isinstance(body.model, Softmax):
+        # Squared error over 784 raw inputs diverges at the rates that suit every other default.
+        values["loss"] = "cross_entropy"
+    return Spec.model_validate(values)

@@ -211,7 +211,8 @@ class Spec(Frozen):
     loss: Annotated[
         Literal["mse", "cross_entropy"],
         Field(
-            description="`mse`: Σ(out − one_hot)² / batch. `cross_entropy`: softmax cross-entropy, mean over the batch."
+            description="`mse`: Σ(out − one_hot)² / batch. `cross_entropy`: softmax cross-entropy, mean over it; "
+            "the default of a `softmax` model."
         ),
     ] = "mse"
     label_smoothing: Annotated[

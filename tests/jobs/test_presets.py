@@ -57,3 +57,9 @@ def test_an_unknown_preset_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InvalidSpec, match="known here: textbook, mnist-99, mnist-best") as caught:
         resolved(preset="mnist-100")
     assert (caught.value.code, caught.value.pointer) == ("unknown_preset", "/preset")
+
+
+def test_a_softmax_models_loss_is_cross_entropy_unless_another_was_given() -> None:
+    assert resolved(model={"type": "softmax"}).loss == "cross_entropy"
+    assert resolved(model={"type": "softmax"}, loss="mse").loss == "mse"
+    assert resolved(model={"type": "cnn"}).loss == "mse"
