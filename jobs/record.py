@@ -92,6 +92,11 @@ class Run(Value):
     program: Annotated[str, Field(description="The compiled program's kind: `solo`, or `pack` and its size.")] = "solo"
     tensorflow: Annotated[str, Field(description="TensorFlow version.", examples=["2.21.0"])]
 
+    @property
+    def circumstances(self) -> dict[str, object]:
+        """What the bits of a result depend on beside its spec and dataset."""
+        return self.model_dump(include={"execution", "device_name", "threads", "program", "tensorflow"})
+
 
 class Artifact(Value):
     """A file the job produced."""

@@ -104,6 +104,10 @@ class Hold:
 
     def run(self, run: Run) -> None:
         """How the job runs."""
+        before = self.job.run if self.job.checkpoint else None
+        if before and before.circumstances != run.circumstances:
+            # It goes on all the same: other bits are better than no result.
+            log.warning("resumed_otherwise", job_id=self.job.id, before=before.circumstances, now=run.circumstances)
         self._news.add(run=run)
 
     def progress(self, progress: Progress) -> None:

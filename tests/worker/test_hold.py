@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 import redis
+from structlog.testing import capture_logs
 
 from jobs.errors import StaleFence
 from jobs.ids import new_job_id
 from jobs.keys import Keys
 from jobs.lanes import Lanes
-from jobs.record import EpochMetrics, Progress
+from jobs.record import Checkpoint, EpochMetrics, Progress, Run
+from jobs.report import Report
 from jobs.spec import Spec
 from jobs.states import Phase, Reason, Status
 from jobs.store import Store
@@ -129,3 +131,31 @@ def test_draining_and_deadline_stop_the_loop(hold_one: Any) -> None:
         assert hold.wish is Wish.DRAIN
     with hold_one(max_runtime_seconds=1) as hold:
         wait_until(lambda: hold.wish is Wish.DEADLINE, what="the deadline")
+
+
+RUN = Run(
+    execution="graph",
+    device="/device:CPU:0",
+    device_name="a CPU",
+    variables={},
+    parameters=1,
+    threads=2,
+    memory_growth=None,
+    tensorflow="2.21.0",
+)
+
+
+@pytest.mark.parametrize(("threads", "said"), [(2, []), (4, ["resumed_otherwise"])])
+def test_going_on_where_other_bits_must_be_expected_is_said(
+    client: redis.Redis, store: Store, do: Do, threads: int, said: list[str]
+) -> None:
+    do(store.create(new_job_id(), Spec(), steps=10))
+    first = do(store.claim("w", token=new_job_id(), lanes=(Lanes.ANY,)))
+    checkpoint = Checkpoint(name="checkpoint-1-2.npz", epoch=1, step=2, size_bytes=1, sha256="0" * 64)
+    do(store.report(first.job.id, first.fence, Report(1, run=RUN, checkpoint=checkpoint)))
+    do(store.requeue(first.job.id, first.fence, reason=Reason.WORKER_DRAINED))
+    second = do(store.claim("w", token=new_job_id(), lanes=(Lanes.ANY,)))
+    hold = Hold(second, client=client, store=store, beat_seconds=60, draining=threading.Event())
+    with capture_logs() as logs:
+        hold.run(RUN.model_copy(update={"threads": threads}))
+    assert [entry["event"] for entry in logs] == said
