@@ -37,7 +37,7 @@ up: $(VENV)/.demo ## Start the whole service here: store, API and a worker
 test: $(VENV)/.dev ## Run the tests
 	$(BIN)/python -m pytest
 
-test-slow: $(VENV)/.dev ## Run the tests that take minutes: each bench script, in small
+test-slow: $(VENV)/.dev ## Run the slow tests: training that hangs, each bench script in small (3 minutes)
 	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/.dev ## Format check, lint, types, import contracts
@@ -60,8 +60,9 @@ chaos: $(VENV)/.dev ## Break a real stack 500 times over 300 jobs; kill 20 jobs;
 chaos-short: $(VENV)/.dev ## The same for three minutes, without the checks of itself
 	$(BIN)/python -m tests.chaos --minutes 2
 
-fuzz: $(VENV)/.dev ## Send the API 5,000 requests and more that its document allows, or does not
+fuzz: $(VENV)/.dev ## Send the API 5,000 requests and more that its document allows, or does not; again with keys
 	$(BIN)/python -m tests.fuzz --examples $(FUZZ_EXAMPLES) --least-cases $(FUZZ_CASES)
+	$(BIN)/python -m tests.fuzz --examples $(FUZZ_EXAMPLES) --least-cases $(FUZZ_CASES) --auth
 
 bench: $(VENV)/.dev ## Print every published figure beside its peers (minutes; run nothing beside it)
 	$(BIN)/python -m bench

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from tests.conftest import wait_until
 from tests.e2e.conftest import LONG, Stack
 
 MakeStack = Callable[..., Stack]
+
+pytestmark = pytest.mark.slow  # each waits for limits to pass, a minute in all
 
 
 def resumed_into_a_hang(stack: Stack, **fields: Any) -> str:

@@ -18,6 +18,7 @@ import httpx
 from gradientd import tether
 from gradientd.machine import claim_port
 from gradientd.valkey import EmbeddedStore
+from jobs.access import Scope, entry_of, new_key, new_secret
 
 ROOT = Path(__file__).parents[2]
 HOST = "127.0.0.1"
@@ -33,15 +34,16 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31), help="repeats a run")
     parser.add_argument("--examples", type=int, default=400, help="for each operation, at most (%(default)s)")
     parser.add_argument("--least-cases", type=int, default=0, help="fail below so many cases in all")
-    parser.add_argument("--authorization", help="value of an Authorization header, sent with every request")
+    parser.add_argument("--auth", action="store_true", help="the API asks for keys, and is sent one")
     options = parser.parse_args()
-    print(f"fuzz: seed {options.seed}", flush=True)
+    secret = new_secret() if options.auth else None
+    print(f"fuzz: seed {options.seed}, {'keys required' if secret else 'no keys'}", flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
     with tempfile.TemporaryDirectory(prefix="gradientd-fuzz-") as name, ExitStack() as exits:
         folder = Path(name)
-        url = exits.enter_context(api(folder))
+        url = exits.enter_context(api(folder, secret))
         began = time.monotonic()
-        code = schemathesis(url, folder, options)
+        code = schemathesis(url, folder, options, secret)
         cases = count_cases(folder)
         print(f"fuzz: seed {options.seed}, {cases} cases in {time.monotonic() - began:.0f} s, exit code {code}")
         if httpx.get(f"{url}/readyz", trust_env=False).status_code != 200:
@@ -53,15 +55,15 @@ def main() -> int:
     return code
 
 
-def schemathesis(url: str, folder: Path, options: argparse.Namespace) -> int:
+def schemathesis(url: str, folder: Path, options: argparse.Namespace, secret: str | None) -> int:
     """All phases over the whole document, stateful links included."""
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json"]
     command += ["--checks", "all", "--exclude-checks", ",".join(EXCLUDED)]
     command += ["--max-examples", str(options.examples), "--seed", str(options.seed)]
     command += ["--request-timeout", str(REQUEST_SECONDS), "--continue-on-failure"]
     command += ["--report", "ndjson", "--report-ndjson-path", str(folder / "cases.ndjson")]
-    if options.authorization:
-        command += ["--header", f"Authorization:{options.authorization}"]
+    if secret:
+        command += ["--header", f"Authorization:Bearer {secret}"]
     environment = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks", "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, cwd=folder, env=environment, check=False).returncode
 
@@ -77,8 +79,11 @@ def count_cases(folder: Path) -> int:
 
 
 @contextmanager
-def api(folder: Path) -> Iterator[str]:
-    """The URL of an API process of its own, on a store of its own. No worker: jobs stay queued."""
+def api(folder: Path, secret: str | None) -> Iterator[str]:
+    """The URL of an API process of its own, on a store of its own, which may ask for a key.
+
+    No worker: jobs stay queued.
+    """
     with open(os.devnull, "rb") as nothing, ExitStack() as exits:
         store = EmbeddedStore(folder, port=claim_port(HOST, 0), lock_fd=nothing.fileno())
         launch = store.launch()
@@ -91,6 +96,9 @@ def api(folder: Path) -> Iterator[str]:
             "GRADIENTD_LOG_LEVEL": "warning",
             "PYTHONPATH": str(ROOT),
         }
+        if secret:
+            key = new_key(secret, owner="fuzzer", scopes=(Scope.READ, Scope.SUBMIT))
+            environment["GRADIENTD_API_KEYS"] = entry_of(key)
         exits.enter_context(running("api", (sys.executable, "-m", "api"), environment, folder))
         url = f"http://{HOST}:{port}"
         deadline = time.monotonic() + START_SECONDS
