@@ -156,6 +156,5 @@ class Changes:
     async def _send(self, *words: str) -> None:
         # Without a connection nothing is to be done: a new one subscribes to all that is watched.
         if self._connection is not None:
-            # AttributeError: redis-py's own, when the connection breaks between its check and its write.
-            with suppress(RedisError, OSError, AttributeError):
+            with suppress(RedisError, OSError):
                 await self._connection.send_command(*words, check_health=False)

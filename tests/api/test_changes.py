@@ -4,21 +4,23 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+import redis
+
 from api.changes import Changes
 from jobs.keys import Keys
 
 
 class Breaking:
-    """A connection that breaks just as something is sent, as redis-py shows it."""
+    """A connection that breaks just as something is sent."""
 
     async def connect(self) -> None:
         """Connect."""
 
     async def send_command(self, *_words: str, **_options: object) -> None:
-        raise AttributeError("'NoneType' object has no attribute 'writelines'")
+        raise redis.ConnectionError("closed")
 
     async def read_response(self, **_options: object) -> Any:
-        raise ConnectionError("closed")
+        raise redis.ConnectionError("closed")
 
     async def disconnect(self, **_options: object) -> None:
         """Nothing to do."""
