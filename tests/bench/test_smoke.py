@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from bench.__main__ import FIGURES
+
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    "name", ["api", "cancel", *(pytest.param(name, marks=pytest.mark.slow) for name in ("mlp", "cnn", "latency"))]
-)
+@pytest.mark.parametrize("name", FIGURES)
 def test_a_bench_runs_and_prints_its_figures(name: str) -> None:
     command = [sys.executable, "-m", "bench", name, "--quick", "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

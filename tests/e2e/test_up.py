@@ -79,6 +79,7 @@ def up(tmp_path: Path) -> Iterator[Callable[[], Up]]:
         each.close()
 
 
+@pytest.mark.slow
 def test_a_killed_stack_leaves_nothing_running_and_nothing_undone(up: Callable[[], Up]) -> None:
     first = up()
     job_id = first.gradientd("train", "--detach", *settings_of(LONG)).stdout.strip()
@@ -102,6 +103,7 @@ def test_a_killed_stack_leaves_nothing_running_and_nothing_undone(up: Callable[[
     assert second.left() == []
 
 
+@pytest.mark.slow
 def test_the_demo_trains_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "SPEC", {"epochs": 1})
     others = psutil.Process().children()
