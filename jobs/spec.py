@@ -175,7 +175,7 @@ class EarlyStopping(Frozen):
 
 
 class Checkpointing(Frozen):
-    """When training's state is kept for sure. A job goes on from its last checkpoint when its worker is lost."""
+    """When training's state is kept. A job goes on from its last checkpoint when its worker is lost."""
 
     every_epochs: Annotated[
         int | None,
@@ -183,8 +183,9 @@ class Checkpointing(Frozen):
             ge=1,
             le=10_000,
             examples=[5],
-            description="Also after every so many epochs; workers keep one every ten seconds anyway, and when a job "
-            "is paused or its worker stops.",
+            description="Also after every so many epochs, or the latest of these where they end faster than they are "
+            "written. Without it: every ten seconds, unless the server is set otherwise, and when a job is paused or "
+            "its worker stops.",
         ),
     ] = None
 

@@ -29,8 +29,7 @@ def main() -> int:
     warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
     from worker.app import arguments, exit_code, make_worker  # noqa: PLC0415 (Celery takes a second that --check need not wait)
 
-    make_worker(settings).worker_main(arguments(settings))
-    return exit_code()
+    return make_worker(settings).worker_main(arguments(settings)) or exit_code()
 
 
 def _check(settings: Settings) -> int:

@@ -105,7 +105,7 @@ class Checkpoints:
     def write(self, snapshot: Snapshot) -> None:
         """Write and report one now. A disk that refuses costs work at the next resume, not the job."""
         with self._writing:
-            self._waiting = None
+            self._take_waiting()
             self._write_last(self._taken(snapshot))
             self.write_best()
 
@@ -182,7 +182,11 @@ class Checkpoints:
                 if self._waiting is None:
                     return
             with self._writing:
-                taken, self._waiting = self._waiting, None
-                if taken:
+                if taken := self._take_waiting():
                     self._write_last(taken)
                     self.write_best()
+
+    def _take_waiting(self) -> Taken | None:
+        with self._changed:
+            taken, self._waiting = self._waiting, None
+            return taken

@@ -7,18 +7,15 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 import redis
-from celery import signals
 
 from jobs.calls import connect
 from jobs.record import Worker
 from jobs.settings import Settings
 from jobs.store import Store
 from tests.conftest import free_port
-from worker.app import exit_code
 from worker.guard import Guard, Process, kill, process
 
 Do = Callable[[Any], Any]
@@ -127,12 +124,3 @@ def test_there_is_no_such_process() -> None:
     own = process(os.getpid())
     assert own
     assert own.pid == os.getpid()
-
-
-def test_a_workers_failure_is_its_exit_code() -> None:
-    assert exit_code() == 0
-    signals.worker_shutdown.send(sender=Mock(exitcode=1))
-    try:
-        assert exit_code() == 1
-    finally:
-        signals.worker_shutdown.send(sender=Mock(exitcode=None))
