@@ -63,8 +63,8 @@ class Figure:
     theirs: Spread | None = None
     higher_is_better: bool = False
     target: Target | None = None
-    floor: float | None = None
-    """The least that this machine's arithmetic allows, for seconds."""
+    bound: float | None = None
+    """What the work's matrix products alone reach here, by NumPy's BLAS, in the figure's unit."""
 
     @property
     def ratio(self) -> Spread | None:
@@ -91,15 +91,19 @@ class Figure:
 
     @property
     def demanded(self) -> float | None:
-        """What the target would have asked for here; None where it is not a ratio."""
-        if self.target is None or self.target.goal != "ratio at least" or self.theirs is None:
+        """What the target would have asked of us here, in the figure's unit."""
+        if self.target is None:
             return None
-        return self.theirs.median / self.target.value
+        if self.target.goal != "ratio at least":
+            return self.target.value
+        return self.theirs.median / self.target.value if self.theirs else None
 
     @property
     def out_of_reach(self) -> bool:
-        """Whether the target asks for less time than the arithmetic alone takes on this machine."""
-        return self.floor is not None and self.demanded is not None and self.demanded < self.floor
+        """Whether the target asks for more than the bound."""
+        if self.bound is None or self.demanded is None:
+            return False
+        return self.demanded > self.bound if self.higher_is_better else self.demanded < self.bound
 
     def to_json(self) -> dict[str, Any]:
         """The figure with every value."""
@@ -115,7 +119,7 @@ class Figure:
             "target": str(self.target) if self.target else None,
             "met": self.met,
             "demanded": self.demanded,
-            "floor": self.floor,
+            "bound": self.bound,
         }
 
 
@@ -135,8 +139,8 @@ def _row(figure: Figure) -> tuple[str, ...]:
     ratio = _times(figure.ratio) if figure.ratio else ""
     theirs = str(figure.theirs) if figure.theirs else ""
     target = str(figure.target) if figure.target else ""
-    if figure.demanded is not None and figure.floor is not None and figure.out_of_reach:
-        verdict += f": needs {number(figure.demanded)}, the products alone take {number(figure.floor)}"
+    if figure.demanded is not None and figure.bound is not None and figure.out_of_reach:
+        verdict += f": needs {number(figure.demanded)}, its products alone reach {number(figure.bound)}"
     return figure.name, figure.unit, str(figure.ours), figure.peer, theirs, ratio, target, verdict
 
 

@@ -26,10 +26,18 @@ def test_a_missed_target_is_said_loudly() -> None:
     assert lines[2].endswith("≤ 250   MISSED")
 
 
-def test_a_target_beyond_the_machines_arithmetic_is_missed_and_said_to_be_so() -> None:
+def test_a_target_beyond_what_the_products_alone_reach_is_missed_and_said_to_be_so() -> None:
     slow, target = Spread((0.75,)), Target("ratio at least", 2.5)
-    beyond = Figure("epoch", "s", Spread((0.5,)), "slow", slow, target=target, floor=0.32)
-    within = Figure("epoch", "s", Spread((0.5,)), "slow", slow, target=target, floor=0.29)
+    beyond = Figure("epoch", "s", Spread((0.5,)), "slow", slow, target=target, bound=0.32)
+    within = Figure("epoch", "s", Spread((0.5,)), "slow", slow, target=target, bound=0.29)
     assert (beyond.out_of_reach, within.out_of_reach) == (True, False)
-    assert "MISSED: needs 0.300, the products alone take 0.320" in table([beyond])
+    assert "MISSED: needs 0.300, its products alone reach 0.320" in table([beyond])
     assert table([within]).endswith("MISSED")
+
+
+def test_a_share_beyond_what_the_products_alone_reach_is_said_to_be_so() -> None:
+    def share(bound: float) -> Figure:
+        return Figure("share", "%", Spread((70.0,)), higher_is_better=True, target=Target("at least", 85), bound=bound)
+
+    assert (share(84.0).out_of_reach, share(86.0).out_of_reach) == (True, False)
+    assert table([share(84.0)]).endswith("MISSED: needs 85.0, its products alone reach 84.0")
