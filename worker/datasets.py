@@ -3,6 +3,8 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future, wait
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from worker.idx import Arrays, Unusable, read_npz
 
 MOST_IN_MEMORY = 4
 """Datasets kept decoded; the one used longest ago makes room."""
+
+LOOK_SECONDS = 0.05
+"""How often somebody who waits for a dataset looks up."""
 
 PACKAGED = Path(__file__).parent / "data" / "mnist-10k.npz"
 
@@ -39,22 +44,46 @@ class Datasets:
             "mnist-10k": lambda: packaged(PACKAGED),
             "mnist": lambda: obtain_mnist(root),
         }
-        self._loaded: OrderedDict[str, Dataset] = OrderedDict()
+        self._loads: OrderedDict[str, Future[Dataset]] = OrderedDict()
+        """Begun and done; one that failed is not kept."""
         self._lock = threading.Lock()
 
-    def load(self, name: str) -> Dataset:
+    def load(self, name: str, *, look_up: Callable[[], None] = lambda: None) -> Dataset:
         """A dataset; the same object again while it is kept.
+
+        `look_up` is called all the while, as a fetch may take minutes. What it raises ends the waiting; the fetch goes
+        on, for whoever asks next.
 
         Raises InvalidSpec for an unknown name, DatasetUnavailable where its files are nowhere to be had.
         """
         info = find(name)
         with self._lock:
-            if name not in self._loaded:
-                self._loaded[name] = from_arrays(info, self._readers[name]())
-            self._loaded.move_to_end(name)
-            if len(self._loaded) > MOST_IN_MEMORY:
-                self._loaded.popitem(last=False)
-            return self._loaded[name]
+            if name not in self._loads:
+                self._loads[name] = self._begin(info)
+            load = self._loads[name]
+            self._loads.move_to_end(name)
+            if len(self._loads) > MOST_IN_MEMORY:
+                self._loads.popitem(last=False)
+        while not wait([load], LOOK_SECONDS).done:
+            look_up()
+        return load.result()
+
+    def _begin(self, info: DatasetInfo) -> Future[Dataset]:
+        load: Future[Dataset] = Future()
+
+        def run() -> None:
+            try:
+                dataset = from_arrays(info, self._readers[info.name]())
+            except BaseException as error:  # to be raised where it is waited for
+                with self._lock:
+                    self._loads.pop(info.name, None)
+                load.set_exception(error)
+            else:
+                load.set_result(dataset)
+
+        # Its log lines tell which job it began for. A process that ends does not wait for it.
+        threading.Thread(target=copy_context().run, args=(run,), name=f"load-{info.name}", daemon=True).start()
+        return load
 
 
 def from_arrays(info: DatasetInfo, arrays: Arrays) -> Dataset:

@@ -139,8 +139,12 @@ class Hold:
     # --- Control ----------------------------------------------------------------------------------
 
     def check(self) -> None:
-        """Raise Stop, carrying the Wish, when training should end here."""
+        """Raise Stop, carrying the Wish, when training should end here. A sign that it goes on otherwise."""
         self.signs += 1
+        self.look_up()
+
+    def look_up(self) -> None:
+        """The same while something else is waited for, which is no sign of anything."""
         if wish := self.wish:
             self.stopping = True
             raise Stop(wish)

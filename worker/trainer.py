@@ -146,7 +146,7 @@ class Trainer:
         spec = hold.job.spec
         device = devices.choose(spec.device)
         hold.phase(Phase.LOADING_DATA)
-        dataset = self._datasets.load(spec.dataset)
+        dataset = self._datasets.load(spec.dataset, look_up=hold.look_up)
         hold.check()
         with Checkpoints(
             hold,

@@ -1,5 +1,6 @@
 """What becomes of jobs when workers come, stop and die."""
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -128,3 +129,18 @@ def test_a_paused_job_goes_on_from_its_step(make_stack: MakeStack) -> None:
     stack.http.post(f"/v1/jobs/{job_id}/cancel")
     stack.wait(job_id)
     assert stack.http.post(f"/v1/jobs/{job_id}/pause").status_code == 409
+
+
+def test_a_job_whose_dataset_does_not_come_is_cancelled_at_once(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    (stack.folder / "datasets").mkdir()
+    os.mkfifo(stack.folder / "datasets" / "mnist.npz")  # reading it waits for a writer who never comes
+    stack.start_api()
+    stack.start_worker("w")
+    trainer = stack.workers()["w"]["pid"]
+    job_id = stack.submit(dataset="mnist")
+    wait_until(lambda: stack.job(job_id)["phase"] == "loading_data", what="loading")
+    stack.http.post(f"/v1/jobs/{job_id}/cancel")
+    assert stack.wait(job_id, timeout_seconds=10)["status"] == "cancelled"
+    assert stack.wait(stack.submit(epochs=1))["status"] == "succeeded"
+    assert stack.workers()["w"]["pid"] == trainer

@@ -119,6 +119,29 @@ def test_threads_that_load_at_once_share_one_fetch(tmp_path: Path) -> None:
     assert len({id(dataset) for dataset in got}) == 1
 
 
+def test_who_waits_for_a_fetch_can_leave_and_the_next_one_gets_it(tmp_path: Path) -> None:
+    fetched: list[Path] = []
+    mirror_answers = threading.Event()
+
+    def obtain(root: Path) -> Arrays:
+        fetched.append(root)
+        assert mirror_answers.wait(30)
+        return digits()
+
+    class Leave(Exception):
+        pass
+
+    def leave() -> None:
+        raise Leave
+
+    shelf = Datasets(tmp_path, obtain_mnist=obtain)
+    for _ in range(2):
+        with pytest.raises(Leave):
+            shelf.load("mnist", look_up=leave)
+    assert shelf.load("mnist", look_up=mirror_answers.set).info.name == "mnist"
+    assert fetched == [tmp_path]
+
+
 def test_a_failure_is_not_remembered(tmp_path: Path) -> None:
     answers: list[Arrays | None] = [None, digits()]
 
