@@ -106,8 +106,8 @@ class Checkpoints:
         """Write and report one now. A disk that refuses costs work at the next resume, not the job."""
         with self._writing:
             self._take_waiting()
-            self._write_last(self._taken(snapshot))
             self.write_best()
+            self._write_last(self._taken(snapshot))
 
     def write_best(self) -> None:
         """Write and report the best epoch's, if that is still to be done."""
@@ -183,8 +183,9 @@ class Checkpoints:
                     return
             with self._writing:
                 if taken := self._take_waiting():
-                    self._write_last(taken)
+                    # First, as an attempt that goes on from the last will not see this epoch again.
                     self.write_best()
+                    self._write_last(taken)
 
     def _take_waiting(self) -> Taken | None:
         with self._changed:

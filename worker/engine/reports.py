@@ -31,21 +31,24 @@ def describe(execution: Mode, device: Device, weights: Mapping[str, tf.Tensor]) 
 def progress(
     spec: Spec, sizes: Estimate, *, epoch: int, step: int, sums: tuple[float, float], steps_per_second: float | None
 ) -> Progress:
-    """How far a job has come after `epoch` epochs and `step` steps of the next, whose loss and hits are `sums`."""
+    """How far a job has come after `epoch` epochs and `step` steps of the next, whose loss and hits are `sums`.
+
+    An epoch of which no step is done has no loss and no accuracy yet.
+    """
     done = epoch * sizes.steps_per_epoch + step
     images = min(step * spec.batch_size, sizes.train_images)
     speed = steps_per_second
     left = timedelta(seconds=(sizes.steps - done) / speed) if speed else None
     return Progress(
         percent=round(100 * done / sizes.steps, 2),
-        epoch=epoch + 1,
+        epoch=min(epoch + 1, spec.epochs),
         epochs=spec.epochs,
         step=done,
         steps=sizes.steps,
         steps_per_second=speed,
         images_per_second=speed * sizes.train_images / sizes.steps_per_epoch if speed else None,
-        loss=sums[0] / images,
-        accuracy=sums[1] / images,
+        loss=sums[0] / images if images else None,
+        accuracy=sums[1] / images if images else None,
         estimated_finish_at=datetime.now(UTC) + left if left is not None else None,
     )
 

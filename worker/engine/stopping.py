@@ -15,16 +15,19 @@ class Stopper:
         self._rule = rule
         self.best = best
 
-    def should_stop(self, metrics: EpochMetrics, weights: Weights) -> bool:
-        """Take note of an epoch; tells whether it was the last."""
+    def note(self, metrics: EpochMetrics, weights: Weights) -> None:
+        """Take note of an epoch."""
         rule = self._rule
         if rule is None:
-            return False
+            return
         value = getattr(metrics, rule.monitor)
         if self.best is None or self._gain(value) > rule.min_delta:
             kept = tuple(weight.numpy() for weight in weights) if rule.restore_best else None
             self.best = Best(value, metrics.epoch, kept)
-        return metrics.epoch - self.best.epoch >= rule.patience
+
+    def says_stop(self, epochs: int) -> bool:
+        """Whether to stop after so many epochs."""
+        return self._rule is not None and self.best is not None and epochs - self.best.epoch >= self._rule.patience
 
     def best_weights(self) -> tuple[np.ndarray, ...] | None:
         """Weights to end with, where the rule asks for the best epoch's."""

@@ -97,17 +97,14 @@ class Training:
         """Train the epochs that are left, then test."""
         self._reporter.run(reports.describe(self._execution, self._device, self._named_weights()))
         self._reporter.phase(Phase.TRACING)
-        plan = self._plan_epoch()
-        self._trace(plan)
-        self._reporter.phase(Phase.TRAINING)
-        while True:
-            metrics = self._train_epoch(plan)
-            self._reporter.epoch(metrics)
-            last = self._stopper.should_stop(metrics, self._state.learned.weights)
-            self._keeper.epoch_done(metrics, self.snapshot)
-            if last or self._epoch == self._spec.epochs:
-                return self._finish()
+        # What an attempt before had beyond the snapshot is to be done again, and must not be shown as done.
+        self._report_progress()
+        if not self._is_over():
             plan = self._plan_epoch()
+            self._trace(plan)
+            self._reporter.phase(Phase.TRAINING)
+            self._train_epochs(plan)
+        return self._finish()
 
     def snapshot(self) -> Snapshot:
         """The state as it is now. Waits for the device and copies from it."""
@@ -123,7 +120,22 @@ class Training:
             best=self._stopper.best,
         )
 
-    # --- an epoch ---------------------------------------------------------------------------------
+    # --- epochs -----------------------------------------------------------------------------------
+
+    def _is_over(self) -> bool:
+        """Whether no epoch is left to train. So it can be from the beginning: a snapshot may be of the very end."""
+        return self._epoch == self._spec.epochs or (self._step == 0 and self._stopper.says_stop(self._epoch))
+
+    def _train_epochs(self, plan: Epoch) -> None:
+        """Train the epochs that are left, of which `plan` is the first."""
+        while True:
+            metrics = self._train_epoch(plan)
+            self._reporter.epoch(metrics)
+            self._stopper.note(metrics, self._state.learned.weights)
+            self._keeper.epoch_done(metrics, self.snapshot)
+            if self._is_over():
+                return
+            plan = self._plan_epoch()
 
     def _plan_epoch(self) -> Epoch:
         sizes, spec = self._sizes, self._spec
@@ -192,12 +204,15 @@ class Training:
         seconds = time.perf_counter() - began
         self._seconds += seconds
         self._pace.took(stop - start, seconds)
+        self._report_progress()
+
+    def _report_progress(self) -> None:
         self._reporter.progress(
             reports.progress(
                 self._spec,
                 self._sizes,
                 epoch=self._epoch,
-                step=stop,
+                step=self._step,
                 sums=self._sums(),
                 steps_per_second=self._pace.steps_per_second,
             )

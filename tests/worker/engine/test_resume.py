@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jobs.states import Reason
 from tests.worker.engine.conftest import made_up
 from tests.worker.engine.listening import Listener, measured, run, same_bits, spec_of
 from worker.datasets import Dataset
@@ -102,6 +103,27 @@ def test_a_job_resumed_in_another_process_ends_in_the_same_bits(bands: Dataset, 
     command = [sys.executable, "-c", RESUME, json.dumps(jobs)]
     found = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3])
     assert found.stdout.split() == expected
+
+
+@pytest.mark.parametrize("epochs", [2, 9])
+def test_a_job_goes_on_from_the_end_of_any_epoch_the_last_included(bands: Dataset, epochs: int) -> None:
+    # Nine it does not reach: a rate this small improves nothing twice in a row.
+    rate = {"type": "sgd", "learning_rate": 0.01 if epochs == 2 else 1e-30}
+    spec = spec_of(**COMMON | BODIES["mlp-xla"] | {"epochs": epochs, "optimizer": rate})
+    whole, heard = run(bands, spec)
+    assert whole.reason is (Reason.COMPLETED if epochs == 2 else Reason.EARLY_STOPPED)
+    for metrics, snapshot in heard.kept:
+        resumed, after = run(bands, spec, resume=snapshot)
+        assert same_bits(whole.weights, resumed.weights)
+        assert (whole.test_loss, whole.reason) == (resumed.test_loss, resumed.reason)
+        assert [measured(m) for m in after.epochs] == [measured(m) for m in heard.epochs[metrics.epoch :]]
+        assert after.steps[0].step == metrics.step
+
+
+def test_a_job_that_begins_has_no_loss_yet(bands: Dataset) -> None:
+    _, heard = run(bands, spec_of(batch_size=96, epochs=1))
+    first = heard.steps[0]
+    assert (first.percent, first.epoch, first.step, first.loss, first.accuracy) == (0, 1, 0, None, None)
 
 
 def test_a_snapshot_of_another_model_is_refused(bands: Dataset) -> None:
