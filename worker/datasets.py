@@ -74,7 +74,7 @@ class Datasets:
         def run() -> None:
             try:
                 dataset = from_arrays(info, self._readers[info.name]())
-            except BaseException as error:  # to be raised where it is waited for
+            except BaseException as error:  # noqa: BLE001 (raised where it is waited for)
                 with self._lock:
                     self._loads.pop(info.name, None)
                 load.set_exception(error)
