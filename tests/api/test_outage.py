@@ -1,7 +1,10 @@
 """When the store is away, and when it is back."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import httpx
@@ -26,63 +29,74 @@ pytestmark = pytest.mark.anyio
 
 
 class Line:
-    """A line to the store that can be cut."""
+    """A line to the store that can be cut. Made of threads: an asyncio server that is closed amid an accept leaks."""
 
     def __init__(self, to_port: int) -> None:
         self.port = free_port()
         self._to_port = to_port
-        self._server: asyncio.Server | None = None
+        self._lock = threading.Lock()
         self._whole = False
-        self._ends: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._sockets: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
 
-    async def join(self) -> None:
-        self._whole = True
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+    def join(self) -> None:
+        listener = socket.create_server(("127.0.0.1", self.port))
+        self._whole, self._sockets = True, [listener]
+        self._start(self._accept, listener)
 
-    async def cut(self) -> None:
-        self._whole = False
-        if self._server:
-            self._server.close()
-        for end in list(self._ends):
-            end.transport.abort()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    def cut(self) -> None:
+        with self._lock:
+            self._whole = False
+        for end in self._sockets:
+            _shut(end)
+        while self._threads:
+            self._threads.pop().join()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if not self._whole:  # cut since the connection was accepted
-            writer.transport.abort()
-            return
-        # Known before the first wait, so that a cut ends a connection that is only being made, too.
-        self._ends.add(writer)
-        self._keep(asyncio.current_task())
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._to_port)
-        self._ends.add(far_writer)
-        for source, sink in ((reader, far_writer), (far_reader, writer)):
-            self._keep(asyncio.create_task(self._pump(source, sink)))
+    def _start(self, work: Callable[..., None], *arguments: socket.socket) -> None:
+        thread = threading.Thread(target=work, args=arguments)
+        self._threads.append(thread)
+        thread.start()
 
-    def _keep(self, task: "asyncio.Task[None] | None") -> None:
-        assert task
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _accept(self, listener: socket.socket) -> None:
+        with listener, contextlib.suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                with self._lock:
+                    if not self._whole:  # cut since the connection was made
+                        near.close()
+                        return
+                    far = socket.create_connection(("127.0.0.1", self._to_port))
+                    self._sockets += [near, far]
+                    self._start(self._serve, near, far)
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        try:
-            while data := await source.read(1 << 16):
-                sink.write(data)
-        except OSError:
-            pass
-        finally:
-            sink.close()
+    def _serve(self, near: socket.socket, far: socket.socket) -> None:
+        with near, far:
+            back = threading.Thread(target=_pump, args=(far, near))
+            back.start()
+            _pump(near, far)
+            back.join()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(1 << 16):
+            sink.sendall(data)
+    _shut(source)
+    _shut(sink)
+
+
+def _shut(end: socket.socket) -> None:
+    """End all traffic, and whatever waits for some."""
+    with contextlib.suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.fixture
-async def line(settings: Settings, client: redis.Redis, anyio_backend: str) -> AsyncIterator[Line]:
+def line(client: redis.Redis) -> Iterator[Line]:
     line = Line(client.connection_pool.connection_kwargs["port"])
-    await line.join()
+    line.join()
     yield line
-    await line.cut()
+    line.cut()
 
 
 @pytest.fixture
@@ -101,7 +115,7 @@ async def http(far_settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
 
 async def test_away_is_503_with_retry_after_and_back_is_back(http: httpx.AsyncClient, submit: Any, line: Line) -> None:
     job = await submit()
-    await line.cut()
+    line.cut()
     for answer in (
         await http.post("/v1/jobs"),
         await http.get(f"/v1/jobs/{job['id']}"),
@@ -114,7 +128,7 @@ async def test_away_is_503_with_retry_after_and_back_is_back(http: httpx.AsyncCl
         assert answer.headers["retry-after"] == "2"
     assert (await http.get("/healthz")).status_code == 200
     assert (await http.get("/v1/datasets")).status_code == 200
-    await line.join()
+    line.join()
     assert (await http.get("/readyz")).status_code == 200
     assert (await http.get(f"/v1/jobs/{job['id']}")).json() == job
     await submit()
@@ -126,7 +140,7 @@ async def test_a_waiting_reader_is_told_of_an_outage(
     job = await submit()
     task = asyncio.create_task(http.get(f"/v1/jobs/{job['id']}", headers={"Prefer": "wait=30"}))
     await until(lambda: client.pubsub_numsub(keys.changes(job["id"]))[0][1] == 1, what="the subscription")
-    await line.cut()
+    line.cut()
     assert_problem(await asyncio.wait_for(task, 10), 503, "store_unavailable")
 
 
@@ -147,11 +161,11 @@ async def test_an_outage_is_logged_once(
 
     monkeypatch.setattr("api.upkeep.log", Log())
     monkeypatch.setattr("api.upkeep.sweep", counted)
-    await line.cut()
+    line.cut()
     await until(lambda: words, what="word of the outage")
     tries.clear()
     await until(lambda: len(tries) > 5, what="several sweeps in vain")
-    await line.join()
+    line.join()
     await until(lambda: len(words) > 1, what="word of the store's return")
     assert words == ["store_away", "store_back"]
 
