@@ -41,11 +41,11 @@ def run(options: Options) -> list[Figure]:
     epochs = [
         Figure(
             *("MLP epoch", "s", measured.seconds, one.name, one.spread),
-            target=Target("ratio at least", RATIOS[one.name]) if one.name in RATIOS else None,
+            target=None if one is alone else Target("ratio at least", RATIOS[one.name]),
             bound=alone.spread.median,
         )
         for one in peers
-        if one is alone or one.name in RATIOS
+        if one not in (sgemm, training_alone)
     ]
     return [*epochs, *_shares(measured.images_per_second.values, sgemm.rounds, training_alone.rounds)]
 

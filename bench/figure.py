@@ -139,7 +139,7 @@ def _row(figure: Figure) -> tuple[str, ...]:
     ratio = _times(figure.ratio) if figure.ratio else ""
     theirs = str(figure.theirs) if figure.theirs else ""
     target = str(figure.target) if figure.target else ""
-    if figure.demanded is not None and figure.bound is not None and figure.out_of_reach:
+    if figure.met is False and figure.out_of_reach and figure.demanded is not None and figure.bound is not None:
         verdict += f": needs {number(figure.demanded)}, its products alone reach {number(figure.bound)}"
     return figure.name, figure.unit, str(figure.ours), figure.peer, theirs, ratio, target, verdict
 

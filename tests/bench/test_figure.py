@@ -33,6 +33,8 @@ def test_a_target_beyond_what_the_products_alone_reach_is_missed_and_said_to_be_
     assert (beyond.out_of_reach, within.out_of_reach) == (True, False)
     assert "MISSED: needs 0.300, its products alone reach 0.320" in table([beyond])
     assert table([within]).endswith("MISSED")
+    met = Figure("epoch", "s", Spread((0.25,)), "slow", slow, target=target, bound=0.32)
+    assert table([met]).endswith("ok")
 
 
 def test_a_share_beyond_what_the_products_alone_reach_is_said_to_be_so() -> None:
