@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from api.pointers import to_pointer
-from api.problems import MOST_ERRORS, FieldError, refused_for, shortened, told
+from api.http.pointers import to_pointer
+from api.http.problems import MOST_ERRORS, FieldError, refused_for, shortened, told
 from api.services import Services
 from jobs import datasets, presets
 from jobs.errors import InvalidSpec

@@ -6,12 +6,13 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from api import docs, handlers, openapi
-from api.envelope import Envelope
-from api.routes import catalogue, history, jobs, service
+from api.http import exception_handlers
+from api.http.middleware import RequestMiddleware
+from api.openapi import document
+from api.routes import catalogue, docs, history, jobs, service
 from api.services import open_services
-from jobs.access import check_exposure, key_ring
 from jobs.settings import Settings
+from store.access import check_exposure, key_ring
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -39,9 +40,9 @@ def create_app(settings: Settings) -> FastAPI:
     )
     for router in (jobs.router, history.router, catalogue.router, service.router, docs.router):
         app.include_router(router)
-    handlers.install(app)
-    openapi.publish(app, keys_required=settings.keys_required)
-    app.add_middleware(Envelope)
+    exception_handlers.install(app)
+    document.publish(app, keys_required=settings.keys_required)
+    app.add_middleware(RequestMiddleware)
     return app
 
 

@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
-from api.views import Series
+from api.schemas import Series
 from jobs.record import EpochMetrics
 
 MetricName = Literal[

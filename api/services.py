@@ -9,15 +9,15 @@ from typing import Any, TypeVar
 import structlog
 from redis.asyncio import Redis
 
-from api.bells import Ringer
-from api.changes import Changes
-from api.upkeep import keep_up
-from jobs.access import KeyRing, key_ring
-from jobs.calls import Operation, aconnect, arun
-from jobs.keys import Keys
-from jobs.queue import Doorbell, make_celery
+from api.background.change_feed import ChangeFeed
+from api.background.doorbell_sender import DoorbellSender
+from api.background.upkeep import keep_up
 from jobs.settings import Settings
-from jobs.store import Store
+from store.access import KeyRing, key_ring
+from store.calls import Operation, aconnect, arun
+from store.doorbell import Doorbell, make_celery
+from store.jobs import Store
+from store.keys import Keys
 
 T = TypeVar("T")
 
@@ -31,8 +31,8 @@ class Services:
     settings: Settings
     client: Redis
     store: Store
-    ringer: Ringer
-    changes: Changes
+    doorbell_sender: DoorbellSender
+    changes: ChangeFeed
     key_ring: KeyRing
 
     async def do(self, operation: Operation[T]) -> T:
@@ -45,16 +45,16 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     """Connect lazily, keep the store in order meanwhile, and end without losing a bell."""
     keys = Keys(settings.namespace)
     store = Store(keys, lease_seconds=settings.lease_seconds, retention_seconds=settings.retention_seconds)
-    ringer = Ringer(Doorbell(make_celery(settings)))
+    doorbell_sender = DoorbellSender(Doorbell(make_celery(settings)))
     async with aconnect(settings) as client:
-        services = Services(settings, client, store, ringer, Changes(client, keys), key_ring(settings))
-        upkeep = keep_up(client, store, ringer, every_seconds=settings.upkeep_seconds)
+        services = Services(settings, client, store, doorbell_sender, ChangeFeed(client, keys), key_ring(settings))
+        upkeep = keep_up(client, store, doorbell_sender, every_seconds=settings.upkeep_seconds)
         async with _beside(services.changes.run()), _beside(upkeep):
             try:
                 yield services
             finally:
                 services.changes.close()
-        await ringer.aclose()
+        await doorbell_sender.aclose()
 
 
 @asynccontextmanager

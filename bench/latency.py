@@ -10,7 +10,7 @@ import httpx
 from bench.figure import Figure, Spread, Target
 from bench.options import Options
 from bench.stack import HOST, Stack, running, watch
-from gradientd.machine import claim_port
+from gradientd.local.machine import claim_port
 
 NOTE = """\
 latency: from before POST is sent until the bench, which reads the job's Redis stream with a blocking read, has seen

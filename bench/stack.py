@@ -20,11 +20,11 @@ import redis
 
 from bench import INHERITED
 from bench.options import Options
-from gradientd.machine import claim_port
-from gradientd.valkey import EmbeddedStore
-from jobs.keys import Keys
-from worker.datasets import PACKAGED, packaged
-from worker.mnist import DROPPED, obtain
+from gradientd.local.machine import claim_port
+from gradientd.local.valkey import EmbeddedStore
+from store.keys import Keys
+from worker.datasets.memory import PACKAGED, packaged
+from worker.datasets.mnist import DROPPED, obtain
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 120.0

@@ -9,7 +9,7 @@ import httpx
 from bench.figure import Figure, Spread
 from bench.options import Options
 from bench.stack import HOST, ROOT, Broken, running
-from gradientd.machine import claim_port
+from gradientd.local.machine import claim_port
 
 NOTE = """\
 api: answers per second from one process, asked over 16 connections by a process of its own; store, API and asker

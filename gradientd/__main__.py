@@ -1,6 +1,6 @@
 """`python -m gradientd` is the command `gradientd`."""
 
-from gradientd.cli import app
+from gradientd.cli.app import app
 
 if __name__ == "__main__":
     app()

@@ -1,4 +1,4 @@
-"""Every way in which a job operation can fail. Knows no HTTP; `api.problems` maps these to answers."""
+"""Every way in which a job operation can fail. Knows no HTTP; `api.http.problems` maps these to answers."""
 
 
 class GradientdError(Exception):

@@ -74,7 +74,7 @@ class Progress(Value):
     ] = None
 
 
-class Run(Value):
+class Runtime(Value):
     """How the worker runs the job: what `auto` became, and what the bits of the result depend on."""
 
     execution: Annotated[Execution, Field(description="`eager`, `graph` or `xla`.")]
@@ -152,7 +152,7 @@ class Job(Value):
     ] = None
     attempt: Annotated[int, Field(ge=0, description="Times a worker has claimed it.", examples=[1])] = 0
     worker: Annotated[str | None, Field(description="Name of the worker that has or had it.")] = None
-    run: Annotated[Run | None, Field(description="How it runs; `null` before its first claim.")] = None
+    run: Annotated[Runtime | None, Field(description="How it runs; `null` before its first claim.")] = None
     metrics: Annotated[Metrics, Field(description="Its measurements in brief.")] = Metrics()
     checkpoint: Annotated[
         Checkpoint | None, Field(description="From where the next attempt would go on; `null` for the beginning.")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jobs.record import Checkpoint, EpochMetrics, Progress, Run
+from jobs.record import Checkpoint, EpochMetrics, Progress, Runtime
 from jobs.states import Phase
 
 
@@ -13,7 +13,7 @@ class Report:
     number: int
     progress: Progress | None = None
     phase: Phase | None = None
-    run: Run | None = None
+    run: Runtime | None = None
     checkpoint: Checkpoint | None = None
     best: Checkpoint | None = None
     """The best epoch's checkpoint."""
@@ -29,19 +29,19 @@ class Report:
         """Whether a later report would make this one superfluous."""
         return not (self.phase or self.run or self.checkpoint or self.best or self.epochs)
 
-    def words(self) -> list[str]:
+    def arguments(self) -> list[str]:
         """The report as the script takes it, in fours."""
-        words: list[str] = []
+        arguments: list[str] = []
         if self.run:
-            words += ["run", self.run.model_dump_json(), "", ""]
+            arguments += ["run", self.run.model_dump_json(), "", ""]
         if self.phase:
-            words += ["phase", self.phase, "", ""]
+            arguments += ["phase", self.phase, "", ""]
         if self.progress:
-            words += ["progress", self.progress.model_dump_json(), "", ""]
+            arguments += ["progress", self.progress.model_dump_json(), "", ""]
         for epoch in self.epochs:
-            words += ["metric", epoch.model_dump_json(), str(epoch.step), repr(epoch.val_accuracy)]
+            arguments += ["metric", epoch.model_dump_json(), str(epoch.step), repr(epoch.val_accuracy)]
         if self.checkpoint:
-            words += ["checkpoint", self.checkpoint.model_dump_json(), "", ""]
+            arguments += ["checkpoint", self.checkpoint.model_dump_json(), "", ""]
         if self.best:
-            words += ["best", self.best.model_dump_json(), "", ""]
-        return words
+            arguments += ["best", self.best.model_dump_json(), "", ""]
+        return arguments

@@ -1,6 +1,6 @@
 """A job's life: its statuses, which may follow which, and why it is in one.
 
-`TRANSITIONS` is the only place that says so: the Lua scripts receive this very table (`jobs.scripts`).
+`TRANSITIONS` is the only place that says so: the Lua scripts receive this very table (`store.scripts`).
 """
 
 from enum import StrEnum

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import redis
 
-from jobs.calls import Operation, connect, run
-from jobs.keys import PERMANENT, TEMPLATES, Keys
 from jobs.settings import Settings
-from jobs.store import Store
+from store.calls import Operation, connect, run
+from store.jobs import Store
+from store.keys import PERMANENT, TEMPLATES, Keys
 
 
 def free_port() -> int:
@@ -128,7 +128,7 @@ def leaking_keys(client: redis.Redis, keys: Keys) -> Iterator[str]:
 
 
 def _pattern(template: str, keys: Keys) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\{[a-z]+\}", ".*", template.replace("{ns}", keys.namespace)))
+    return re.compile(re.sub(r"\{[a-z_]+\}", ".*", template.replace("{ns}", keys.namespace)))
 
 
 @pytest.fixture

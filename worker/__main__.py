@@ -4,12 +4,12 @@ import argparse
 import sys
 import warnings
 
-from jobs.calls import connect, run
 from jobs.errors import StoreUnavailable
-from jobs.keys import Keys
 from jobs.logs import configure_logging
 from jobs.settings import Settings
-from jobs.store import Store
+from store.calls import connect, run
+from store.jobs import Store
+from store.keys import Keys
 from worker.gpus import gpu_may_be_there
 
 

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from celery import Celery, shared_task, signals
 
-from jobs.calls import connect
-from jobs.keys import Keys
-from jobs.lanes import Lanes
 from jobs.logs import configure_logging
-from jobs.queue import DRAIN, Doorbell, make_celery
 from jobs.settings import Settings
-from jobs.store import Store
+from store.calls import connect
+from store.doorbell import DRAIN, Doorbell, make_celery
+from store.jobs import Store
+from store.keys import Keys
+from store.lanes import Lanes
 from worker.gpus import gpu_may_be_there
-from worker.guard import Guard
+from worker.lease.process_watchdog import ProcessWatchdog
 
 if TYPE_CHECKING:
     from worker.trainer import Trainer
@@ -52,7 +52,7 @@ def make_worker(settings: Settings) -> Celery:
 
 def arguments(settings: Settings) -> list[str]:
     """Celery's command line for this worker."""
-    queues = [Lanes.BELLS[Lanes.ANY], *([Lanes.BELLS[Lanes.GPU]] if gpu_may_be_there() else [])]
+    queues = [Lanes.WAKE_QUEUES[Lanes.ANY], *([Lanes.WAKE_QUEUES[Lanes.GPU]] if gpu_may_be_there() else [])]
     return [
         "--quiet",
         "worker",
@@ -75,7 +75,7 @@ _main: dict[str, Any] = {}
 def _remember_pool(sender: Any, **_: object) -> None:
     _main["pool"] = sender.pool
     settings = Settings()
-    Guard(
+    ProcessWatchdog(
         settings.worker,
         client=connect(settings),
         store=Store(Keys(settings.namespace), settings.lease_seconds, settings.retention_seconds),

@@ -3,17 +3,17 @@
 import redis
 import tensorflow as tf
 
-from jobs.queue import Doorbell
 from jobs.settings import Settings
-from jobs.store import Store
-from worker.artifacts import Artifacts
-from worker.cleaner import Cleaner
-from worker.datasets import Datasets
+from store.artifacts import Artifacts
+from store.doorbell import Doorbell
+from store.jobs import Store
+from worker.datasets.memory import Datasets
 from worker.engine import devices
+from worker.files.cleaner import Cleaner
 from worker.gpus import CardLocks, cards
-from worker.presence import Presence
+from worker.lease.control import ControlListener
+from worker.lease.heartbeat import Heartbeat
 from worker.trainer import Trainer
-from worker.wishes import Wishes
 
 
 def make_trainer(settings: Settings, *, name: str, client: redis.Redis, store: Store, doorbell: Doorbell) -> Trainer:
@@ -26,7 +26,7 @@ def make_trainer(settings: Settings, *, name: str, client: redis.Redis, store: S
     # With a limit on its memory a card is meant to be shared.
     names = cards() if gpus and not settings.gpu_memory_limit_mb else ()
     artifacts = Artifacts(settings.data_dir / "artifacts")
-    presence = Presence(
+    heartbeat = Heartbeat(
         name,
         client=client,
         store=store,
@@ -35,7 +35,7 @@ def make_trainer(settings: Settings, *, name: str, client: redis.Redis, store: S
         tensorflow=tf.__version__,
         devices=devices.describe,
     )
-    wishes = Wishes(name, client=client, keys=store.keys)
+    control = ControlListener(name, client=client, keys=store.keys)
     trainer = Trainer(
         settings=settings,
         client=client,
@@ -43,12 +43,12 @@ def make_trainer(settings: Settings, *, name: str, client: redis.Redis, store: S
         doorbell=doorbell,
         datasets=Datasets(settings.data_dir / "datasets"),
         artifacts=artifacts,
-        presence=presence,
-        wishes=wishes,
+        heartbeat=heartbeat,
+        control=control,
         gpus=gpus,
         cards=CardLocks(names, folder=settings.lock_dir),
     )
-    wishes.start()
-    presence.start()
+    control.start()
+    heartbeat.start()
     Cleaner(client=client, store=store, artifacts=artifacts).start()
     return trainer

@@ -8,27 +8,27 @@ from uuid import uuid4
 import redis
 import structlog
 
-from jobs.calls import run
 from jobs.errors import DeadlineExceeded, StaleFence, Stalled, StoreUnavailable, TrainingFailed
 from jobs.estimate import estimate
-from jobs.lanes import Lanes
-from jobs.queue import Doorbell
 from jobs.record import Artifact, JobError, Metrics
 from jobs.settings import Settings
 from jobs.states import Phase, Reason, Status
-from jobs.store import Claim, Store
-from worker.artifacts import Artifacts
-from worker.checkpoints import Checkpoints
-from worker.datasets import Datasets
+from store.artifacts import Artifacts
+from store.calls import run
+from store.doorbell import Doorbell
+from store.jobs import Claim, Store
+from store.lanes import Lanes
+from worker.datasets.memory import Datasets
 from worker.engine import devices
 from worker.engine.interfaces import Stop
 from worker.engine.train import Outcome, train
-from worker.engine.weights import weights_npz
+from worker.files.checkpoints import Checkpoints
+from worker.files.exports import weights_npz
 from worker.gpus import CardLocks
-from worker.hold import Hold, Wish
-from worker.presence import Presence
-from worker.watchdog import Watchdog
-from worker.wishes import Wishes
+from worker.lease.control import ControlListener
+from worker.lease.heartbeat import Heartbeat
+from worker.lease.lease import Lease, StopReason
+from worker.lease.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 
@@ -51,8 +51,8 @@ class Trainer:
         doorbell: Doorbell,
         datasets: Datasets,
         artifacts: Artifacts,
-        presence: Presence,
-        wishes: Wishes,
+        heartbeat: Heartbeat,
+        control: ControlListener,
         gpus: int,
         cards: CardLocks,
     ) -> None:
@@ -62,8 +62,8 @@ class Trainer:
         self._doorbell = doorbell
         self._datasets = datasets
         self._artifacts = artifacts
-        self._presence = presence
-        self._wishes = wishes
+        self._heartbeat = heartbeat
+        self._control = control
         self._lanes = Lanes.served_by(gpus=gpus)
         self._cards = cards
         self.draining = threading.Event()
@@ -80,16 +80,16 @@ class Trainer:
             claim = None if self.draining.is_set() else self._claim()
             if claim is None:
                 return
-            self._presence.busy_with(claim.job.id)
+            self._heartbeat.busy_with(claim.job.id)
             try:
                 self._see_through(claim)
             finally:
-                self._presence.busy_with(None)
-        self._doorbell.ring(Lanes.BELLS[Lanes.ANY])
+                self._heartbeat.busy_with(None)
+        self._doorbell.ring(Lanes.WAKE_QUEUES[Lanes.ANY])
 
     def leave(self) -> None:
         """Withdraw the worker's entry: this process ends and none follows."""
-        self._presence.stop()
+        self._heartbeat.stop()
 
     def _keep_up(self) -> None:
         try:
@@ -97,13 +97,13 @@ class Trainer:
         except StoreUnavailable as error:
             log.warning("store_away", error=str(error))
             return
-        for bells, times in sweep.rings.items():
-            self._doorbell.ring(bells, times)
+        for wake_queue, times in sweep.rings.items():
+            self._doorbell.ring(wake_queue, times)
 
     def _claim(self) -> Claim | None:
         token = uuid4().hex
         try:
-            return run(self._client, self._store.claim(self._presence.name, token=token, lanes=self._lanes))
+            return run(self._client, self._store.claim(self._heartbeat.name, token=token, lanes=self._lanes))
         except StoreUnavailable as error:
             # Whoever still waits in the queue is rung for again by upkeep.
             log.warning("store_away", error=str(error))
@@ -113,43 +113,43 @@ class Trainer:
         """From the claim to the final status. Never raises: every end of a job is in its record."""
         with (
             structlog.contextvars.bound_contextvars(job_id=claim.job.id, fence=claim.fence),
-            Hold(
+            Lease(
                 claim,
                 client=self._client,
                 store=self._store,
                 beat_seconds=self._settings.beat_seconds,
                 draining=self.draining,
-            ) as hold,
-            self._wishes.about(claim.job.id, hold.heed),
+            ) as lease,
+            self._control.about(claim.job.id, lease.on_status),
             Watchdog(
-                hold,
+                lease,
                 stall_seconds=self._settings.stall_seconds,
                 grace_seconds=self._settings.grace_seconds,
                 draining=self.draining,
-                end=lambda wish: self._abandon(hold, wish),
+                end=lambda stop_reason: self._abandon(lease, stop_reason),
             ),
         ):
             log.info("job_claimed", attempt=claim.job.attempt)
             try:
-                self._train(hold)
+                self._train(lease)
             except Stop as stop:
-                self._stop(hold, stop.reason)
+                self._stop(lease, stop.reason)
             except TrainingFailed as error:
-                self._fail(hold, error)
+                self._fail(lease, error)
             except StaleFence:
                 log.warning("claim_ended")
             except Exception as error:  # the one place where a failure becomes a record
                 log.exception("job_crashed")
-                self._fail(hold, TrainingFailed(f"{type(error).__name__}: {error}"))
+                self._fail(lease, TrainingFailed(f"{type(error).__name__}: {error}"))
 
-    def _train(self, hold: Hold) -> None:
-        spec = hold.job.spec
+    def _train(self, lease: Lease) -> None:
+        spec = lease.job.spec
         device = devices.choose(spec.device)
-        hold.phase(Phase.LOADING_DATA)
-        dataset = self._datasets.load(spec.dataset, look_up=hold.look_up)
-        hold.check()
+        lease.phase(Phase.LOADING_DATA)
+        dataset = self._datasets.load(spec.dataset, check_stop=lease.check_stop)
+        lease.check()
         with Checkpoints(
-            hold,
+            lease,
             artifacts=self._artifacts,
             steps_per_epoch=estimate(spec, dataset.info).steps_per_epoch,
             every_seconds=self._settings.checkpoint_seconds,
@@ -159,27 +159,27 @@ class Trainer:
                     spec,
                     dataset,
                     device=device,
-                    reporter=hold,
-                    control=hold,
-                    keeper=checkpoints,
+                    reporter=lease,
+                    control=lease,
+                    checkpointer=checkpoints,
                     resume=checkpoints.latest(),
                 )
             except Stop as stop:
-                if stop.snapshot and stop.reason is not Wish.LOST:
-                    hold.phase(Phase.CHECKPOINTING)
+                if stop.snapshot and stop.reason is not StopReason.LOST:
+                    lease.phase(Phase.CHECKPOINTING)
                     checkpoints.write(stop.snapshot)
                 raise
             checkpoints.write_best()
-        self._succeed(hold, outcome)
+        self._succeed(lease, outcome)
 
-    def _succeed(self, hold: Hold, outcome: Outcome) -> None:
-        hold.phase(Phase.EXPORTING)
-        artifact = self._export(hold, outcome)
-        hold.settle()
-        hold.until_done(
+    def _succeed(self, lease: Lease, outcome: Outcome) -> None:
+        lease.phase(Phase.EXPORTING)
+        artifact = self._export(lease, outcome)
+        lease.flush()
+        lease.until_done(
             lambda: self._store.finish(
-                hold.job.id,
-                hold.fence,
+                lease.job.id,
+                lease.fence,
                 Status.SUCCEEDED,
                 reason=outcome.reason,
                 metrics=Metrics(test_loss=outcome.test_loss, test_accuracy=outcome.test_accuracy),
@@ -188,74 +188,76 @@ class Trainer:
         )
         log.info("job_succeeded", reason=outcome.reason, test_accuracy=outcome.test_accuracy)
 
-    def _export(self, hold: Hold, outcome: Outcome) -> Artifact:
+    def _export(self, lease: Lease, outcome: Outcome) -> Artifact:
         """Store the weights. Waits where the disk is full: the training that led to them is done."""
         content = weights_npz(outcome.weights)
         while True:
             try:
-                return self._artifacts.write(hold.job.id, "weights.npz", content)
+                return self._artifacts.write(lease.job.id, "weights.npz", content)
             except OSError as error:
                 log.warning("artifact_not_written", error=str(error))
-                hold.check()  # also a sign that this is no hang
+                lease.check()  # also a sign that this is no hang
                 self.draining.wait(STORAGE_RETRY_SECONDS)
 
-    def _stop(self, hold: Hold, wish: Wish) -> None:
+    def _stop(self, lease: Lease, stop_reason: StopReason) -> None:
         """Do what the loop was stopped for."""
-        if wish is Wish.DEADLINE:
-            self._fail(hold, _deadline_exceeded(hold))
-        elif wish is Wish.DRAIN:
-            self._give_back(hold, Reason.WORKER_DRAINED)
-        elif wish is Wish.LOST:
+        if stop_reason is StopReason.DEADLINE:
+            self._fail(lease, _deadline_exceeded(lease))
+        elif stop_reason is StopReason.DRAIN:
+            self._give_back(lease, Reason.WORKER_DRAINED)
+        elif stop_reason is StopReason.LOST:
             log.warning("claim_ended")
         else:
-            self._give_back(hold, Reason.USER_REQUESTED)
+            self._give_back(lease, Reason.USER_REQUESTED)
 
-    def _give_back(self, hold: Hold, reason: Reason) -> None:
+    def _give_back(self, lease: Lease, reason: Reason) -> None:
         """Release the job: it becomes queued, or what somebody wished for it."""
         try:
-            hold.settle()
-            status = hold.until_done(lambda: self._store.requeue(hold.job.id, hold.fence, reason=reason))
+            lease.flush()
+            status = lease.until_done(lambda: self._store.requeue(lease.job.id, lease.fence, reason=reason))
         except StaleFence:
             log.warning("claim_ended")
             return
         log.info("job_released", status=status, reason=reason)
         if status is Status.QUEUED:
-            self._doorbell.ring(Lanes.of(hold.job.spec)[1])
+            self._doorbell.ring(Lanes.of(lease.job.spec)[1])
 
-    def _abandon(self, hold: Hold, wish: Wish | None) -> None:
+    def _abandon(self, lease: Lease, stop_reason: StopReason | None) -> None:
         """Training hangs: say what becomes of the job and end this process, the only way to end the training.
 
         From the watchdog's thread. What cannot be said, the lease's end says.
         """
-        log.error("training_hangs", job_id=hold.job.id, fence=hold.fence, wish=wish and wish.value)
+        log.error(
+            "training_hangs", job_id=lease.job.id, fence=lease.fence, stop_reason=stop_reason and stop_reason.value
+        )
         try:
-            if wish is Wish.DEADLINE:
-                error = _error(_deadline_exceeded(hold))
+            if stop_reason is StopReason.DEADLINE:
+                error = _error(_deadline_exceeded(lease))
                 reason = Reason.DEADLINE_EXCEEDED
                 run(
                     self._client,
-                    self._store.finish(hold.job.id, hold.fence, Status.FAILED, reason=reason, error=error),
+                    self._store.finish(lease.job.id, lease.fence, Status.FAILED, reason=reason, error=error),
                 )
-            elif wish is Wish.DRAIN:
-                run(self._client, self._store.requeue(hold.job.id, hold.fence, reason=Reason.WORKER_DRAINED))
-            elif wish is not Wish.LOST:
+            elif stop_reason is StopReason.DRAIN:
+                run(self._client, self._store.requeue(lease.job.id, lease.fence, reason=Reason.WORKER_DRAINED))
+            elif stop_reason is not StopReason.LOST:
                 limit = f"{self._settings.stall_seconds:g} seconds"
                 stalled = Stalled(f"training came no step further within {limit}, in each of the job's attempts")
-                operation = self._store.requeue(hold.job.id, hold.fence, reason=Reason.STALLED, error=_error(stalled))
+                operation = self._store.requeue(lease.job.id, lease.fence, reason=Reason.STALLED, error=_error(stalled))
                 run(self._client, operation)
         except (StaleFence, StoreUnavailable) as failure:
-            log.warning("job_not_released", job_id=hold.job.id, error=str(failure))
+            log.warning("job_not_released", job_id=lease.job.id, error=str(failure))
         if self.draining.is_set():
             self.leave()
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def _fail(self, hold: Hold, error: TrainingFailed) -> None:
+    def _fail(self, lease: Lease, error: TrainingFailed) -> None:
         record = _error(error)
         reason = Reason(error.code)
         try:
-            hold.settle()
-            hold.until_done(
-                lambda: self._store.finish(hold.job.id, hold.fence, Status.FAILED, reason=reason, error=record)
+            lease.flush()
+            lease.until_done(
+                lambda: self._store.finish(lease.job.id, lease.fence, Status.FAILED, reason=reason, error=record)
             )
         except StaleFence:
             log.warning("claim_ended")
@@ -268,5 +270,5 @@ def _error(error: TrainingFailed) -> JobError:
     return JobError(code=error.code, title=error.title, detail=str(error), step=getattr(error, "step", None))
 
 
-def _deadline_exceeded(hold: Hold) -> DeadlineExceeded:
-    return DeadlineExceeded(f"the job ran longer than its max_runtime_seconds of {hold.job.spec.max_runtime_seconds}")
+def _deadline_exceeded(lease: Lease) -> DeadlineExceeded:
+    return DeadlineExceeded(f"the job ran longer than its max_runtime_seconds of {lease.job.spec.max_runtime_seconds}")

@@ -3,16 +3,16 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.answers import refusals, to_json, to_page
-from api.deps import CallDep
-from api.queries import Query
-from api.views import Dataset, DatasetPage, Preset, PresetPage, WorkerPage
+from api.http.context import RequestContextDep
+from api.http.params import Query
+from api.http.responses import refusals, to_json, to_page
+from api.schemas import Dataset, DatasetPage, Preset, PresetPage, WorkerPage
 from jobs.datasets import CATALOGUE
-from jobs.keys import EVERYBODY
 from jobs.limits import Limits
 from jobs.presets import PRESETS, resolve
 from jobs.record import Worker
 from jobs.spec import Spec
+from store.keys import EVERYBODY
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 
@@ -27,13 +27,13 @@ router = APIRouter(prefix="/v1", tags=["catalogue"])
         **refusals("invalid_parameter", "store_unavailable"),
     },
 )
-async def list_workers(call: CallDep) -> Response:
+async def list_workers(context: RequestContextDep) -> Response:
     """Say who trains: the live workers, their devices with memory growth and memory in use, and their present job."""
-    Query.read(call.request)
-    workers = await call.do(call.services.store.workers())
-    if call.caller.sees != EVERYBODY:
+    Query.read(context.request)
+    workers = await context.do(context.services.store.workers())
+    if context.caller.visible_owner != EVERYBODY:
         held = [worker.job_id for worker in workers if worker.job_id]
-        own = await call.do(call.services.key_ring.owned(call.caller.sees, held))
+        own = await context.do(context.services.key_ring.owned(context.caller.visible_owner, held))
         workers = tuple(_as_seen(worker, own) for worker in workers)
     return to_json(to_page(WorkerPage, workers, [worker.name for worker in workers]))
 
@@ -45,10 +45,10 @@ async def list_workers(call: CallDep) -> Response:
     response_model=PresetPage,
     responses={200: {"description": "All presets."}, **refusals("invalid_parameter")},
 )
-async def list_presets(call: CallDep) -> Response:
+async def list_presets(context: RequestContextDep) -> Response:
     """Say which starting points a spec's `preset` can name, and what each stands for."""
-    Query.read(call.request)
-    limits = Limits.of(call.services.settings)
+    Query.read(context.request)
+    limits = Limits.of(context.services.settings)
     views = tuple(Preset.of(preset, limits.bounded(resolve(Spec(preset=preset.name)))) for preset in PRESETS.values())
     return to_json(to_page(PresetPage, views, list(PRESETS)))
 
@@ -60,9 +60,9 @@ async def list_presets(call: CallDep) -> Response:
     response_model=DatasetPage,
     responses={200: {"description": "All datasets."}, **refusals("invalid_parameter")},
 )
-async def list_datasets(call: CallDep) -> Response:
+async def list_datasets(context: RequestContextDep) -> Response:
     """Say which datasets a spec's `dataset` can name."""
-    Query.read(call.request)
+    Query.read(context.request)
     views = tuple(Dataset.of(info) for info in CATALOGUE.values())
     return to_json(to_page(DatasetPage, views, list(CATALOGUE)))
 

@@ -5,15 +5,15 @@ import re
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from api import examples
-from api.answers import refusals, to_json, to_page
-from api.deps import Call, CallDep, JobId, checked_id
-from api.negotiation import choose
-from api.parameters import documented
-from api.problems import FieldError, Refused, shortened
-from api.queries import EVENT_ID, EventsQuery, MetricsQuery, Query
+from api.http.context import JobId, RequestContext, RequestContextDep, checked_id
+from api.http.negotiation import choose
+from api.http.params import EVENT_ID, EventsQuery, MetricsQuery, Query
+from api.http.problems import FieldError, Refused, shortened
+from api.http.responses import refusals, to_json, to_page
+from api.openapi import examples
+from api.openapi.parameters import documented
+from api.schemas import CheckpointPage, EventPage, KeptCheckpoint, Series
 from api.series import NAMES, Row, as_csv, columns, thinned
-from api.views import CheckpointPage, EventPage, KeptCheckpoint, Series
 
 ROWS_PER_READ = 500
 """Events read in one go, so that a long history holds up neither Redis nor this process."""
@@ -34,17 +34,17 @@ router = APIRouter(prefix="/v1/jobs", tags=["history"])
         **refusals("job_not_found", "invalid_cursor", "invalid_parameter", "store_unavailable"),
     },
 )
-async def list_job_events(call: CallDep, job_id: JobId) -> Response:
+async def list_job_events(context: RequestContextDep, job_id: JobId) -> Response:
     """Read what happened to a job, oldest first: each change of status, how it runs, and each epoch's metrics.
 
     Events never change and their ids only grow: with the last one as `after` you get those that are new.
     """
-    query = EventsQuery.read(call.request)
+    query = EventsQuery.read(context.request)
     if query.after and not _EVENT_ID.fullmatch(query.after):
         detail = f"the cursor {shortened(query.after, 100)!r} is not an event's id"
         raise Refused("invalid_cursor", detail, errors=[FieldError(parameter="after", detail=detail)])
-    await call.do(call.services.store.get(checked_id(job_id), owner=call.caller.sees))
-    found = await call.do(call.services.store.events(job_id, after=query.after, limit=query.limit + 1))
+    await context.do(context.services.store.get(checked_id(job_id), owner=context.caller.visible_owner))
+    found = await context.do(context.services.store.events(job_id, after=query.after, limit=query.limit + 1))
     events = found[: query.limit]
     return to_json(to_page(EventPage, events, [event.id for event in events], has_more=len(found) > query.limit))
 
@@ -60,12 +60,12 @@ async def list_job_events(call: CallDep, job_id: JobId) -> Response:
         **refusals("job_not_found", "invalid_parameter", "store_unavailable"),
     },
 )
-async def list_job_checkpoints(call: CallDep, job_id: JobId) -> Response:
+async def list_job_checkpoints(context: RequestContextDep, job_id: JobId) -> Response:
     """Read which states of a job are kept: the last, from where an interrupted job goes on, and that after the epoch
     with the highest `val_accuracy`. A job that ends before its first checkpoint is due keeps the best alone.
     """
-    Query.read(call.request)
-    job = await call.do(call.services.store.get(checked_id(job_id), owner=call.caller.sees))
+    Query.read(context.request)
+    job = await context.do(context.services.store.get(checked_id(job_id), owner=context.caller.visible_owner))
     kept: list[KeptCheckpoint] = []
     if job.checkpoint:
         kept.append(KeptCheckpoint(**job.checkpoint.model_dump(), kind="last"))
@@ -85,16 +85,16 @@ async def list_job_checkpoints(call: CallDep, job_id: JobId) -> Response:
         **refusals("job_not_found", "not_acceptable", "invalid_parameter", "store_unavailable"),
     },
 )
-async def get_job_metrics(call: CallDep, job_id: JobId) -> Response:
+async def get_job_metrics(context: RequestContextDep, job_id: JobId) -> Response:
     """Read what each epoch measured, as columns ready to be plotted. Works while the job runs.
     `Accept: text/csv` gives the same as a table.
 
     To follow a job, send the last of `steps` as `after_step`.
     """
-    query = MetricsQuery.read(call.request)
-    form = choose(call.header("accept"), ("application/json", "text/csv"))
-    await call.do(call.services.store.get(checked_id(job_id), owner=call.caller.sees))
-    rows = [row for row in await _epochs(call, job_id) if row["step"] > query.after_step]
+    query = MetricsQuery.read(context.request)
+    form = choose(context.header("accept"), ("application/json", "text/csv"))
+    await context.do(context.services.store.get(checked_id(job_id), owner=context.caller.visible_owner))
+    rows = [row for row in await _epochs(context, job_id) if row["step"] > query.after_step]
     shown = thinned(rows, query.max_points)
     names = [name for name in NAMES if name in query.names or not query.names]
     headers = {"vary": "Accept"}
@@ -103,11 +103,11 @@ async def get_job_metrics(call: CallDep, job_id: JobId) -> Response:
     return to_json(columns(job_id, shown, names, points=len(rows)), headers=headers)
 
 
-async def _epochs(call: Call, job_id: str) -> list[Row]:
+async def _epochs(context: RequestContext, job_id: str) -> list[Row]:
     rows: list[Row] = []
     after = ""
     while True:
-        events = await call.do(call.services.store.events(job_id, after=after, limit=ROWS_PER_READ))
+        events = await context.do(context.services.store.events(job_id, after=after, limit=ROWS_PER_READ))
         rows += (event.data for event in events if event.type == "metric")
         if len(events) < ROWS_PER_READ:
             return rows

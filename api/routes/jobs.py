@@ -8,21 +8,23 @@ from fastapi import APIRouter
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
-from api import admission, conditional, examples
-from api.answers import refusals, to_json, to_page
-from api.body import read_json_object
-from api.deps import Call, CallDep, JobId, checked_id
-from api.parameters import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_UNNEEDED, IF_NONE_MATCH, PREFER, documented
-from api.problems import FieldError, Refused, refused_for
-from api.queries import CreateQuery, ListQuery, Query
-from api.views import JobPage, Resolved
+from api import admission
+from api.http import conditional
+from api.http.body import read_json_object
+from api.http.context import JobId, RequestContext, RequestContextDep, checked_id
+from api.http.params import CreateQuery, ListQuery, Query
+from api.http.problems import FieldError, Refused, refused_for
+from api.http.responses import refusals, to_json, to_page
+from api.openapi import examples
+from api.openapi.parameters import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_UNNEEDED, IF_NONE_MATCH, PREFER, documented
+from api.schemas import JobPage, Resolved
 from jobs.errors import InvalidCursor, InvalidSpec
 from jobs.ids import PATTERN, new_job_id
-from jobs.lanes import Lanes
 from jobs.limits import Limits
 from jobs.record import Job
 from jobs.states import TERMINAL, Status
-from jobs.store import Filters
+from store.jobs import Filters
+from store.lanes import Lanes
 
 REREAD_SECONDS = 5.0
 """How often a waiting request looks at its job though it heard of no change."""
@@ -60,15 +62,15 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
         ),
     },
 )
-async def create_job(call: CallDep) -> Response:
+async def create_job(context: RequestContextDep) -> Response:
     """Accept a training job. Every field has a default: an empty body trains the textbook MLP on digits.
 
     The job is stored before it is answered; a worker starts it as soon as one is free.
     """
-    query = CreateQuery.read(call.request)
-    key = _idempotency_key(call)
-    services = call.services
-    body = await read_json_object(call.request, most_bytes=call.most_bytes)
+    query = CreateQuery.read(context.request)
+    key = _idempotency_key(context)
+    services = context.services
+    body = await read_json_object(context.request, most_bytes=context.most_bytes)
     wanted = admission.resolve(body, Limits.of(services.settings))
     if query.dry_run:
         await admission.check_device(services, wanted.spec)
@@ -77,18 +79,18 @@ async def create_job(call: CallDep) -> Response:
         await admission.check_device(services, wanted.spec)
     except InvalidSpec:
         # A request sent again gets its first answer, whatever devices there are by now.
-        if not (key and await call.do(services.store.answered(key, owner=call.caller.owner))):
+        if not (key and await context.do(services.store.answered(key, owner=context.caller.owner))):
             raise
-    created = await call.do(
+    created = await context.do(
         services.store.create(
             new_job_id(),
             wanted.spec,
             steps=wanted.sizes.steps,
-            owner=call.caller.owner,
+            owner=context.caller.owner,
             idempotency_key=key,
             digest=wanted.digest if key else "",
-            max_jobs=call.caps[0],
-            max_queued=call.caps[1],
+            max_jobs=context.caps[0],
+            max_queued=context.caps[1],
         )
     )
     if created.conflict:
@@ -100,19 +102,19 @@ async def create_job(call: CallDep) -> Response:
     address = f"/v1/jobs/{job.id}"
     headers = {"location": address, "content-location": address, "etag": conditional.etag(job)}
     # Answer first: whoever submits never waits for the broker.
-    _, bells = Lanes.of(wanted.spec)
-    ring = BackgroundTask(services.ringer.ring, bells, created.rings) if created.rings > 0 else None
+    _, wake_queue = Lanes.of(wanted.spec)
+    ring = BackgroundTask(services.doorbell_sender.ring, wake_queue, created.rings) if created.rings > 0 else None
     return to_json(job, status=202, headers=headers, background=ring)
 
 
-def _idempotency_key(call: Call) -> str:
+def _idempotency_key(context: RequestContext) -> str:
     """The key as the store keeps it: on another route the same key is another one. Empty without one.
 
     Raises Refused for one of another form.
     """
-    if "idempotency-key" not in call.request.headers:
+    if "idempotency-key" not in context.request.headers:
         return ""
-    key = call.header("idempotency-key")
+    key = context.header("idempotency-key")
     bare = key[1:-1] if len(key) > 2 and key[0] == key[-1] == '"' else key
     if not _IDEMPOTENCY_KEY.fullmatch(bare):
         detail = "Input should be 1 to 255 printable ASCII characters without spaces"
@@ -131,13 +133,13 @@ def _idempotency_key(call: Call) -> str:
         **refusals("invalid_cursor", "invalid_parameter", "store_unavailable"),
     },
 )
-async def list_jobs(call: CallDep) -> Response:
+async def list_jobs(context: RequestContextDep) -> Response:
     """Read your jobs page by page, newest first unless asked otherwise.
 
     For the next page send `last_id` as `after`, as long as `has_more` says so. A page may be shorter than
     `limit` only at the end.
     """
-    query = ListQuery.read(call.request)
+    query = ListQuery.read(context.request)
     if query.after and not PATTERN.fullmatch(query.after):
         raise InvalidCursor(query.after)
     filters = Filters(
@@ -147,9 +149,9 @@ async def list_jobs(call: CallDep) -> Response:
         created_before=query.created_before,
     )
     newest_first = query.order == "desc"
-    page = await call.do(
-        call.services.store.list(
-            filters, owner=call.caller.sees, after=query.after, limit=query.limit, newest_first=newest_first
+    page = await context.do(
+        context.services.store.list(
+            filters, owner=context.caller.visible_owner, after=query.after, limit=query.limit, newest_first=newest_first
         )
     )
     return to_json(to_page(JobPage, page.jobs, [job.id for job in page.jobs], has_more=page.has_more))
@@ -167,14 +169,14 @@ async def list_jobs(call: CallDep) -> Response:
         **refusals("job_not_found", "invalid_parameter", "store_unavailable"),
     },
 )
-async def get_job(call: CallDep, job_id: JobId) -> Response:
+async def get_job(context: RequestContextDep, job_id: JobId) -> Response:
     """Tell all there is to know of a job. Unchanged jobs cost little: send `If-None-Match`, and `Prefer: wait=60`."""
-    Query.read(call.request)
-    known = call.header("if-none-match")
-    seconds = conditional.wait_seconds(call.header("prefer"))
-    job = await call.do(call.services.store.get(checked_id(job_id), owner=call.caller.sees))
+    Query.read(context.request)
+    known = context.header("if-none-match")
+    seconds = conditional.wait_seconds(context.header("prefer"))
+    job = await context.do(context.services.store.get(checked_id(job_id), owner=context.caller.visible_owner))
     if seconds and not conditional.is_news(known, job):
-        job = await _at_next_change(call, job, seconds=seconds)
+        job = await _at_next_change(context, job, seconds=seconds)
     tag = conditional.etag(job)
     # `no-cache`: may be kept, but asked for again each time.
     headers = {"etag": tag, "cache-control": "private, no-cache", "vary": "Prefer"}
@@ -185,19 +187,19 @@ async def get_job(call: CallDep, job_id: JobId) -> Response:
     return to_json(job, headers=headers)
 
 
-async def _at_next_change(call: Call, known: Job, *, seconds: int) -> Job:
+async def _at_next_change(context: RequestContext, known: Job, *, seconds: int) -> Job:
     """The job once it is no longer what is known, or at the end of the patience of anybody concerned."""
     before = conditional.moment(known)
-    changes = call.services.changes
+    changes = context.services.changes
     clock = asyncio.get_running_loop().time
     deadline = clock() + seconds
     async with changes.watch(known.id) as watch:
         while True:
-            job = await call.do(call.services.store.get(known.id, owner=call.caller.sees))
+            job = await context.do(context.services.store.get(known.id, owner=context.caller.visible_owner))
             left = deadline - clock()
             if conditional.moment(job) != before or job.status in TERMINAL or left <= 0 or changes.closing:
                 return job
-            if await call.request.is_disconnected():
+            if await context.request.is_disconnected():
                 return job
             await watch.wait(min(left, REREAD_QUEUED_SECONDS if job.status is Status.QUEUED else REREAD_SECONDS))
 
@@ -214,14 +216,14 @@ async def _at_next_change(call: Call, known: Job, *, seconds: int) -> Job:
         **refusals("job_not_found", "invalid_parameter", "store_unavailable"),
     },
 )
-async def cancel_job(call: CallDep, job_id: JobId) -> Response:
+async def cancel_job(context: RequestContextDep, job_id: JobId) -> Response:
     """Ask for a job's end. Sending it again does no harm; a final job stays what it is.
 
     What was trained until then is kept: a cancelled job has its metrics.
     """
-    Query.read(call.request)
-    _idempotency_key(call)
-    job = await call.do(call.services.store.cancel(checked_id(job_id), owner=call.caller.sees))
+    Query.read(context.request)
+    _idempotency_key(context)
+    job = await context.do(context.services.store.cancel(checked_id(job_id), owner=context.caller.visible_owner))
     return to_json(job, status=200 if job.status in TERMINAL else 202)
 
 
@@ -240,14 +242,14 @@ async def cancel_job(call: CallDep, job_id: JobId) -> Response:
         **refusals("job_not_found", "not_now", "invalid_parameter", "store_unavailable"),
     },
 )
-async def pause_job(call: CallDep, job_id: JobId) -> Response:
+async def pause_job(context: RequestContextDep, job_id: JobId) -> Response:
     """Stop a job for the time being and free its worker. Sending it again does no harm.
 
     Resumed, it goes on from the step where it stopped and ends in the same bits as if it had never been paused.
     """
-    Query.read(call.request)
-    _idempotency_key(call)
-    job = await call.do(call.services.store.pause(checked_id(job_id), owner=call.caller.sees))
+    Query.read(context.request)
+    _idempotency_key(context)
+    job = await context.do(context.services.store.pause(checked_id(job_id), owner=context.caller.visible_owner))
     return to_json(job, status=200 if job.status is Status.PAUSED else 202)
 
 
@@ -264,12 +266,16 @@ async def pause_job(call: CallDep, job_id: JobId) -> Response:
         **refusals("job_not_found", "not_now", "invalid_parameter", "store_unavailable"),
     },
 )
-async def resume_job(call: CallDep, job_id: JobId) -> Response:
+async def resume_job(context: RequestContextDep, job_id: JobId) -> Response:
     """Queue a paused job again. Sending it again does no harm."""
-    Query.read(call.request)
-    _idempotency_key(call)
-    resumed = await call.do(call.services.store.resume(checked_id(job_id), owner=call.caller.sees))
-    ring = BackgroundTask(call.services.ringer.ring, resumed.bells, resumed.rings) if resumed.rings > 0 else None
+    Query.read(context.request)
+    _idempotency_key(context)
+    resumed = await context.do(context.services.store.resume(checked_id(job_id), owner=context.caller.visible_owner))
+    ring = (
+        BackgroundTask(context.services.doorbell_sender.ring, resumed.wake_queue, resumed.rings)
+        if resumed.rings > 0
+        else None
+    )
     return to_json(resumed.job, background=ring)
 
 
@@ -285,10 +291,10 @@ async def resume_job(call: CallDep, job_id: JobId) -> Response:
         **refusals("job_not_found", "not_now", "invalid_parameter", "store_unavailable"),
     },
 )
-async def delete_job(call: CallDep, job_id: JobId) -> Response:
+async def delete_job(context: RequestContextDep, job_id: JobId) -> Response:
     """Delete a final job for good; any other must be cancelled first. Without this, final jobs are deleted after the
     server's retention time.
     """
-    Query.read(call.request)
-    await call.do(call.services.store.delete(checked_id(job_id), owner=call.caller.sees))
+    Query.read(context.request)
+    await context.do(context.services.store.delete(checked_id(job_id), owner=context.caller.visible_owner))
     return Response(status_code=204)

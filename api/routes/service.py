@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from starlette.responses import RedirectResponse, Response
 
-from api.answers import refusals, to_json, to_page
-from api.problems import KINDS, Kind, Refused, shortened
+from api.http.problems import KINDS, Kind, Refused, shortened
+from api.http.responses import refusals, to_json, to_page
+from api.schemas import Health, ProblemKind, ProblemPage
 from api.services import Services
-from api.views import Health, ProblemKind, ProblemPage
 from jobs.errors import StoreUnavailable
 
 READY_SECONDS = 2.0

@@ -11,10 +11,10 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from jobs.ids import new_job_id
-from jobs.lanes import Lanes
 from jobs.record import Device, EpochMetrics, Worker
 from jobs.settings import Settings
-from jobs.store import Claim, Store
+from store.jobs import Claim, Store
+from store.lanes import Lanes
 
 Do = Callable[[Any], Any]
 

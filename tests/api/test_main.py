@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import httpx
 import redis
 
-from jobs.keys import Keys
 from jobs.settings import Settings
+from store.keys import Keys
 from tests.conftest import free_port, wait_until
 
 

@@ -13,15 +13,15 @@ import redis
 from pydantic import SecretStr
 
 from api.app import create_app
-from api.bells import Ringer
-from api.upkeep import sweep
-from jobs.calls import aconnect, arun
+from api.background.doorbell_sender import DoorbellSender
+from api.background.upkeep import sweep
 from jobs.ids import new_job_id
-from jobs.keys import Keys
-from jobs.queue import Doorbell, make_celery
 from jobs.settings import Settings
 from jobs.spec import Spec
-from jobs.store import Store
+from store.calls import aconnect, arun
+from store.doorbell import Doorbell, make_celery
+from store.jobs import Store
+from store.keys import Keys
 from tests.api.conftest import assert_problem, talk_to, until
 from tests.conftest import free_port
 
@@ -159,8 +159,8 @@ async def test_an_outage_is_logged_once(
 
         info = warning
 
-    monkeypatch.setattr("api.upkeep.log", Log())
-    monkeypatch.setattr("api.upkeep.sweep", counted)
+    monkeypatch.setattr("api.background.upkeep.log", Log())
+    monkeypatch.setattr("api.background.upkeep.sweep", counted)
     line.cut()
     await until(lambda: words, what="word of the outage")
     tries.clear()
@@ -173,11 +173,11 @@ async def test_an_outage_is_logged_once(
 async def test_a_sweep_rings_what_is_missing(
     settings: Settings, store: Store, client: redis.Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ringer = Ringer(Doorbell(make_celery(settings)))
+    doorbell_sender = DoorbellSender(Doorbell(make_celery(settings)))
     async with aconnect(settings) as connection:
         await arun(connection, store.create(new_job_id(), Spec(), steps=1))
         for _ in range(3):
-            assert client.llen(keys.bells("bells")) == 0
-            await sweep(connection, store, ringer, every_seconds=0)
-        await ringer.aclose()
-    assert client.llen(keys.bells("bells")) == 1
+            assert client.llen(keys.wake_queue("bells")) == 0
+            await sweep(connection, store, doorbell_sender, every_seconds=0)
+        await doorbell_sender.aclose()
+    assert client.llen(keys.wake_queue("bells")) == 1

@@ -20,18 +20,18 @@ from itertools import count
 import psutil
 import redis
 
-from gradientd.aof import newest_file
-from jobs.calls import connect, run
+from gradientd.local.aof import newest_file
 from jobs.errors import StoreUnavailable
-from jobs.lanes import Lanes
-from jobs.queue import DRAIN, make_celery
 from jobs.settings import Settings
-from jobs.store import Store
+from store.calls import connect, run
+from store.doorbell import DRAIN, make_celery
+from store.jobs import Store
+from store.lanes import Lanes
 from tests.chaos.points import SPEECH
 from tests.chaos.stack import LEASE_SECONDS, Stack
 from tests.chaos.work import Customers, order
 
-BELLS = Lanes.BELLS[Lanes.ANY]
+WAKE_QUEUES = Lanes.WAKE_QUEUES[Lanes.ANY]
 LESS, MORE = (0.3, 0.6 * LEASE_SECONDS), (1.2 * LEASE_SECONDS, 2 * LEASE_SECONDS)
 """How long something is frozen: less or more than a lease, in seconds."""
 POINT_SECONDS = 8.0
@@ -185,10 +185,12 @@ class Faults:
         self._stack.disarm("requeue")
         return passed is not None
 
-    def _deadly_job(self, wish: str, *, most: int) -> bool:
+    def _deadly_job(self, stop_reason: str, *, most: int) -> bool:
         """A job that does the same to its trainer in each of its attempts."""
-        metadata = {"chaos": wish}
-        made = order(next(self._numbers), "softmax", wish=wish, metadata=metadata, max_attempts=most, priority=50)
+        metadata = {"chaos": stop_reason}
+        made = order(
+            next(self._numbers), "softmax", stop_reason=stop_reason, metadata=metadata, max_attempts=most, priority=50
+        )
         made.key = made.spec["metadata"]["key"] = f"deadly-{made.key}"
         self._customers.take(made, self._stack.submit(made.spec, key=made.key))
         return True
@@ -287,12 +289,14 @@ class Faults:
         with suppress(redis.RedisError):
             prefix = self._stack.keys.broker_prefix
             self._note_bells()
-            self._stack.admin.delete(self._stack.keys.bells(BELLS), f"{prefix}unacked", f"{prefix}unacked_index")
+            self._stack.admin.delete(
+                self._stack.keys.wake_queue(WAKE_QUEUES), f"{prefix}unacked", f"{prefix}unacked_index"
+            )
             return True
         return False
 
     def _note_bells(self) -> None:
-        rows: list[str] = self._stack.admin.lrange(self._stack.keys.bells(BELLS), 0, 0)  # pyright: ignore[reportAssignmentType]
+        rows: list[str] = self._stack.admin.lrange(self._stack.keys.wake_queue(WAKE_QUEUES), 0, 0)  # pyright: ignore[reportAssignmentType]
         self._old_bells = [*self._old_bells, *rows][-20:]
 
     def _ring(self, times: int, *, task_id: str | None = None) -> bool:
@@ -302,7 +306,7 @@ class Faults:
         )
         with self._rings, suppress(Exception), make_celery(settings) as celery:
             for _ in range(times):
-                celery.send_task(DRAIN, queue=BELLS, retry=False, task_id=task_id)
+                celery.send_task(DRAIN, queue=WAKE_QUEUES, retry=False, task_id=task_id)
             self._note_bells()
             return True
         return False
@@ -317,7 +321,7 @@ class Faults:
         if not self._old_bells:
             self._ring(1)
         with suppress(redis.RedisError, IndexError):
-            self._stack.admin.lpush(self._stack.keys.bells(BELLS), self._rng.choice(self._old_bells))
+            self._stack.admin.lpush(self._stack.keys.wake_queue(WAKE_QUEUES), self._rng.choice(self._old_bells))
             return True
         return False
 

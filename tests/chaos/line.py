@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib.resources import files
 
-from jobs.scripts import load
+from store.scripts import load
 
 CHUNK = 1 << 16
 

@@ -88,10 +88,10 @@ def after(owner: type, name: str, point: str) -> None:
 
 def in_api() -> None:
     """Put the points of an API process in."""
-    from api.bells import Ringer
+    from api.background.doorbell_sender import DoorbellSender
 
     mutate()
-    before(Ringer, "ring", "bell")
+    before(DoorbellSender, "ring", "bell")
 
 
 def during_import() -> None:
@@ -110,9 +110,9 @@ class _Midway:
 
 def in_trainer() -> None:
     """Put the points of a trainer's process in. Imports TensorFlow."""
-    from jobs.store import Store
+    from store.jobs import Store
     from worker.engine.train import Training
-    from worker.hold import Hold
+    from worker.lease.lease import Lease
     from worker.trainer import Trainer
 
     _know_the_job(Trainer)
@@ -122,7 +122,7 @@ def in_trainer() -> None:
     _around_renames()
     before(Store, "finish", "finish")
     before(Store, "requeue", "requeue")
-    after(Hold, "until_done", "finished")
+    after(Lease, "until_done", "finished")
     for name in ("beat", "report"):
         before(Store, name, SPEECH)
 
@@ -146,10 +146,10 @@ def _do_what_the_job_says(training: Any) -> None:
     original = training._train_chunk
 
     def train_chunk(self: Any, plan: Any) -> None:
-        wish = self._spec.metadata.get("chaos")
-        if wish == "kill":
+        stop_reason = self._spec.metadata.get("chaos")
+        if stop_reason == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
-        while wish == "hang":
+        while stop_reason == "hang":
             time.sleep(1)
         original(self, plan)
 
@@ -188,10 +188,10 @@ def mutate() -> None:
         return
     import hashlib
 
-    import jobs.store
+    import store.jobs
 
     _, text, instead = MUTATIONS[_MUTATION]
-    load = jobs.store.load
+    load = store.jobs.load
 
     def damaged(name: str) -> Any:
         script = load(name)
@@ -199,4 +199,4 @@ def mutate() -> None:
         return replace(script, source=source, sha=hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
     assert text in load("upkeep").source, f"the text to damage is gone from the scripts: {text}"
-    jobs.store.load = damaged  # pyright: ignore[reportAttributeAccessIssue]
+    store.jobs.load = damaged  # pyright: ignore[reportAttributeAccessIssue]

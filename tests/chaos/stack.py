@@ -19,9 +19,9 @@ import httpx
 import psutil
 import redis
 
-from gradientd import tether
-from gradientd.machine import claim_port
-from jobs.keys import Keys
+from gradientd.local import parent_death
+from gradientd.local.machine import claim_port
+from store.keys import Keys
 from tests.chaos.line import Line
 
 ROOT = Path(__file__).parents[2]
@@ -111,7 +111,7 @@ class Stack:
     def start(self) -> None:
         """Start the supervisor, tied to this process' life."""
         command = [sys.executable, "-P", "-m", "tests.chaos.up"]
-        tie = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), str(int(signal.SIGKILL))]
+        tie = [sys.executable, "-I", "-S", parent_death.__file__, str(os.getpid()), str(int(signal.SIGKILL))]
         with self.log.open("ab") as out:
             self._up = subprocess.Popen(
                 [*tie, *command], env=self._environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out

@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gradientd.child import Launch
-from gradientd.keeper import Patience, Service
-from gradientd.output import Stream
-from gradientd.probes import Probes
-from gradientd.stack import Plan, Stack, module
+from gradientd.local.output import Stream
+from gradientd.local.probes import Probes
+from gradientd.local.process import Launch
+from gradientd.local.service_runner import Patience, Service
+from gradientd.local.stack import Plan, Stack, module
 from jobs.settings import Settings
 
 PATIENCE = Patience(first_pause_seconds=0.5, longest_pause_seconds=1.0, healthy_after_seconds=5.0, starts=50)

@@ -72,7 +72,7 @@ def judge(stack: Stack, orders: list[Order], references: dict[str, Reference], *
                 verdict.ends[f"{job['status']} ({job['status_reason']})"] += 1
                 verdict.attempts[job["attempt"]] += 1
                 found = complaints(stack, order, job, references.get(order.kind))
-                verdict.violations += [f"{job_id} ({order.kind} {order.wish}): {text}" for text in found]
+                verdict.violations += [f"{job_id} ({order.kind} {order.stop_reason}): {text}" for text in found]
                 if sum(t["status"] in FINAL for t in job["transitions"]) > 1:
                     verdict.duplicated.append(f"{job_id} ended twice")
             elif job_id not in verdict.stuck:
@@ -106,7 +106,7 @@ def complaints(stack: Stack, order: Order, job: dict[str, Any], expected: Refere
     series = stack.get(f"/v1/jobs/{job['id']}/metrics")
     if series["epochs"] != [row["epoch"] for row in epochs]:
         found.append(f"the series' epochs {series['epochs']} are not the events'")
-    if expected and order.wish != "deadline":
+    if expected and order.stop_reason != "deadline":
         for row, known in zip(epochs, expected.metrics, strict=False):
             if bits(row) != known:
                 found.append(f"epoch {row['epoch']} measured {bits(row)}, uninterrupted {known}")
@@ -146,9 +146,9 @@ def _end(order: Order, job: dict[str, Any]) -> list[str]:
     status, reason = job["status"], job["status_reason"]
     losses = sum(t["reason"] in LOSSES for t in job["transitions"])
     allowed = {("succeeded", "completed")}
-    if order.wish == "deadline":
+    if order.stop_reason == "deadline":
         allowed = {("failed", "deadline_exceeded")}
-    elif order.wish in ("kill", "hang"):
+    elif order.stop_reason in ("kill", "hang"):
         allowed = set()
     if order.may_be_cancelled:
         allowed.add(("cancelled", "user_requested"))

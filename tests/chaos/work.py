@@ -39,7 +39,7 @@ class Order:
     key: str
     kind: str
     spec: dict[str, Any]
-    wish: str = ""
+    stop_reason: str = ""
     """`cancel`, `pause`, `deadline`, `kill` (its process, in every attempt), `hang` or nothing."""
     ids: set[str] = field(default_factory=set)
     """Every id that an acceptance named; more than one is a duplicate."""
@@ -57,18 +57,18 @@ def orders(rng: random.Random) -> Iterator[Order]:
     n = 0
     while True:
         kind = rng.choices(list(KINDS), weights=(5, 4, 2, 2, 2))[0]
-        wish = rng.choices(("", "cancel", "pause", "deadline"), weights=(80, 7, 9, 2))[0]
-        yield order(n, kind, wish=wish, priority=rng.randint(-2, 2))
+        stop_reason = rng.choices(("", "cancel", "pause", "deadline"), weights=(80, 7, 9, 2))[0]
+        yield order(n, kind, stop_reason=stop_reason, priority=rng.randint(-2, 2))
         n += 1
 
 
-def order(n: int, kind: str, *, wish: str = "", priority: int = 0, **changes: Any) -> Order:
+def order(n: int, kind: str, *, stop_reason: str = "", priority: int = 0, **changes: Any) -> Order:
     """The n-th order."""
     spec = {**KINDS[kind], "max_attempts": MOST_ATTEMPTS, "priority": priority, **changes}
     spec["metadata"] = {"key": f"order-{n}", **changes.get("metadata", {})}
-    if wish == "deadline":
+    if stop_reason == "deadline":
         spec |= {"epochs": 10_000, "max_runtime_seconds": 2}
-    return Order(f"order-{n}", kind, spec, wish, may_be_cancelled=wish == "cancel")
+    return Order(f"order-{n}", kind, spec, stop_reason, may_be_cancelled=stop_reason == "cancel")
 
 
 class Customers:
@@ -162,10 +162,10 @@ class Customers:
         if status in FINAL:
             with self._lock:
                 self._open.remove(order)
-        elif order.wish == "cancel" and time.monotonic() > order.cancel_at:
+        elif order.stop_reason == "cancel" and time.monotonic() > order.cancel_at:
             self._stack.ask("POST", f"/v1/jobs/{order.id}/cancel")
-        elif order.wish == "pause" and status == "running":
-            order.wish = "resume"
+        elif order.stop_reason == "pause" and status == "running":
+            order.stop_reason = "resume"
             self._stack.ask("POST", f"/v1/jobs/{order.id}/pause")
         elif status == "paused":
             self._stack.ask("POST", f"/v1/jobs/{order.id}/resume")

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from rich.console import Console
 
-from gradientd import demo
+from gradientd.cli import demo
 from jobs.settings import Settings
 from tests.conftest import wait_until
 from tests.e2e.conftest import LONG

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import redis
 
-from jobs.keys import Keys
+from store.keys import Keys
 from tests.conftest import wait_until
 from tests.e2e.conftest import LONG, Stack
 
@@ -55,8 +55,8 @@ def test_a_lost_bell_strands_no_job(make_stack: MakeStack, redis_url: str) -> No
     job_id = stack.submit(epochs=1)
     keys = Keys(stack.namespace)
     with redis.Redis.from_url(redis_url) as client:
-        wait_until(lambda: client.llen(keys.bells("bells")), what="the bell")
-        client.delete(keys.bells("bells"))
+        wait_until(lambda: client.llen(keys.wake_queue("bells")), what="the bell")
+        client.delete(keys.wake_queue("bells"))
     stack.start_worker("late")
     assert stack.wait(job_id)["status"] == "succeeded"
 

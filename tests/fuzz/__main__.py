@@ -15,10 +15,10 @@ from pathlib import Path
 
 import httpx
 
-from gradientd import tether
-from gradientd.machine import claim_port
-from gradientd.valkey import EmbeddedStore
-from jobs.access import Scope, entry_of, new_key, new_secret
+from gradientd.local import parent_death
+from gradientd.local.machine import claim_port
+from gradientd.local.valkey import EmbeddedStore
+from store.access import Scope, entry_of, new_key, new_secret
 
 ROOT = Path(__file__).parents[2]
 HOST = "127.0.0.1"
@@ -119,7 +119,7 @@ def running(
     name: str, command: tuple[str, ...], environment: Mapping[str, str], folder: Path, *, fds: tuple[int, ...] = ()
 ) -> Iterator[None]:
     """A process that ends with the body, or with this process."""
-    tie = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), str(int(signal.SIGKILL))]
+    tie = [sys.executable, "-I", "-S", parent_death.__file__, str(os.getpid()), str(int(signal.SIGKILL))]
     with (folder / f"{name}.log").open("wb") as out:
         started = subprocess.Popen(
             [*tie, *command], env={**os.environ, **environment}, stdout=out, stderr=out, pass_fds=fds

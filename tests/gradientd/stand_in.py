@@ -76,9 +76,9 @@ def worker(*, stubborn: bool) -> None:
 def stack(options: argparse.Namespace) -> int:
     """As `gradientd up`, with stand-ins and little patience."""
     # Here and not above: the stand-ins start in a fraction of the time without these.
-    from gradientd.keeper import Patience
-    from gradientd.output import Stream
-    from gradientd.stack import Plan, Stack
+    from gradientd.local.output import Stream
+    from gradientd.local.service_runner import Patience
+    from gradientd.local.stack import Plan, Stack
     from jobs.errors import GradientdError
     from jobs.settings import Settings
 

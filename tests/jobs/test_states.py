@@ -8,11 +8,11 @@ import pytest
 import redis
 
 from jobs.ids import new_job_id
-from jobs.keys import Keys
-from jobs.scripts import load
 from jobs.spec import Spec
 from jobs.states import HELD, TERMINAL, TRANSITIONS, Status
-from jobs.store import Store
+from store.jobs import Store
+from store.keys import Keys
+from store.scripts import load
 
 Do = Callable[[Any], Any]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from worker.idx import Arrays, idx_digest
+from worker.datasets.idx import Arrays, idx_digest
 
 
 def digits(*, seed: int = 0) -> Arrays:

@@ -5,14 +5,16 @@ import math
 import tensorflow as tf
 
 from jobs.spec import Augmentation
-from worker.engine.model import sizes
-from worker.engine.noise import Noise
+from worker.engine.architecture import sizes
+from worker.engine.stateless_random import StatelessRandom
 
 _STREAM = 32
 """First of the noise streams used here; dropout uses those below."""
 
 
-def augment(images: tf.Tensor, image: tuple[int, int, int], augmentation: Augmentation, noise: Noise) -> tf.Tensor:
+def augment(
+    images: tf.Tensor, image: tuple[int, int, int], augmentation: Augmentation, noise: StatelessRandom
+) -> tf.Tensor:
     """Each image [pixels] of the batch moved by an affine map of its own, pixels outside black.
 
     images: float32 [B, height·width·channels]. Every output pixel takes the nearest input pixel: with

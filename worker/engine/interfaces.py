@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from jobs.record import EpochMetrics, Progress, Run
+from jobs.record import EpochMetrics, Progress, Runtime
 from jobs.states import Phase
 from worker.engine.snapshot import Snapshot
 
@@ -27,7 +27,7 @@ class Reporter(Protocol):
         """The job is doing something else now."""
         ...
 
-    def run(self, run: Run) -> None:
+    def run(self, run: Runtime) -> None:
         """How the job runs."""
         ...
 
@@ -48,7 +48,7 @@ class Control(Protocol):
         ...
 
 
-class Keeper(Protocol):
+class Checkpointer(Protocol):
     """Keeps snapshots, as often as it sees fit."""
 
     def offer(self, take: Callable[[], Snapshot]) -> None:
@@ -60,7 +60,7 @@ class Keeper(Protocol):
         ...
 
 
-class KeepNothing:
+class NoCheckpoints:
     """A Keeper for those who do without."""
 
     def offer(self, take: Callable[[], Snapshot]) -> None:

@@ -16,11 +16,11 @@ import tensorflow as tf
 
 from jobs.datasets import DatasetInfo
 from jobs.spec import Spec
-from worker.engine.model import build, sizes
-from worker.engine.noise import Noise
+from worker.engine.architecture import build, sizes
 from worker.engine.optimizers import RULES, Hyper
 from worker.engine.scaling import FIRST_FACTOR, LossScale
-from worker.engine.step import Batch, Learned, Measured, StepKind, forward, measure, train_step
+from worker.engine.stateless_random import StatelessRandom
+from worker.engine.step import Batch, Measured, StepKind, TrainState, forward, measure, train_step
 
 EVALUATION_BATCH = 500
 """Images per step of an evaluation."""
@@ -43,7 +43,7 @@ class Sums(NamedTuple):
 class State(NamedTuple):
     """All that a chunk changes. Tensors on the device; never modified, only replaced."""
 
-    learned: Learned
+    train_state: TrainState
     sums: Sums
 
 
@@ -70,7 +70,7 @@ class Epoch(NamedTuple):
 
 
 Chunk = Callable[[State, Images, Epoch, Hyper, tf.Tensor, tf.Tensor], State]
-Evaluation = Callable[[Learned, Images], tuple[tf.Tensor, tf.Tensor]]
+Evaluation = Callable[[TrainState, Images], tuple[tf.Tensor, tf.Tensor]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +85,19 @@ class Program:
     run_evaluation: Evaluation
     """(learned, images) → sum of losses, images classified right."""
 
-    def initial(self, seed: int) -> Learned:
+    def initial(self, seed: int) -> TrainState:
         """Weights from the seed, the optimizer's memory at zero."""
         weights = self.kind.network.initial_weights(seed)
         copies = range(RULES[self.kind.optimizer].memory_per_weight)
         memory = tuple(np.zeros_like(weight) for _ in copies for weight in weights)
-        return self.learned(weights, memory, (FIRST_FACTOR, 0.0))
+        return self.train_state(weights, memory, (FIRST_FACTOR, 0.0))
 
-    def learned(
+    def train_state(
         self, weights: tuple[np.ndarray, ...], memory: tuple[np.ndarray, ...], scale: tuple[float, float]
-    ) -> Learned:
+    ) -> TrainState:
         """Move host arrays to the device."""
         with tf.device(self.device):
-            return Learned(
+            return TrainState(
                 tuple(tf.constant(w) for w in weights),
                 tuple(tf.constant(m) for m in memory),
                 LossScale(*(tf.constant(value, tf.float32) for value in scale)),
@@ -125,10 +125,10 @@ class Program:
         with tf.device(self.device):
             return self.run_chunk(state, images, epoch, hyper, tf.constant(start), tf.constant(stop))
 
-    def evaluate(self, learned: Learned, images: Images) -> tuple[float, float]:
+    def evaluate(self, train_state: TrainState, images: Images) -> tuple[float, float]:
         """Mean loss and accuracy over all images. Waits for the device."""
         with tf.device(self.device):
-            loss_sum, correct = self.run_evaluation(learned, images)
+            loss_sum, correct = self.run_evaluation(train_state, images)
         (count,) = sizes(images.labels)
         return float(loss_sum) / count, float(correct) / count
 
@@ -170,9 +170,9 @@ def _chunk(kind: StepKind, batch_size: int) -> Chunk:
         def body(i: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
             batch = _gather(images, epoch, i, batch_size)
             step = epoch.first_step + i + 1
-            count, noise = tf.cast(step, tf.float32), Noise(epoch.seed, step)
-            learned, measured = train_step(kind, state.learned, batch, epoch.rates[i], count, hyper, noise)
-            return i + 1, State(learned, _add(state.sums, measured, step))
+            count, noise = tf.cast(step, tf.float32), StatelessRandom(epoch.seed, step)
+            train_state, measured = train_step(kind, state.train_state, batch, epoch.rates[i], count, hyper, noise)
+            return i + 1, State(train_state, _add(state.sums, measured, step))
 
         def going_on(i: tf.Tensor, state: State) -> tf.Tensor:
             # With `for i in tf.range(start, stop)` XLA would compile anew for every `stop`.
@@ -205,7 +205,7 @@ def _add(sums: Sums, measured: Measured, step: tf.Tensor) -> Sums:
 
 
 def _evaluation(kind: StepKind) -> Evaluation:
-    def run(learned: Learned, images: Images) -> tuple[tf.Tensor, tf.Tensor]:
+    def run(train_state: TrainState, images: Images) -> tuple[tf.Tensor, tf.Tensor]:
         (count,) = sizes(images.labels)
         size = min(EVALUATION_BATCH, count)
 
@@ -214,7 +214,7 @@ def _evaluation(kind: StepKind) -> Evaluation:
             rows = tf.minimum(place, count - 1)
             mask = tf.cast(place < count, tf.float32)
             batch = Batch(_scaled(tf.gather(images.images, rows)), tf.gather(images.labels, rows), mask)
-            measured = measure(kind, forward(kind, learned.weights, batch.images), batch)
+            measured = measure(kind, forward(kind, train_state.weights, batch.images), batch)
             return i + 1, loss_sum + measured.loss_sum, correct + measured.correct
 
         zero = tf.constant(0.0)

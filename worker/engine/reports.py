@@ -7,16 +7,16 @@ from datetime import UTC, datetime, timedelta
 import tensorflow as tf
 
 from jobs.estimate import Estimate
-from jobs.record import Device, Progress, Run
+from jobs.record import Device, Progress, Runtime
 from jobs.spec import Spec
 from worker.engine import devices
-from worker.engine.model import sizes
+from worker.engine.architecture import sizes
 from worker.engine.program import Mode
 
 
-def describe(execution: Mode, device: Device, weights: Mapping[str, tf.Tensor]) -> Run:
+def describe(execution: Mode, device: Device, weights: Mapping[str, tf.Tensor]) -> Runtime:
     """How the job runs: what `auto` became, and what the bits of the result depend on."""
-    return Run(
+    return Runtime(
         execution=execution,
         device=device.name,
         device_name=device.model,

@@ -6,12 +6,12 @@ from typing import NamedTuple, cast
 import tensorflow as tf
 
 from jobs.spec import Augmentation, Precision
+from worker.engine.architecture import Network, Weights
 from worker.engine.augment import augment
 from worker.engine.losses import LOSSES, targets
-from worker.engine.model import Network, Weights
-from worker.engine.noise import Noise
 from worker.engine.optimizers import RULES, Hyper
 from worker.engine.scaling import LossScale, all_finite, choose
+from worker.engine.stateless_random import StatelessRandom
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Batch(NamedTuple):
     mask: tf.Tensor
 
 
-class Learned(NamedTuple):
+class TrainState(NamedTuple):
     """What training changes: weights, the optimizer's memory of them, and the scale of the loss."""
 
     weights: Weights
@@ -62,32 +62,38 @@ class Measured(NamedTuple):
 
 
 def train_step(
-    kind: StepKind, learned: Learned, batch: Batch, rate: tf.Tensor, count: tf.Tensor, hyper: Hyper, noise: Noise
-) -> tuple[Learned, Measured]:
+    kind: StepKind,
+    train_state: TrainState,
+    batch: Batch,
+    rate: tf.Tensor,
+    count: tf.Tensor,
+    hyper: Hyper,
+    noise: StatelessRandom,
+) -> tuple[TrainState, Measured]:
     """One update on one batch. `rate` is the learning rate, `count` the steps so far + 1 (float32 scalars)."""
     images = augment(batch.images, kind.network.image, kind.augmentation, noise) if kind.augmentation else batch.images
-    weights = learned.weights
+    weights = train_state.weights
     with tf.GradientTape() as tape:
         tape.watch(weights)
         outputs = forward(kind, weights, images, noise)
         measured = measure(kind, outputs, batch)
-        loss = learned.scale.lift(measured.loss) if kind.scales_loss else measured.loss
+        loss = train_state.scale.lift(measured.loss) if kind.scales_loss else measured.loss
     gradients = cast("Weights", tuple(tape.gradient(loss, weights)))
     if kind.scales_loss:
-        gradients = learned.scale.lower(gradients)
-    updated = RULES[kind.optimizer].update(weights, gradients, learned.memory, rate, count, hyper)
-    after = Learned(*updated, learned.scale)
-    return (_unless_overflown(gradients, learned, after) if kind.scales_loss else after), measured
+        gradients = train_state.scale.lower(gradients)
+    updated = RULES[kind.optimizer].update(weights, gradients, train_state.memory, rate, count, hyper)
+    after = TrainState(*updated, train_state.scale)
+    return (_unless_overflown(gradients, train_state, after) if kind.scales_loss else after), measured
 
 
-def _unless_overflown(gradients: Weights, before: Learned, after: Learned) -> Learned:
+def _unless_overflown(gradients: Weights, before: TrainState, after: TrainState) -> TrainState:
     """The update, or none where a gradient was too large for float16; either way the scale learns from it."""
     finite = all_finite(gradients)
     kept = choose(finite, after, before)
     return kept._replace(scale=before.scale.after(finite))
 
 
-def forward(kind: StepKind, weights: Weights, images: tf.Tensor, noise: Noise | None = None) -> tf.Tensor:
+def forward(kind: StepKind, weights: Weights, images: tf.Tensor, noise: StatelessRandom | None = None) -> tf.Tensor:
     """The network's outputs [B, classes], float32, computed in the kind's precision."""
     dtype = kind.compute_dtype
     if dtype == tf.float32:

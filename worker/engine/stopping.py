@@ -4,7 +4,7 @@ import numpy as np
 
 from jobs.record import EpochMetrics
 from jobs.spec import EarlyStopping
-from worker.engine.model import Weights
+from worker.engine.architecture import Weights
 from worker.engine.snapshot import Best
 
 

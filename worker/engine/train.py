@@ -12,15 +12,15 @@ from jobs.estimate import Estimate, estimate
 from jobs.record import Device, EpochMetrics
 from jobs.spec import Spec
 from jobs.states import Phase, Reason
-from worker.datasets import Dataset
+from worker.datasets.memory import Dataset
 from worker.engine import devices, reports
-from worker.engine.interfaces import Control, Keeper, KeepNothing, Reporter, Stop
+from worker.engine.chunk_sizer import ChunkSizer
+from worker.engine.device_data import device_data
+from worker.engine.interfaces import Checkpointer, Control, NoCheckpoints, Reporter, Stop
 from worker.engine.optimizers import hyper_of
-from worker.engine.order import padded, shuffled
-from worker.engine.pace import Pace
 from worker.engine.program import FINITE, Epoch, Mode, Program, State, program
-from worker.engine.resident import resident
 from worker.engine.schedules import learning_rates
+from worker.engine.shuffle import padded, shuffled
 from worker.engine.snapshot import Snapshot
 from worker.engine.stopping import Stopper
 
@@ -44,7 +44,7 @@ def train(
     device: Device,
     reporter: Reporter,
     control: Control,
-    keeper: Keeper | None = None,
+    checkpointer: Checkpointer | None = None,
     resume: Snapshot | None = None,
 ) -> Outcome:
     """Train a job to its end.
@@ -56,7 +56,7 @@ def train(
     which then carries a snapshot.
     """
     try:
-        return Training(spec, dataset, device, reporter, control, keeper or KeepNothing(), resume).run()
+        return Training(spec, dataset, device, reporter, control, checkpointer or NoCheckpoints(), resume).run()
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         cause = (str(error) or type(error).__name__).splitlines()[0]
         raise OutOfMemory(
@@ -74,19 +74,19 @@ class Training:
         device: Device,
         reporter: Reporter,
         control: Control,
-        keeper: Keeper,
+        checkpointer: Checkpointer,
         resume: Snapshot | None,
     ) -> None:
         self._spec = spec
         self._sizes: Estimate = estimate(spec, dataset.info)
-        self._reporter, self._control, self._keeper = reporter, control, keeper
+        self._reporter, self._control, self._checkpointer = reporter, control, checkpointer
         self._device = device
         self._execution: Mode = devices.execution_for(spec, device)
         self._program = program(spec, dataset.info, execution=self._execution, device=device.name)
-        self._data = resident(dataset, self._sizes.train_images, device.name)
+        self._data = device_data(dataset, self._sizes.train_images, device.name)
         self._rates = learning_rates(spec.schedule, peak=spec.optimizer.learning_rate, steps=self._sizes.steps)
         self._hyper = self._program.hyper(hyper_of(spec.optimizer))
-        self._pace = Pace()
+        self._chunk_sizer = ChunkSizer()
         self._stopper = Stopper(spec.early_stopping, resume.best if resume else None)
         self._epoch = resume.epoch if resume else 0
         self._step = resume.step if resume else 0
@@ -108,13 +108,13 @@ class Training:
 
     def snapshot(self) -> Snapshot:
         """The state as it is now. Waits for the device and copies from it."""
-        learned, sums = self._state
+        train_state, sums = self._state
         return Snapshot(
             epoch=self._epoch,
             step=self._step,
-            weights=tuple(weight.numpy() for weight in learned.weights),
-            memory=tuple(memory.numpy() for memory in learned.memory),
-            scale=(float(learned.scale.factor), float(learned.scale.finite_steps)),
+            weights=tuple(weight.numpy() for weight in train_state.weights),
+            memory=tuple(memory.numpy() for memory in train_state.memory),
+            scale=(float(train_state.scale.factor), float(train_state.scale.finite_steps)),
             sums=(float(sums.loss), float(sums.correct)),
             seconds=self._seconds,
             best=self._stopper.best,
@@ -131,8 +131,8 @@ class Training:
         while True:
             metrics = self._train_epoch(plan)
             self._reporter.epoch(metrics)
-            self._stopper.note(metrics, self._state.learned.weights)
-            self._keeper.epoch_done(metrics, self.snapshot)
+            self._stopper.note(metrics, self._state.train_state.weights)
+            self._checkpointer.epoch_done(metrics, self.snapshot)
             if self._is_over():
                 return
             plan = self._plan_epoch()
@@ -162,7 +162,7 @@ class Training:
         training_seconds = self._seconds
         began = time.perf_counter()
         loss, accuracy = (total / self._sizes.train_images for total in self._sums())
-        val_loss, val_accuracy = self._program.evaluate(self._state.learned, self._data.validation)
+        val_loss, val_accuracy = self._program.evaluate(self._state.train_state, self._data.validation)
         done = (self._epoch + 1) * self._sizes.steps_per_epoch
         if not math.isfinite(val_loss):
             raise NonFiniteLoss(step=done, loss=val_loss)
@@ -185,7 +185,7 @@ class Training:
 
     def _look_up(self) -> None:
         """Between two chunks: offer a snapshot, and see whether to go on."""
-        self._keeper.offer(self.snapshot)
+        self._checkpointer.offer(self.snapshot)
         try:
             self._control.check()
         except Stop as stop:
@@ -193,7 +193,7 @@ class Training:
             raise
 
     def _train_chunk(self, plan: Epoch) -> None:
-        start, stop = self._step, min(self._step + self._pace.steps(), self._sizes.steps_per_epoch)
+        start, stop = self._step, min(self._step + self._chunk_sizer.steps(), self._sizes.steps_per_epoch)
         began = time.perf_counter()
         self._state = self._program.chunk(self._state, self._data.train, plan, self._hyper, start=start, stop=stop)
         # Reading this one number waits for the device: once a chunk, not once a step.
@@ -203,7 +203,7 @@ class Training:
         self._step = stop
         seconds = time.perf_counter() - began
         self._seconds += seconds
-        self._pace.took(stop - start, seconds)
+        self._chunk_sizer.took(stop - start, seconds)
         self._report_progress()
 
     def _report_progress(self) -> None:
@@ -214,7 +214,7 @@ class Training:
                 epoch=self._epoch,
                 step=self._step,
                 sums=self._sums(),
-                steps_per_second=self._pace.steps_per_second,
+                steps_per_second=self._chunk_sizer.steps_per_second,
             )
         )
 
@@ -226,8 +226,8 @@ class Training:
     def _finish(self) -> Outcome:
         self._reporter.phase(Phase.EVALUATING)
         if best := self._stopper.best_weights():
-            self._state = self._state._replace(learned=self._program.learned(best, (), (1.0, 0.0)))
-        test_loss, test_accuracy = self._program.evaluate(self._state.learned, self._data.test)
+            self._state = self._state._replace(train_state=self._program.train_state(best, (), (1.0, 0.0)))
+        test_loss, test_accuracy = self._program.evaluate(self._state.train_state, self._data.test)
         return Outcome(
             weights={name: weight.numpy() for name, weight in self._named_weights().items()},
             test_loss=test_loss,
@@ -236,7 +236,7 @@ class Training:
         )
 
     def _named_weights(self) -> dict[str, tf.Tensor]:
-        return dict(zip(self._program.kind.network.names, self._state.learned.weights, strict=True))
+        return dict(zip(self._program.kind.network.names, self._state.train_state.weights, strict=True))
 
 
 # --- set-up -----------------------------------------------------------------------------------------
@@ -248,5 +248,5 @@ def _state(runner: Program, seed: int, resume: Snapshot | None) -> State:
     shapes = tuple(weight.shape for weight in resume.weights)
     if shapes != runner.kind.network.shapes:
         raise ValueError(f"the snapshot's weights have the shapes {shapes}, the model's {runner.kind.network.shapes}")
-    learned = runner.learned(resume.weights, resume.memory, resume.scale)
-    return State(learned, runner.sums(*resume.sums))
+    train_state = runner.train_state(resume.weights, resume.memory, resume.scale)
+    return State(train_state, runner.sums(*resume.sums))

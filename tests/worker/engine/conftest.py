@@ -5,7 +5,7 @@ import pytest
 
 from jobs.datasets import DatasetInfo
 from jobs.settings import Settings
-from worker.datasets import Dataset, Datasets, from_arrays
+from worker.datasets.memory import Dataset, Datasets, from_arrays
 from worker.engine import devices
 
 # TensorFlow takes its threads before its first operation only.

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from jobs.record import EpochMetrics, Progress, Run
+from jobs.record import EpochMetrics, Progress, Runtime
 from jobs.spec import Spec
 from jobs.states import Phase
-from worker.datasets import Dataset
+from worker.datasets.memory import Dataset
 from worker.engine import devices
 from worker.engine.interfaces import Stop
 from worker.engine.snapshot import Snapshot
@@ -22,7 +22,7 @@ class Listener:
 
     stop_at: int | None = None
     phases: list[Phase] = field(default_factory=list)
-    runs: list[Run] = field(default_factory=list)
+    runs: list[Runtime] = field(default_factory=list)
     steps: list[Progress] = field(default_factory=list)
     epochs: list[EpochMetrics] = field(default_factory=list)
     looks: int = 0
@@ -32,7 +32,7 @@ class Listener:
     def phase(self, phase: Phase) -> None:
         self.phases.append(phase)
 
-    def run(self, run: Run) -> None:
+    def run(self, run: Runtime) -> None:
         self.runs.append(run)
 
     def progress(self, progress: Progress) -> None:
@@ -64,7 +64,13 @@ def run(
     """Train on the CPU."""
     listener = listener or Listener()
     outcome = train(
-        spec, dataset, device=devices.choose("cpu"), reporter=listener, control=listener, keeper=listener, resume=resume
+        spec,
+        dataset,
+        device=devices.choose("cpu"),
+        reporter=listener,
+        control=listener,
+        checkpointer=listener,
+        resume=resume,
     )
     return outcome, listener
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from jobs.spec import Augmentation
 from worker.engine.augment import augment
-from worker.engine.noise import Noise
+from worker.engine.stateless_random import StatelessRandom
 
 SIZE = (9, 9, 2)
 
@@ -20,7 +20,7 @@ def image(*places: tuple[int, int]) -> np.ndarray:
 
 def augmented(pixels: np.ndarray, augmentation: Augmentation, count: int = 64) -> np.ndarray:
     batch = tf.constant(np.repeat(pixels.reshape(1, -1), count, axis=0))
-    noise = Noise(tf.constant(0), tf.constant(1))
+    noise = StatelessRandom(tf.constant(0), tf.constant(1))
     return augment(batch, SIZE, augmentation, noise).numpy().reshape(count, *SIZE)
 
 

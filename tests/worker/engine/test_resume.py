@@ -14,11 +14,11 @@ import pytest
 from jobs.states import Reason
 from tests.worker.engine.conftest import made_up
 from tests.worker.engine.listening import Listener, measured, run, same_bits, spec_of
-from worker.datasets import Dataset
-from worker.engine import pace
+from worker.datasets.memory import Dataset
+from worker.engine import chunk_sizer
 from worker.engine.interfaces import Stop
 from worker.engine.snapshot import Snapshot
-from worker.engine.weights import weights_npz
+from worker.files.exports import weights_npz
 
 ADAM = {"type": "adam", "learning_rate": 0.004}
 COMMON: dict[str, Any] = {
@@ -63,7 +63,7 @@ def interrupted(dataset: Dataset, body: dict[str, Any], look: int) -> tuple[Snap
 def test_a_resumed_job_ends_in_the_same_bits(bands: Dataset, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
     spec = spec_of(**COMMON, **BODIES[case])
     whole, heard = run(bands, spec)
-    monkeypatch.setattr(pace.Pace, "steps", lambda _: 1)
+    monkeypatch.setattr(chunk_sizer.ChunkSizer, "steps", lambda _: 1)
     # 10 steps and 11 looks an epoch: before the first step, within, at its end, at the next one's beginning, late.
     for look in (1, 5, 11, 12, 29):
         snapshot, before = interrupted(bands, BODIES[case], look)
@@ -80,7 +80,7 @@ import numpy as np
 from tests.worker.engine.conftest import made_up
 from tests.worker.engine.listening import run, spec_of
 from worker.engine.snapshot import Snapshot
-from worker.engine.weights import weights_npz
+from worker.files.exports import weights_npz
 for path, body in json.loads(sys.argv[1]):
     with np.load(path, allow_pickle=False) as arrays:
         snapshot = Snapshot.from_arrays(arrays)

@@ -6,13 +6,13 @@ import tensorflow as tf
 
 from tests.worker.engine.conftest import made_up
 from tests.worker.engine.listening import spec_of
-from worker.engine.noise import Noise
 from worker.engine.program import program
 from worker.engine.scaling import LossScale
-from worker.engine.step import Batch, Learned, measure, train_step
+from worker.engine.stateless_random import StatelessRandom
+from worker.engine.step import Batch, TrainState, measure, train_step
 
 INFO = made_up(train=1, test=1, shape=(4, 4, 1), classes=3).info
-NOISE = Noise(tf.constant(0), tf.constant(1))
+NOISE = StatelessRandom(tf.constant(0), tf.constant(1))
 
 
 def batch(images: int, *, filling: int = 0) -> Batch:
@@ -28,11 +28,11 @@ def batch(images: int, *, filling: int = 0) -> Batch:
 @pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
 def test_filling_changes_neither_loss_nor_hits_nor_weights(loss: str) -> None:
     runner = program(spec_of(loss=loss), INFO, execution="eager", device="/device:CPU:0")
-    learned, filled = runner.initial(0), batch(5, filling=3)
+    train_state, filled = runner.initial(0), batch(5, filling=3)
     real = Batch(filled.images[:5], filled.labels[:5], filled.mask[:5])
     one = tf.constant(1.0)
-    plain = train_step(runner.kind, learned, real, one * 0.1, one, {}, NOISE)
-    masked = train_step(runner.kind, learned, filled, one * 0.1, one, {}, NOISE)
+    plain = train_step(runner.kind, train_state, real, one * 0.1, one, {}, NOISE)
+    masked = train_step(runner.kind, train_state, filled, one * 0.1, one, {}, NOISE)
     for a, b in zip(tf.nest.flatten(plain), tf.nest.flatten(masked), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
@@ -49,11 +49,11 @@ def test_the_mean_is_over_the_real_images() -> None:
 
 def test_float16_skips_a_step_that_overflows_and_halves_the_scale() -> None:
     runner = program(spec_of(precision="mixed_float16"), INFO, execution="eager", device="/device:CPU:0")
-    learned = runner.initial(0)
-    learned = learned._replace(scale=LossScale(tf.constant(2.0**100), tf.constant(7.0)))
-    after, measured = one_step(runner.kind, learned)
+    train_state = runner.initial(0)
+    train_state = train_state._replace(scale=LossScale(tf.constant(2.0**100), tf.constant(7.0)))
+    after, measured = one_step(runner.kind, train_state)
     assert np.isfinite(measured.loss)
-    assert all(np.array_equal(a, b) for a, b in zip(after.weights, learned.weights, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(after.weights, train_state.weights, strict=True))
     assert float(after.scale.factor) == 2.0**99
     assert float(after.scale.finite_steps) == 0
 
@@ -61,15 +61,15 @@ def test_float16_skips_a_step_that_overflows_and_halves_the_scale() -> None:
 def test_float16_learns_what_float32_learns() -> None:
     exact = program(spec_of(), INFO, execution="eager", device="/device:CPU:0")
     half = program(spec_of(precision="mixed_float16"), INFO, execution="eager", device="/device:CPU:0")
-    learned = half.initial(0)
-    learned = learned._replace(scale=learned.scale._replace(factor=tf.constant(2.0**8)))
-    after_half, _ = one_step(half.kind, learned)
+    train_state = half.initial(0)
+    train_state = train_state._replace(scale=train_state.scale._replace(factor=tf.constant(2.0**8)))
+    after_half, _ = one_step(half.kind, train_state)
     after_exact, _ = one_step(exact.kind, exact.initial(0))
     for a, b in zip(after_half.weights, after_exact.weights, strict=True):
         np.testing.assert_allclose(a, b, atol=5e-3)
     assert float(after_half.scale.finite_steps) == 1
 
 
-def one_step(kind, learned: Learned):
+def one_step(kind, train_state: TrainState):
     one = tf.constant(1.0)
-    return train_step(kind, learned, batch(5), one * 0.1, one, {}, NOISE)
+    return train_step(kind, train_state, batch(5), one * 0.1, one, {}, NOISE)

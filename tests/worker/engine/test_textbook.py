@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from tests.worker.engine.listening import spec_of
-from worker.datasets import Dataset
-from worker.engine.order import padded, shuffled
+from worker.datasets.memory import Dataset
+from worker.engine.device_data import device_data
 from worker.engine.program import Epoch, Mode, Program, State, program
-from worker.engine.resident import resident
 from worker.engine.schedules import learning_rates
+from worker.engine.shuffle import padded, shuffled
 
 CPU = "/device:CPU:0"
 STEPS, BATCH, RATE = 200, 128, 0.05
@@ -39,14 +39,14 @@ def textbook_losses(weights: list[np.ndarray], dataset: Dataset, orders: list[np
 def engine_losses(runner: Program, dataset: Dataset, orders: list[np.ndarray], rates: np.ndarray) -> list[float]:
     """Loss of each step of the engine, run one step a chunk."""
     state = State(runner.initial(seed=3), runner.sums())
-    images = resident(dataset, len(dataset.train_labels), CPU).train
+    images = device_data(dataset, len(dataset.train_labels), CPU).train
     losses: list[float] = []
     for order in orders:
         epoch = plan(runner, order, rates)
         for step in range(-(-len(order) // BATCH)):
             state = runner.chunk(state, images, epoch, runner.hyper({}), start=step, stop=step + 1)
             losses.append(float(state.sums.loss) / min(BATCH, len(order) - step * BATCH))
-            state = State(state.learned, runner.sums())
+            state = State(state.train_state, runner.sums())
     return losses[:STEPS]
 
 

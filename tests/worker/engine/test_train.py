@@ -10,8 +10,8 @@ from jobs.errors import NonFiniteLoss, OutOfMemory
 from jobs.estimate import estimate
 from jobs.states import Phase, Reason
 from tests.worker.engine.listening import Listener, measured, run, same_bits, spec_of
-from worker.datasets import Dataset
-from worker.engine import pace, program
+from worker.datasets.memory import Dataset
+from worker.engine import chunk_sizer, program
 from worker.engine.interfaces import Stop
 from worker.engine.program import Mode
 
@@ -96,7 +96,7 @@ def test_where_chunks_end_changes_no_bit(
     )
     results = []
     for length in (1, 3, 1000):
-        monkeypatch.setattr(pace.Pace, "steps", lambda _, length=length: length)
+        monkeypatch.setattr(chunk_sizer.ChunkSizer, "steps", lambda _, length=length: length)
         results.append(run(bands, spec))
     (whole, heard), *others = results
     for outcome, told in others:
@@ -121,7 +121,7 @@ def test_a_loss_that_is_not_finite_is_found_at_its_step(
     body = {**SMALL, "optimizer": {"type": "sgd", "learning_rate": 1e4}, "execution": execution}
     found = set()
     for length in (1, 100):
-        monkeypatch.setattr(pace.Pace, "steps", lambda _, length=length: length)
+        monkeypatch.setattr(chunk_sizer.ChunkSizer, "steps", lambda _, length=length: length)
         heard = Listener()
         with pytest.raises(NonFiniteLoss) as caught:
             run(bands, spec_of(**body, epochs=5), listener=heard)

@@ -1,0 +1,42 @@
+"""The housekeeping that every API process takes part in: lost leases, deleted jobs, missing bells."""
+
+import asyncio
+import time
+
+import structlog
+from redis.asyncio import Redis
+
+from api.background.doorbell_sender import DoorbellSender
+from jobs.errors import StoreUnavailable
+from store.calls import arun
+from store.jobs import Store
+
+log = structlog.get_logger(__name__)
+
+
+async def keep_up(client: Redis, store: Store, doorbell_sender: DoorbellSender, *, every_seconds: float) -> None:
+    """Sweep until cancelled. A store that is away is waited for; its absence and its return are logged once."""
+    away_since: float | None = None
+    while True:
+        try:
+            await sweep(client, store, doorbell_sender, every_seconds=every_seconds)
+        except StoreUnavailable as error:
+            if away_since is None:
+                away_since = time.monotonic()
+                log.warning("store_away", error=str(error))
+        else:
+            if away_since is not None:
+                log.info("store_back", seconds=round(time.monotonic() - away_since, 1))
+                away_since = None
+        await asyncio.sleep(every_seconds)
+
+
+async def sweep(client: Redis, store: Store, doorbell_sender: DoorbellSender, *, every_seconds: float) -> None:
+    """Do what is due, once. Raises StoreUnavailable."""
+    # Other processes sweep too: a little less than the period lets this one have its own turn again.
+    done = await arun(client, store.upkeep(every_seconds=0.9 * every_seconds))
+    for job_id in done.given_back:
+        log.warning("job_given_back", job_id=job_id, reason="its worker fell silent")
+    for wake_queue, times in done.rings.items():
+        log.info("bells_were_missing", wake_queue=wake_queue, times=times)
+        doorbell_sender.ring(wake_queue, times)

@@ -1,0 +1,166 @@
+"""What routes are handed: the services, and on whose behalf they act. The one place that asks for API keys."""
+
+import ipaddress
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
+
+import structlog
+from fastapi import Depends, Path, Request
+
+from api.http.problems import Refused, shortened
+from api.services import Services
+from jobs.errors import JobNotFound
+from jobs.ids import PATTERN
+from jobs.settings import Settings
+from store import access
+from store.access import ApiKey, Scope
+from store.calls import Operation
+from store.keys import EVERYBODY
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks."""
+
+    owner: str = ""
+    """Whom jobs created now belong to."""
+    visible_owner: str = EVERYBODY
+    """Whose jobs can be read and changed."""
+    key: ApiKey | None = None
+    """With which key; None where none is asked for."""
+
+
+ANYBODY = Caller()
+
+REALM = 'Bearer realm="gradientd"'
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """A request, on whose behalf it came, and what serves it."""
+
+    request: Request
+    services: Services
+    caller: Caller
+
+    @property
+    def most_bytes(self) -> int:
+        """Longest body that is read."""
+        most = self.services.settings.max_body_bytes
+        own = self.caller.key.limits.max_body_bytes if self.caller.key else None
+        return min(most, own) if own else most
+
+    @property
+    def caps(self) -> tuple[int, int]:
+        """Most unfinished and most queued jobs of the owner; 0 for any number."""
+        return access.caps(self.caller.key, self.services.settings) if self.caller.key else (0, 0)
+
+    async def do(self, operation: Operation[T]) -> T:
+        """Carry out a store operation. Raises StoreUnavailable and whatever the operation raises."""
+        return await self.services.do(operation)
+
+    def header(self, name: str) -> str:
+        """A header's value, of all its lines; empty without one."""
+        return ", ".join(self.request.headers.getlist(name))
+
+
+async def get_context(request: Request) -> RequestContext:
+    """The call. Where no keys are asked for everybody is the same, nameless owner, and sees every job.
+
+    Reading needs the scope `read`, whatever changes something `submit`: so no operation can forget to ask.
+    Raises Refused, TooManyRequests and StoreUnavailable.
+    """
+    services: Services = request.app.state.services
+    if not services.settings.keys_required:
+        _check_nearness(request, services.settings)
+        return RequestContext(request, services, ANYBODY)
+    key = await _key_of(request, services)
+    structlog.contextvars.bind_contextvars(key_id=key.id, owner=key.owner)
+    scope = Scope.READ if request.method == "GET" else Scope.SUBMIT
+    if not key.allows(scope):
+        raise Refused(
+            "insufficient_scope",
+            f"this key lacks the scope {scope.value!r}; it has: {', '.join(sorted(key.scopes))}",
+            headers={"www-authenticate": f'{REALM}, error="insufficient_scope", scope="{scope.value}"'},
+        )
+    visible_owner = EVERYBODY if Scope.ADMIN in key.scopes else key.owner
+    return RequestContext(request, services, Caller(key.owner, visible_owner, key))
+
+
+def _check_nearness(request: Request, settings: Settings) -> None:
+    """Refuse what did not come from this machine, where no keys are asked for.
+
+    Neither the server's address, which no setting tells when another server runs the application, nor a page in a
+    browser on this machine that sends requests across origins, or under a name of its own that it bends to 127.0.0.1
+    (DNS rebinding).
+    """
+    if settings.insecure:
+        return
+    host = (request.scope.get("server") or ("", None))[0]
+    if _is_far(host):
+        detail = (
+            f"this server asks for no API keys and must not be reached at {host}; whoever runs it must set "
+            "GRADIENTD_AUTH=required, or GRADIENTD_INSECURE=1 to let anybody in"
+        )
+        raise Refused("unauthorized", detail, headers={"www-authenticate": REALM})
+    if foreign := _foreign(request.headers.get("host", ""), request.headers.get("origin")):
+        raise Refused("foreign_request", f"this server asks for no API keys and serves this machine alone: {foreign}")
+
+
+@cache
+def _is_far(host: str) -> bool:
+    """Whether this is an address of ours that is not loopback; a socket's path or a test's name is neither."""
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@lru_cache(maxsize=256)
+def _foreign(host: str, origin: str | None) -> str:
+    """What is foreign about a request with these headers; empty for nothing."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        name = host
+    if host and not access.is_loopback(name):
+        return f"it was addressed as {shortened(name, 100)!r}, not as localhost or 127.0.0.1"
+    if origin is not None and origin.partition("://")[2] != host:
+        return f"a page of {shortened(origin, 100)!r} sent this"
+    return ""
+
+
+async def _key_of(request: Request, services: Services) -> ApiKey:
+    """The key that the request came with, the request counted. Raises Refused and TooManyRequests."""
+    lines = request.headers.getlist("authorization")
+    kind, _, secret = lines[0].strip().partition(" ") if len(lines) == 1 else ("", "", "")
+    if kind.lower() != "bearer":
+        detail = "this server wants an API key: send Authorization: Bearer gd_…, once"
+        raise Refused("unauthorized", detail, headers={"www-authenticate": REALM})
+    key = await services.do(services.key_ring.admit(secret.strip()))
+    if key is None:
+        detail = "this API key is not known here, or no longer"
+        raise Refused("unauthorized", detail, headers={"www-authenticate": f'{REALM}, error="invalid_token"'})
+    return key
+
+
+def checked_id(job_id: str) -> str:
+    """The id. Raises JobNotFound for what cannot be one, so that the store is never asked for a strange key."""
+    if not PATTERN.fullmatch(job_id):
+        raise JobNotFound(shortened(job_id, 100))
+    return job_id
+
+
+RequestContextDep = Annotated[RequestContext, Depends(get_context)]
+JobId = Annotated[
+    str,
+    Path(
+        description="The job's `id`.",
+        examples=["job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC"],
+        json_schema_extra={"pattern": f"^{PATTERN.pattern}$"},
+    ),
+]

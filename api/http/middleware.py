@@ -1,0 +1,105 @@
+"""What surrounds every request: its id, its line in the log, security headers, and the answer to a fault of ours."""
+
+import logging
+import re
+import secrets
+import time
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.http.problems import KINDS, REQUEST_ID, answer
+
+SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+"""Request ids that are taken over from the caller; others are replaced."""
+
+_ALWAYS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+_UNLESS_SET = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+
+log = structlog.get_logger(__name__)
+_logger = logging.getLogger(__name__)
+
+
+class RequestMiddleware:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = Exchange(scope, send)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
+        try:
+            await self._app(exchange.scope, receive, exchange.send)
+        except ClientDisconnect:
+            exchange.status = exchange.status or 499
+        except Exception:
+            # The one place where a fault of ours becomes an answer; the caller learns its number only.
+            log.exception("request_failed", method=scope["method"], path=scope["path"])
+            if exchange.status:
+                raise
+            problem = answer(
+                exchange.scope, KINDS["internal_error"], "the server met a fault of its own; its log has the details"
+            )
+            await problem(exchange.scope, receive, exchange.send)
+        finally:
+            exchange.note()
+
+
+class Exchange:
+    """One request and its answer."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._send = send
+        self._began_at = time.perf_counter()
+        self._method: str = scope["method"]
+        self.request_id = _request_id(scope)
+        self.status = 0
+        # HEAD is GET without the content, for every path.
+        self._is_head = self._method == "HEAD"
+        self.scope = {**scope, "method": "GET"} if self._is_head else scope
+        self.scope[REQUEST_ID] = self.request_id
+
+    async def send(self, message: Message) -> None:
+        """Pass a part of the answer on, with the headers that every answer has."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers: list[tuple[bytes, bytes]] = message["headers"]
+            present = {name for name, _ in headers}
+            headers.append((b"x-request-id", self.request_id.encode()))
+            headers += _ALWAYS
+            headers += [header for header in _UNLESS_SET if header[0] not in present]
+        elif self._is_head:
+            message = {**message, "body": b""}
+        await self._send(message)
+
+    def note(self) -> None:
+        """Log the request: what changes something or was refused always, mere reading when debugging."""
+        level = logging.DEBUG
+        if self.status >= 500:
+            level = logging.WARNING
+        elif self.status >= 400 or self._method == "POST":
+            level = logging.INFO
+        if _logger.isEnabledFor(level):
+            log.log(
+                level,
+                "request",
+                method=self._method,
+                path=self.scope["path"],
+                status=self.status,
+                milliseconds=round((time.perf_counter() - self._began_at) * 1000, 1),
+            )
+
+
+def _request_id(scope: Scope) -> str:
+    given = Headers(scope=scope).get("x-request-id")
+    return given if given and SANE_ID.fullmatch(given) else secrets.token_hex(8)

@@ -1,0 +1,229 @@
+"""The published document: FastAPI's, made to say exactly what is accepted and returned."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.http.problems import FieldError, Problem
+from api.http.responses import GUARDED, refusals
+from api.openapi.examples import by_schema
+from api.openapi.parameters import REQUEST_ID
+
+Json = dict[str, Any]
+
+DESCRIPTION = """\
+gradientd trains neural networks for whoever can send an HTTP request. `POST /v1/jobs` accepts a job, a
+worker trains it with TensorFlow, and `GET /v1/jobs/{job_id}` tells how far it is and how well it does.
+
+- **Jobs** are accepted at once (202) and trained as soon as a worker is free, by priority and then in order of
+  arrival. A job whose worker dies is given to another one.
+- **Reading** is cheap: send `If-None-Match` for a 304 while nothing has changed, and `Prefer: wait=60` to be
+  answered at the next change.
+- **Sending again** is safe: reading and cancelling are repeatable, creating is with an `Idempotency-Key`.
+- **Keys**: where the server asks for API keys, send `Authorization: Bearer gd_…`. A key sees its owner's jobs and no
+  others; another's job is as if it did not exist. Reading needs the scope `read`, all else `submit`; `admin` may do
+  everything, to everybody's jobs. A key has a rate, and its owner a number of jobs: past them the answer is 429.
+- **Problems** are `application/problem+json` (RFC 9457). `code` is stable, `errors` names the fields, and
+  `/problems/{code}` explains each.
+- **Times** are RFC 3339 in UTC, durations end in `_seconds`, unknown fields and parameters are refused.
+- **Requests** have an id: send `X-Request-Id` or be given one; it is in the answer, in problems and in the log.
+"""
+
+TAGS = [
+    {"name": "jobs", "description": "Submit training jobs, follow, pause and cancel them."},
+    {"name": "history", "description": "What a job's history tells: events, and metrics as series."},
+    {"name": "catalogue", "description": "What there is to train with: workers, presets, datasets."},
+    {"name": "service", "description": "How the service itself is, and what its problems mean."},
+]
+
+_HEADERS: Json = {
+    "Location": ("Address of the job.", "/v1/jobs/job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC"),
+    "Content-Location": ("Address of the job shown.", "/v1/jobs/job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC"),
+    "ETag": ("Names this state of the job; send it as `If-None-Match`.", '"7.0."'),
+    "Preference-Applied": ("The wait that was granted.", "wait=30"),
+    "Retry-After": ("Seconds after which to try again.", "2"),
+    "WWW-Authenticate": ("What kind of credentials is wanted.", 'Bearer realm="gradientd"'),
+    "X-Request-Id": ("Name of the request in the server's log.", "5f0c9a4be1d27386"),
+}
+_HEADERS_OF: dict[tuple[str, str], tuple[str, ...]] = {
+    ("create_job", "202"): ("Location", "Content-Location", "ETag"),
+    ("get_job", "200"): ("ETag", "Preference-Applied"),
+    ("get_job", "304"): ("ETag", "Preference-Applied"),
+}
+_LINKED = (
+    "get_job",
+    "cancel_job",
+    "pause_job",
+    "resume_job",
+    "list_job_events",
+    "get_job_metrics",
+    "list_job_checkpoints",
+    "delete_job",
+)
+"""Operations on the job that `create_job` answered."""
+
+
+_SCHEME = "apiKey"
+_SCHEMES: Json = {
+    _SCHEME: {"type": "http", "scheme": "bearer", "description": "An API key: `gd_` and 43 more characters."}
+}
+_HEADERS_OF_STATUS = {"401": "WWW-Authenticate", "403": "WWW-Authenticate", "429": "Retry-After", "503": "Retry-After"}
+
+
+def publish(app: FastAPI, *, keys_required: bool) -> None:
+    """Let the app publish this document. It is made at the first request for it."""
+
+    def document() -> Json:
+        if app.openapi_schema is None:
+            app.openapi_schema = _made(app, keys_required=keys_required)
+        return app.openapi_schema
+
+    app.openapi = document
+
+
+def _made(app: FastAPI, *, keys_required: bool) -> Json:
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        summary="Training as a service",
+        description=DESCRIPTION,
+        license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
+        routes=app.routes,
+        tags=TAGS,
+    )
+    schemas: Json = document["components"]["schemas"]
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    for model in (Problem, FieldError):
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schema.pop("$defs", None)
+        schemas[model.__name__] = schema
+    _tighten(schemas)
+    for name, example in by_schema().items():
+        _exemplify(schemas, schemas[name], example)
+    document["components"]["securitySchemes"] = _SCHEMES
+    for path, operations in document["paths"].items():
+        if path.startswith("/v1/"):
+            for operation in operations.values():
+                _guard(operation, keys_required=keys_required)
+    for operation in _operations(document):
+        _complete(operation)
+        if operation["operationId"] == "create_job":
+            operation["responses"]["202"]["links"] = _links()
+    return document
+
+
+def _operations(document: Json) -> Iterator[Json]:
+    for path in document["paths"].values():
+        yield from path.values()
+
+
+def _guard(operation: Json, *, keys_required: bool) -> None:
+    """Say that an operation asks for an API key, and what it answers to a request without a good one."""
+    needed: Json = {_SCHEME: []}
+    operation["security"] = [needed] if keys_required else [{}, needed]
+    responses: Json = operation["responses"]
+    for status, response in refusals(*GUARDED).items():
+        known = responses.setdefault(str(status), response)
+        (media,), (known_media,) = response["content"].values(), known["content"].values()
+        new = media["examples"].keys() - known_media["examples"].keys()
+        if new:
+            known_media["examples"] |= {code: media["examples"][code] for code in sorted(new)}
+            known["description"] = "\n\n".join([known["description"], response["description"]])
+
+
+def _complete(operation: Json) -> None:
+    """Correct an operation's parameters, and add the headers and examples of its responses."""
+    for parameter in operation.setdefault("parameters", []):
+        parameter.setdefault("example", parameter["schema"].pop("examples", [None])[0])
+        parameter["schema"].pop("title", None)
+    operation["parameters"].append(REQUEST_ID)
+    responses: Json = operation["responses"]
+    if "application/json" in responses.get("422", {}).get("content", {}):
+        del responses["422"]  # FastAPI's own, for operations whose parameters take any text
+    for status, response in responses.items():
+        names = (*_HEADERS_OF.get((operation["operationId"], status), ()), "X-Request-Id")
+        if status in _HEADERS_OF_STATUS:
+            names = (_HEADERS_OF_STATUS[status], *names)
+        response["headers"] = {
+            name: {"description": _HEADERS[name][0], "schema": {"type": "string"}, "example": _HEADERS[name][1]}
+            for name in names
+        }
+        media = response.get("content", {}).get("application/json")
+        if media:
+            media["example"] = by_schema()[media["schema"]["$ref"].rpartition("/")[2]]
+
+
+def _links() -> Json:
+    return {
+        name: {
+            "operationId": name,
+            "parameters": {"job_id": "$response.body#/id"},
+            "description": "The `id` of the answered job is the `job_id` of this operation.",
+        }
+        for name in _LINKED
+    }
+
+
+def _tighten(schemas: Json) -> None:
+    """Say what is required: the tag in a choice of models, and every field of what only the server writes."""
+    accepted = set(_reachable(schemas, "Spec"))
+    for name, schema in schemas.items():
+        properties: Json = schema.get("properties", {})
+        for prop in properties.values():
+            prop.pop("title", None)
+        if name in accepted:
+            tag = properties.get("type", {})
+            if "const" in tag:
+                tag.pop("default", None)
+                tag["description"] = "Which of the choices this is."
+                schema["required"] = ["type"]
+        elif properties and name not in ("Problem", "FieldError"):
+            schema["required"] = list(properties)
+
+
+def _reachable(schemas: Json, name: str) -> Iterator[str]:
+    yield name
+    for below in _references(schemas[name]):
+        yield from _reachable(schemas, below)
+
+
+def _references(part: Any) -> Iterator[str]:
+    """Names of the schemas that a part of the document refers to."""
+    if isinstance(part, dict):
+        for key, value in part.items():  # pyright: ignore[reportUnknownVariableType]
+            if key == "$ref":
+                yield str(value).rpartition("/")[2]  # pyright: ignore[reportUnknownArgumentType]
+            elif key != "discriminator":
+                yield from _references(value)
+    elif isinstance(part, list):
+        for item in part:  # pyright: ignore[reportUnknownVariableType]
+            yield from _references(item)
+
+
+def _exemplify(schemas: Json, schema: Json, example: Json) -> None:
+    """Give each property that has no example its value in this one, all the way down."""
+    for name, prop in schema["properties"].items():
+        value = example.get(name)
+        if value is None:
+            continue
+        below = [schemas[ref] for ref in _references(prop)]
+        for item in _objects(value):
+            for choice in (choice for choice in below if _fits(choice, item)):
+                _exemplify(schemas, choice, item)
+        if not below and not {"examples", "const", "enum"} & prop.keys():
+            prop["examples"] = [value]
+
+
+def _objects(value: Any) -> Iterator[Json]:
+    for item in value if isinstance(value, list) else [value]:  # pyright: ignore[reportUnknownVariableType]
+        if isinstance(item, dict):
+            yield item
+
+
+def _fits(schema: Json, item: Json) -> bool:
+    properties: Json = schema.get("properties", {})
+    tag = properties.get("type", {}).get("const")
+    return item.keys() <= properties.keys() and tag in (None, item.get("type"))

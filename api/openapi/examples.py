@@ -1,0 +1,219 @@
+"""Worked examples for the documentation: real values, so that they cannot disagree with the schema."""
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from api.schemas import Dataset, Health, KeptCheckpoint, Preset, ProblemKind, Resolved
+from api.series import NAMES, columns
+from jobs.datasets import CATALOGUE, find
+from jobs.estimate import estimate
+from jobs.presets import PRESETS, resolve
+from jobs.record import (
+    Artifact,
+    Checkpoint,
+    Device,
+    EpochMetrics,
+    Event,
+    Job,
+    JobError,
+    Metrics,
+    Progress,
+    Runtime,
+    Transition,
+    Worker,
+)
+from jobs.spec import Augmentation, EarlyStopping, Spec
+from jobs.states import Phase, Reason, Status
+
+JOB_ID = "job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC"
+AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+JOB_BODY: dict[str, Any] = {
+    "required": False,
+    "description": "The job wanted. Every field has a default; an empty body is a job as well.",
+    "content": {
+        "application/json": {
+            "schema": {"$ref": "#/components/schemas/Spec"},
+            "examples": {
+                "textbook": {"summary": "The textbook MLP, as it is", "value": {}},
+                "preset": {"summary": "A preset, with one value changed", "value": {"preset": "mnist-99", "epochs": 5}},
+                "own": {
+                    "summary": "A model of one's own",
+                    "value": {
+                        "dataset": "mnist",
+                        "model": {"type": "mlp", "hidden": [512, 256], "dropout": 0.2},
+                        "loss": "cross_entropy",
+                        "optimizer": {"type": "adamw", "learning_rate": 0.002},
+                        "schedule": {"type": "cosine", "warmup_fraction": 0.1},
+                        "epochs": 20,
+                        "validation_split": 0.1,
+                        "early_stopping": {"monitor": "val_accuracy", "patience": 3},
+                        "metadata": {"team": "vision"},
+                    },
+                },
+            },
+        }
+    },
+}
+
+CSV: dict[str, Any] = {
+    "schema": {"type": "string", "description": "RFC 4180: a header line, then one line an epoch."},
+    "example": "epoch,step,loss,accuracy\r\n1,71,0.0605,0.5912\r\n2,142,0.0351,0.8214\r\n",
+}
+
+
+def _spec() -> Spec:
+    wanted = Spec(
+        preset="mnist-99",
+        validation_split=0.1,
+        augmentation=Augmentation(shift_pixels=2),
+        early_stopping=EarlyStopping(),
+        max_runtime_seconds=3600,
+        metadata={"team": "vision"},
+    )
+    return resolve(wanted)
+
+
+def _epoch(number: int) -> EpochMetrics:
+    return EpochMetrics(
+        epoch=number,
+        step=422 * number,
+        loss=0.0621,
+        accuracy=0.981,
+        val_loss=0.0404,
+        val_accuracy=0.9883,
+        learning_rate=0.0033,
+        seconds=3.1,
+        images_per_second=19_400.0,
+    )
+
+
+def _checkpoint(epoch: int) -> Checkpoint:
+    return Checkpoint(
+        name=f"checkpoint-1-{422 * epoch}.npz",
+        epoch=epoch,
+        step=422 * epoch,
+        size_bytes=352_104,
+        sha256="60303ae22b998861" * 4,
+        metrics=_epoch(epoch),
+    )
+
+
+def _job() -> Job:
+    spec = _spec()
+    return Job(
+        id=JOB_ID,
+        status=Status.RUNNING,
+        status_reason=Reason.WORKER_LOST,
+        phase=Phase.TRAINING,
+        spec=spec,
+        progress=Progress(
+            percent=66.7,
+            epoch=3,
+            epochs=3,
+            step=850,
+            steps=1266,
+            steps_per_second=151.0,
+            images_per_second=19_400.0,
+            loss=0.051,
+            accuracy=0.984,
+            estimated_finish_at=AT + timedelta(seconds=12),
+        ),
+        queue_position=0,
+        attempt=1,
+        worker="worker-1",
+        run=Runtime(
+            execution="graph",
+            device="/device:GPU:0",
+            device_name="NVIDIA H100",
+            variables={"dense/kernel": "/device:GPU:0"},
+            parameters=29_066,
+            threads=2,
+            memory_growth=True,
+            tensorflow="2.21.0",
+        ),
+        metrics=Metrics(latest=_epoch(2), best=_epoch(2), test_loss=0.0398, test_accuracy=0.9889),
+        checkpoint=_checkpoint(3),
+        best_checkpoint=_checkpoint(2),
+        artifacts=(Artifact(name="weights.npz", size_bytes=117_236, sha256="9f86d081884c7d65" * 4),),
+        created_at=AT,
+        started_at=AT + timedelta(milliseconds=20),
+        finished_at=AT + timedelta(seconds=13),
+        last_heartbeat_at=AT + timedelta(seconds=9),
+        responding=True,
+        transitions=(
+            Transition(at=AT, status=Status.QUEUED),
+            Transition(at=AT + timedelta(milliseconds=20), status=Status.RUNNING, attempt=1),
+        ),
+        error=JobError(
+            code="non_finite_loss",
+            title="Loss is not finite",
+            detail="the loss became nan at step 117; a lower learning rate usually helps",
+            step=117,
+        ),
+        metadata=spec.metadata,
+        revision=7,
+    )
+
+
+def _worker() -> Worker:
+    gpu = Device(
+        name="/device:GPU:0",
+        kind="gpu",
+        model="NVIDIA H100",
+        memory_growth=True,
+        memory_limit_mb=40_960,
+        memory_bytes=1_310_720,
+        memory_peak_bytes=2_621_440,
+    )
+    return Worker(
+        name="worker-1",
+        host="node-7",
+        pid=4211,
+        devices=(gpu,),
+        threads=2,
+        tensorflow="2.21.0",
+        status="busy",
+        job_id=JOB_ID,
+        started_at=AT,
+        last_heartbeat_at=AT + timedelta(seconds=9),
+    )
+
+
+@cache
+def by_schema() -> dict[str, dict[str, Any]]:
+    """An example for each published schema, by its name, with every field filled to show what it looks like."""
+    spec = _spec()
+    epochs = [_epoch(n).model_dump() for n in (1, 2)]
+    preset = PRESETS["mnist-99"]
+    values = (
+        _job(),
+        _worker(),
+        Event(id="1-4", type="metric", at=AT, data=_epoch(2).model_dump(exclude_none=True)),
+        Resolved.of(spec, estimate(spec, find(spec.dataset))),
+        KeptCheckpoint(**_checkpoint(2).model_dump(), kind="best"),
+        columns(JOB_ID, epochs, NAMES[:2], points=2),
+        Dataset.of(CATALOGUE["mnist"]),
+        Preset.of(preset, resolve(Spec(preset=preset.name))),
+        Health(version="0.1.0"),
+        ProblemKind(
+            code="job_not_found",
+            type="/problems/job_not_found",
+            status=404,
+            title="Job not found",
+            meaning="No job with this id is stored.",
+            remedy="Check the id; final jobs are deleted after the retention time.",
+        ),
+    )
+    found = {type(value).__name__: value.model_dump(mode="json") for value in values}
+    for name, key in (("Job", "id"), ("Event", "id"), ("Worker", "name"), ("Preset", "name"), ("Dataset", "name")):
+        found[f"{name}Page"] = _page(found[name], found[name][key])
+    found["CheckpointPage"] = _page(found["KeptCheckpoint"], found["KeptCheckpoint"]["name"])
+    kind = found["ProblemKind"]
+    found["ProblemPage"] = _page(kind, kind["code"])
+    return found
+
+
+def _page(item: dict[str, Any], item_id: str) -> dict[str, Any]:
+    return {"object": "list", "data": [item], "first_id": item_id, "last_id": item_id, "has_more": False}

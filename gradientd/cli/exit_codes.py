@@ -1,0 +1,55 @@
+"""How the command line tells the outcome: one exit code for each."""
+
+from enum import IntEnum
+
+from gradientd.errors import CannotStart, KeyNotFound, Refused, ServerUnreachable, UnexpectedAnswer
+from jobs.errors import GradientdError
+from jobs.states import Status
+from store.access import Misconfigured
+
+
+class ExitCode(IntEnum):
+    """The command line's exit codes."""
+
+    SUCCEEDED = 0
+    FAILED = 1
+    REFUSED = 2
+    CANCELLED = 3
+    UNREACHABLE = 4
+    INTERRUPTED = 130
+
+
+UNAUTHORIZED = 401
+
+EXIT_CODES_HELP = (
+    "Exit codes: 0 done, or the job succeeded; 1 the job or the stack failed; 2 bad usage, or the server refused; "
+    "3 the job was cancelled; 4 the server cannot be reached; 130 interrupted."
+)
+
+
+def of_job(status: Status) -> ExitCode:
+    """The code for a job that ended with this status."""
+    return {Status.SUCCEEDED: ExitCode.SUCCEEDED, Status.CANCELLED: ExitCode.CANCELLED}.get(status, ExitCode.FAILED)
+
+
+def of_error(error: GradientdError) -> ExitCode:
+    """The code for a command that ended with this error."""
+    if isinstance(error, (ServerUnreachable, UnexpectedAnswer)):
+        return ExitCode.UNREACHABLE
+    if isinstance(error, (Refused, CannotStart, KeyNotFound, Misconfigured)):
+        return ExitCode.REFUSED
+    return ExitCode.FAILED
+
+
+def explain(error: GradientdError) -> list[str]:
+    """What to tell the user of an error: a line, and one for each wrong field."""
+    said = str(error)
+    if not isinstance(error, Refused):
+        return [said]
+    if error.problem.status == UNAUTHORIZED:
+        return [
+            said,
+            "  give one with GRADIENTD_API_KEY or --api-key; whoever runs the server makes it: gradientd keys create",
+        ]
+    fields = [f"{field.pointer or field.parameter or '(body)'}: {field.detail}" for field in error.problem.errors]
+    return [said, *(f"  {field}" for field in fields if field != said)]

@@ -1,0 +1,128 @@
+"""Keeps one service running: starts it, sees it become ready, starts it again when it dies, with growing pauses."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from gradientd.errors import GaveUp
+from gradientd.local.output import Output
+from gradientd.local.process import Launch, Process
+
+PROBE_EVERY_SECONDS = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """Something that should always run."""
+
+    name: str
+    launch: Callable[[], Launch]
+    """What to start; asked anew for every start."""
+    is_ready: Callable[[Launch], Awaitable[bool]]
+    ready_within_seconds: float
+    stop_within_seconds: float
+    describe: Callable[[Launch], str] = lambda launch: launch.name
+    """What to say of it when it is ready."""
+    hushed: tuple[str, ...] = ()
+    """Lines that hold one of these are not passed on."""
+    after_exit: Callable[[Sequence[str]], str | None] = lambda tail: None
+    """Put right what the last output of an unplanned end complains of; the answer tells the user what was done."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How a service that dies is treated."""
+
+    first_pause_seconds: float = 1.0
+    longest_pause_seconds: float = 30.0
+    healthy_after_seconds: float = 60.0
+    """Running time after which earlier deaths are forgotten."""
+    starts: int = 3
+    """Starts without ever becoming ready after which to give up."""
+
+    def pause_seconds(self, deaths: int) -> float:
+        """Pause after so many deaths in a row: doubled each time, bounded."""
+        return min(self.longest_pause_seconds, self.first_pause_seconds * 2 ** min(deaths - 1, 30))
+
+
+class ServiceRunner:
+    """Keeps one service running until the task that runs `keep` is cancelled; `stop` then ends the process."""
+
+    def __init__(self, service: Service, *, output: Output, patience: Patience) -> None:
+        self.service = service
+        self.ready = asyncio.Event()
+        """Set once it has been ready; stays set over later restarts."""
+        self._output = output
+        self._patience = patience
+        self._child: Process | None = None
+
+    async def keep(self) -> None:
+        """Run the service for ever.
+
+        Raises:
+            GaveUp: it never became ready in `patience.starts` starts.
+        """
+        deaths = 0
+        while True:
+            began_at = time.monotonic()
+            child = self._start()
+            await self._run_until_exit(child, began_at=began_at)
+            healthy = time.monotonic() - began_at >= self._patience.healthy_after_seconds and self.ready.is_set()
+            deaths = 1 if healthy else deaths + 1
+            note = await asyncio.to_thread(self.service.after_exit, tuple(child.tail))
+            if note:
+                self._output.say(note)
+            if not self.ready.is_set() and deaths >= self._patience.starts:
+                raise GaveUp(self._last_words(child, starts=deaths))
+            pause = self._patience.pause_seconds(deaths)
+            self._output.say(f"{self.service.name} {child.ending()}; starting it again in {pause:g} s")
+            await asyncio.sleep(pause)
+
+    async def stop(self, *, hurry: asyncio.Event) -> None:
+        """End the process and all it started, if any is running."""
+        child = self._child
+        if child is None:
+            return
+        allowed = self.service.stop_within_seconds
+        if not await child.stop(within_seconds=allowed, hurry=hurry) and not hurry.is_set():
+            self._output.say(f"{self.service.name} did not stop within {allowed:g} s and was killed")
+
+    def _start(self) -> Process:
+        self._child = Process(self.service.launch(), on_line=self._forward)
+        return self._child
+
+    def _forward(self, line: str) -> None:
+        if not any(hushed in line for hushed in self.service.hushed):
+            self._output.forward(self.service.name, line)
+
+    async def _run_until_exit(self, child: Process, *, began_at: float) -> None:
+        exited = asyncio.create_task(child.exited())
+        becoming_ready = asyncio.create_task(self._announce_when_ready(child, began_at=began_at))
+        try:
+            await asyncio.wait({exited, becoming_ready}, return_when=asyncio.FIRST_COMPLETED)
+            if becoming_ready.done() and not becoming_ready.result():
+                self._output.say(
+                    f"{self.service.name} is not ready after {self.service.ready_within_seconds:g} s; stopping it"
+                )
+                await child.stop(within_seconds=self.service.stop_within_seconds, hurry=asyncio.Event())
+            await exited
+        finally:
+            exited.cancel()
+            becoming_ready.cancel()
+
+    async def _announce_when_ready(self, child: Process, *, began_at: float) -> bool:
+        """Say so once it is ready and answer True, or False when it takes too long."""
+        while not await self.service.is_ready(child.launch):
+            if time.monotonic() - began_at > self.service.ready_within_seconds:
+                return False
+            await asyncio.sleep(PROBE_EVERY_SECONDS)
+        self.ready.set()
+        seconds = time.monotonic() - began_at
+        what = self.service.describe(child.launch)
+        self._output.say(f"{self.service.name} is ready after {seconds:.1f} s: {what} (pid {child.pid})")
+        return True
+
+    def _last_words(self, child: Process, *, starts: int) -> str:
+        said = "\n".join(f"  {line}" for line in child.tail) or "  (it wrote nothing)"
+        return f"{self.service.name} {child.ending()} before it was ready, {starts} times. Its last output:\n{said}"

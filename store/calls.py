@@ -1,0 +1,161 @@
+"""How a store operation meets Redis, from a thread or from asyncio.
+
+An operation is a generator: it yields `Call`s, is sent their replies and returns its result. It does no
+I/O, so it is written once; `run` and `arun` carry it out.
+"""
+
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import redis
+import redis.asyncio
+import redis.retry
+from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    BusyLoadingError,
+    ConnectionError,  # noqa: A004 (Redis' own, on purpose)
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TimeoutError,  # noqa: A004
+)
+
+from jobs.errors import StoreUnavailable
+from jobs.settings import Settings
+from store.scripts import Script
+
+T = TypeVar("T")
+
+MOST_CONNECTIONS = 32
+"""Connections of one asyncio client. More would not be faster: one event loop drives them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One command to Redis. With `script`, an EVALSHA of it over `command`'s arguments."""
+
+    command: tuple[str | int | float, ...]
+    script: Script | None = None
+
+    def arguments(self, *, with_source: bool = False) -> tuple[str | int | float, ...]:
+        """The command as Redis takes it."""
+        if self.script is None:
+            return self.command
+        if with_source:
+            return ("EVAL", self.script.source, 1, *self.command)
+        return ("EVALSHA", self.script.sha, 1, *self.command)
+
+
+Operation = Generator[Call, Any, T]
+
+_AWAY = (ConnectionError, TimeoutError, BusyLoadingError, OSError)
+# Redis is up but takes no writes: no disk, not enough replicas, a script over its time, a fail-over.
+_REFUSALS = ("MISCONF", "NOREPLICAS", "BUSY", "MASTERDOWN", "UNBLOCKED")
+
+
+def _translate(error: Exception) -> Exception:
+    if isinstance(error, _AWAY):
+        return StoreUnavailable(f"the store cannot be reached: {error}")
+    if isinstance(error, (OutOfMemoryError, ReadOnlyError)) or str(error).startswith(_REFUSALS):
+        return StoreUnavailable(f"the store takes no writes: {error}")
+    return error
+
+
+def connect(settings: Settings) -> "redis.Redis":
+    """A client for threads. Connects at the first command.
+
+    A command is sent once more over a new connection when one turns out to be broken: every script takes a
+    repetition as a no-op.
+    """
+    retry = redis.retry.Retry(NoBackoff(), 1, supported_errors=(ConnectionError,))
+    return redis.Redis.from_url(settings.redis_url.get_secret_value(), retry=retry, **_OPTIONS)  # pyright: ignore[reportUnknownMemberType]
+
+
+def aconnect(settings: Settings) -> "redis.asyncio.Redis":
+    """A client for asyncio. Connects at the first command; see `connect`.
+
+    Many tasks share a few connections: one that finds none free waits for its turn instead of failing. A command
+    is sent once more over a new connection when a pooled one turns out to be broken.
+    """
+    pool = redis.asyncio.BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
+        settings.redis_url.get_secret_value(),
+        max_connections=MOST_CONNECTIONS,
+        timeout=5,
+        retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
+        **_OPTIONS,
+    )
+    pool.connection_class = _sound(pool.connection_class)
+    return redis.asyncio.Redis.from_pool(pool)
+
+
+def _sound(kind: type[AbstractConnection]) -> type[AbstractConnection]:
+    """A kind of connection that says ConnectionError when it writes to a transport that has just been closed.
+
+    redis-py 8.1 lets through what asyncio (AttributeError, TypeError) and uvloop (RuntimeError) raise for that, which
+    no retry knows (redis/redis-py#4217). Commands are packed before, so no mistake of a caller's is hidden.
+    """
+
+    class Sound(kind):
+        async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
+            try:
+                await super().send_packed_command(command, check_health)
+            except (AttributeError, TypeError, RuntimeError) as error:
+                raise ConnectionError(f"the connection was closed while it was written to: {error}") from error
+
+    return Sound
+
+
+_OPTIONS: dict[str, Any] = {
+    "decode_responses": True,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+}
+
+
+def run(client: "redis.Redis", operation: Operation[T]) -> T:
+    """Carry out an operation, blocking.
+
+    Raises StoreUnavailable when Redis is away or refuses writes, and whatever the operation raises.
+    """
+    try:
+        call = next(operation)
+        while True:
+            call = operation.send(_execute(client, call))
+    except StopIteration as done:
+        return done.value
+
+
+def _execute(client: "redis.Redis", call: Call) -> Any:
+    try:
+        try:
+            return client.execute_command(*call.arguments())  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        except NoScriptError:
+            return client.execute_command(*call.arguments(with_source=True))  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    except (*_AWAY, ResponseError) as error:
+        raise _translate(error) from error
+
+
+async def arun(client: "redis.asyncio.Redis", operation: Operation[T]) -> T:
+    """Carry out an operation on the running event loop. Raises as `run` does."""
+    try:
+        call = next(operation)
+        while True:
+            call = operation.send(await _aexecute(client, call))
+    except StopIteration as done:
+        return done.value
+
+
+async def _aexecute(client: "redis.asyncio.Redis", call: Call) -> Any:
+    try:
+        try:
+            return await client.execute_command(*call.arguments())  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        except NoScriptError:
+            return await client.execute_command(*call.arguments(with_source=True))  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    except (*_AWAY, ResponseError) as error:
+        raise _translate(error) from error

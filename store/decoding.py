@@ -1,0 +1,115 @@
+"""Reads what the scripts answer: flat replies of Redis become records."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from jobs.record import Artifact, Checkpoint, EpochMetrics, Event, Job, JobError, Metrics, Progress, Runtime, Transition
+from jobs.spec import Spec
+from jobs.states import HELD, Phase, Reason, Status
+
+
+def instant(milliseconds: str | int) -> datetime:
+    """The UTC time so many milliseconds after 1970."""
+    return datetime.fromtimestamp(int(milliseconds) / 1000, tz=UTC)
+
+
+def order_bounds(after: datetime | None, before: datetime | None) -> tuple[str, str]:
+    """Lowest and highest order (microseconds since 1970) of jobs created strictly between two times."""
+
+    def microseconds(at: datetime) -> int:
+        return round(at.timestamp() * 1_000_000)
+
+    # `created_at` is shown in milliseconds: a job shown at the bound itself lies outside it.
+    low = str((microseconds(after) // 1000 + 1) * 1000) if after else "-inf"
+    high = f"({microseconds(before) // 1000 * 1000}" if before else "+inf"
+    return low, high
+
+
+def record(reply: Any) -> dict[str, str]:
+    """The hash within a snapshot (position, clock, [name, value, …])."""
+    flat = reply[2]
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def job(reply: Any, *, lease_seconds: float) -> Job:
+    """The job within a snapshot."""
+    position, now_ms = int(reply[0]), int(reply[1])
+    fields = record(reply)
+    status = Status(fields["status"])
+    beat = fields.get("last_heartbeat_at")
+    return Job(
+        id=fields["id"],
+        status=status,
+        status_reason=_reason(fields["reason"]),
+        phase=Phase(fields["phase"]) if "phase" in fields else None,
+        spec=(spec := Spec.model_validate_json(fields["spec"])),
+        progress=Progress.model_validate_json(fields["progress"]),
+        queue_position=position if status is Status.QUEUED else None,
+        attempt=int(fields["attempt"]),
+        worker=fields.get("worker"),
+        run=Runtime.model_validate_json(fields["run"]) if "run" in fields else None,
+        metrics=_metrics(fields),
+        checkpoint=Checkpoint.model_validate_json(fields["checkpoint"]) if "checkpoint" in fields else None,
+        best_checkpoint=(
+            Checkpoint.model_validate_json(fields["best_checkpoint"]) if "best_checkpoint" in fields else None
+        ),
+        artifacts=tuple(Artifact.model_validate(row) for row in json.loads(fields.get("artifacts", "[]"))),
+        created_at=instant(fields["created_at"]),
+        started_at=_instant_or_none(fields.get("started_at")),
+        finished_at=_instant_or_none(fields.get("finished_at")),
+        last_heartbeat_at=_instant_or_none(beat),
+        responding=(now_ms - int(beat)) < lease_seconds * 1000 if beat and status in HELD else None,
+        transitions=tuple(_transition(json.loads(line)) for line in fields["transitions"].splitlines()),
+        error=JobError.model_validate_json(fields["error"]) if "error" in fields else None,
+        metadata=spec.metadata,
+        revision=int(fields["revision"]),
+    )
+
+
+def newborn(answer: dict[str, Any], *, spec: Spec, progress: Progress) -> Job:
+    """The job as it was at the moment it was accepted, from the create script's answer."""
+    return Job(
+        id=answer["id"],
+        status=Status.QUEUED,
+        spec=spec,
+        progress=progress,
+        queue_position=answer["position"],
+        created_at=instant(answer["at"]),
+        transitions=(Transition(at=instant(answer["at"]), status=Status.QUEUED),),
+        metadata=spec.metadata,
+        revision=1,
+    )
+
+
+def event(row: Any) -> Event:
+    """One entry of the stream."""
+    event_id, fields = row
+    data = json.loads(fields["data"])
+    if fields["type"] == "status":
+        data = _transition(data).model_dump(mode="json")
+    return Event(id=event_id, type=fields["type"], at=instant(fields["at"]), data=data)
+
+
+def _metrics(fields: dict[str, str]) -> Metrics:
+    test = json.loads(fields.get("test", "{}"))
+    return Metrics(
+        latest=EpochMetrics.model_validate_json(fields["latest"]) if "latest" in fields else None,
+        best=EpochMetrics.model_validate_json(fields["best"]) if "best" in fields else None,
+        test_loss=test.get("test_loss"),
+        test_accuracy=test.get("test_accuracy"),
+    )
+
+
+def _transition(data: dict[str, Any]) -> Transition:
+    return Transition(
+        at=instant(data["at"]), status=Status(data["status"]), reason=_reason(data["reason"]), attempt=data["attempt"]
+    )
+
+
+def _reason(text: str) -> Reason | None:
+    return Reason(text) if text else None
+
+
+def _instant_or_none(text: str | None) -> datetime | None:
+    return instant(text) if text else None

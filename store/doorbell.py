@@ -1,0 +1,80 @@
+"""The doorbell: Celery carries no job, it only wakes a worker, which then claims one from the store."""
+
+import contextlib
+
+import structlog
+from celery import Celery
+from kombu import Queue
+from kombu.exceptions import OperationalError
+
+from jobs.settings import Settings
+from store.keys import Keys
+from store.lanes import Lanes
+
+DRAIN = "gradientd.drain"
+"""Task name: claim and train jobs until none is left."""
+
+log = structlog.get_logger(__name__)
+
+
+def make_celery(settings: Settings) -> Celery:
+    """The Celery app, for ringing as well as for answering. Connects to nothing yet.
+
+    Each setting that departs from Celery's defaults does so for a measured reason; see CONTRIBUTING.md.
+    """
+    celery = Celery("gradientd", broker=settings.redis_url.get_secret_value(), set_as_current=False)
+    celery.conf.update(
+        task_acks_late=False,
+        task_ignore_result=True,
+        task_reject_on_worker_lost=False,
+        task_default_queue=Lanes.WAKE_QUEUES[Lanes.ANY],
+        task_queues=[Queue(name) for name in Lanes.WAKE_QUEUES.values()],
+        task_create_missing_queues=False,
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_pool="prefork",
+        worker_pool_start_method="spawn",
+        worker_concurrency=1,
+        worker_proc_alive_timeout=120,
+        worker_send_task_events=False,
+        worker_enable_remote_control=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "global_keyprefix": Keys(settings.namespace).broker_prefix,
+            "visibility_timeout": 3600,
+            "socket_timeout": 5,
+            "socket_connect_timeout": 2,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+        },
+    )
+    return celery
+
+
+class Doorbell:
+    """Wakes workers. Thread-safe."""
+
+    def __init__(self, celery: Celery) -> None:
+        self._celery = celery
+
+    def ring(self, wake_queue: str, times: int = 1) -> None:
+        """Send so many bells. A broker that is away is only logged: upkeep rings what is missing."""
+        for _ in range(times):
+            try:
+                self._celery.send_task(DRAIN, queue=wake_queue, retry=False)
+            except (OperationalError, OSError) as error:
+                log.warning("bell_not_rung", wake_queue=wake_queue, error=str(error))
+                return
+
+    def warm(self) -> None:
+        """Do ahead what the first bell would wait for. A broker that is away is left to the bells."""
+        with contextlib.suppress(OperationalError, OSError), self._celery.producer_or_acquire() as producer:
+            producer.connection.ensure_connection(max_retries=1, interval_start=0)
+            producer.maybe_declare(self._celery.amqp.queues[Lanes.WAKE_QUEUES[Lanes.ANY]])
+
+    def close(self) -> None:
+        """Close the broker's connections."""
+        with contextlib.suppress(OSError):
+            self._celery.close()

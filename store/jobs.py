@@ -1,0 +1,349 @@
+"""What can be done with stored jobs. Each operation is atomic in Redis and does no I/O by itself.
+
+Hand an operation to `store.calls.run` or `store.calls.arun`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from jobs.errors import InvalidCursor, JobNotFound, NotNow, StaleFence, TooManyJobs
+from jobs.record import Artifact, Event, Job, JobError, Metrics, Progress, Worker
+from jobs.report import Report
+from jobs.spec import Spec
+from jobs.states import Reason, Status
+from store import audit, decoding
+from store.calls import Call, Operation
+from store.keys import EVERYBODY, Keys
+from store.lanes import MOST_GPUS, Lanes
+from store.scripts import load
+
+IDEMPOTENCY_SECONDS = 24 * 3600
+ROWS_PER_SCAN = 500
+"""Jobs that one call of a filtered list looks at, so that no list holds up Redis."""
+
+
+class Created(NamedTuple):
+    """A job was accepted, now or by an earlier request with the same idempotency key."""
+
+    job: Job
+    rings: int
+    """Bells to ring for it."""
+    conflict: bool = False
+    """The idempotency key was used with another body; nothing was created."""
+
+
+class Resumed(NamedTuple):
+    """A job was queued again."""
+
+    job: Job
+    wake_queue: str
+    """Celery queue to ring for it."""
+    rings: int
+    """Bells to ring."""
+
+
+class Claim(NamedTuple):
+    """A worker's hold on a job."""
+
+    job: Job
+    fence: int
+    ran_seconds: float = 0.0
+    """How long earlier claims of the job lasted, together."""
+
+
+class Page(NamedTuple):
+    """Part of a list."""
+
+    jobs: tuple[Job, ...]
+    has_more: bool
+
+
+class Sweep(NamedTuple):
+    """What a sweep did and left to do."""
+
+    given_back: tuple[str, ...]
+    """Jobs whose worker fell silent."""
+    rings: dict[str, int]
+    """Bells to ring, by Celery queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which jobs of a list are wanted."""
+
+    statuses: frozenset[Status] = frozenset()
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The operations, for one namespace."""
+
+    keys: Keys
+    lease_seconds: float = 15.0
+    retention_seconds: int = 30 * 24 * 3600
+
+    def _script(self, name: str, *args: str | float) -> Call:
+        return Call((self.keys.namespace, *args), load(name))
+
+    @property
+    def _lease_ms(self) -> int:
+        return round(self.lease_seconds * 1000)
+
+    # --- for those who want something trained -----------------------------------------------------
+
+    def create(
+        self,
+        job_id: str,
+        spec: Spec,
+        *,
+        steps: int,
+        owner: str = "",
+        idempotency_key: str = "",
+        digest: str = "",
+        max_jobs: int = 0,
+        max_queued: int = 0,
+    ) -> Operation[Created]:
+        """Accept a job of `steps` steps. With a key that was used before, answer what was answered then.
+
+        Raises TooManyJobs when its owner has `max_jobs` that are not final, or `max_queued` (0: any number).
+        """
+        lane, wake_queue = Lanes.of(spec)
+        progress = Progress(epochs=spec.epochs, steps=steps)
+        fields = {
+            "spec": spec.model_dump_json(),
+            "metadata": json.dumps(spec.metadata),
+            "max_attempts": spec.max_attempts,
+            "progress": progress.model_dump_json(),
+        }
+        outcome, answer, rings = yield self._script(
+            "create",
+            job_id,
+            owner,
+            lane,
+            wake_queue,
+            spec.priority,
+            self.retention_seconds * 1000,
+            idempotency_key,
+            digest,
+            IDEMPOTENCY_SECONDS * 1000,
+            max_jobs,
+            max_queued,
+            *_flat(fields),
+        )
+        if outcome in ("unfinished", "queued"):
+            raise TooManyJobs(outcome, count=answer, limit=max_queued if outcome == "queued" else max_jobs)
+        if outcome == "created":
+            audit.note(job_id, owner=owner, before="", after=Status.QUEUED)
+        job = decoding.newborn(json.loads(answer), spec=spec, progress=progress)
+        return Created(job, rings, conflict=outcome == "conflict")
+
+    def answered(self, idempotency_key: str, *, owner: str = "") -> Operation[bool]:
+        """Whether a create with this key was answered before."""
+        reply = yield Call(("EXISTS", self.keys.idempotency(owner, idempotency_key)))
+        return bool(reply)
+
+    def get(self, job_id: str, *, owner: str = EVERYBODY) -> Operation[Job]:
+        """Read a job. Raises JobNotFound."""
+        reply = yield self._script("get", job_id, owner)
+        return self._found(job_id, reply)
+
+    def cancel(self, job_id: str, *, owner: str = EVERYBODY) -> Operation[Job]:
+        """Ask for a job's end; a final job stays as it is. Raises JobNotFound."""
+        reply = yield self._script("cancel", job_id, owner)
+        return self._found(job_id, reply)
+
+    def pause(self, job_id: str, *, owner: str = EVERYBODY) -> Operation[Job]:
+        """Ask for a job to be paused. Raises JobNotFound, or NotNow where its status does not allow it."""
+        reply = yield self._script("pause", job_id, owner)
+        return self._allowed(job_id, reply, "paused")
+
+    def resume(self, job_id: str, *, owner: str = EVERYBODY) -> Operation[Resumed]:
+        """Queue a paused job again. Raises JobNotFound, or NotNow where its status does not allow it."""
+        reply = yield self._script("resume", job_id, owner)
+        job = self._allowed(job_id, reply, "resumed")
+        wake_queue = Lanes.of(job.spec)[1]
+        return Resumed(job, wake_queue, int(reply[2]))
+
+    def delete(self, job_id: str, *, owner: str = EVERYBODY) -> Operation[None]:
+        """Delete a final job; its files follow. Raises JobNotFound, or NotNow for a job that is not final."""
+        reply = yield self._script("delete", job_id, owner)
+        if reply is None:
+            raise JobNotFound(job_id)
+        status, deleted = reply
+        if not deleted:
+            raise NotNow(f"a job that is {status} cannot be deleted; cancel it first")
+
+    def list(
+        self,
+        filters: Filters,
+        *,
+        owner: str = EVERYBODY,
+        after: str = "",
+        limit: int = 20,
+        newest_first: bool = True,
+    ) -> Operation[Page]:
+        """One page, in order of creation. Raises InvalidCursor when `after` is not a job of the owner."""
+        low, high = decoding.order_bounds(filters.created_after, filters.created_before)
+        statuses = sorted(filters.statuses)
+        single = statuses[0] if len(statuses) == 1 else ""
+        found: list[Job] = []
+        while True:
+            go_on, rows = yield self._script(
+                "list",
+                owner,
+                single,
+                int(newest_first),
+                low,
+                high,
+                limit + 1 - len(found),
+                ROWS_PER_SCAN,
+                after,
+                len(statuses),
+                *statuses,
+                *_flat(filters.metadata),
+            )
+            if go_on == "unknown":
+                raise InvalidCursor(after)
+            found += (self._job(row) for row in rows)
+            if not go_on or len(found) > limit:
+                return Page(tuple(found[:limit]), has_more=len(found) > limit)
+            after = ""
+            low, high = (low, f"({go_on}") if newest_first else (f"({go_on}", high)
+
+    def events(self, job_id: str, *, after: str = "", limit: int = 100) -> Operation[tuple[Event, ...]]:
+        """History of a job, oldest first, behind the event `after`. Empty for an unknown job."""
+        start = f"({after}" if after else "-"
+        reply = yield Call(("XRANGE", self.keys.events(job_id), start, "+", "COUNT", limit))
+        return tuple(decoding.event(row) for row in reply)
+
+    def workers(self) -> Operation[tuple[Worker, ...]]:
+        """Workers that spoke lately, by name."""
+        reply = yield self._script("workers")
+        return tuple(sorted((Worker.model_validate_json(row) for row in reply), key=lambda worker: worker.name))
+
+    def ping(self) -> Operation[None]:
+        """Raise StoreUnavailable unless the store answers."""
+        yield Call(("PING",))
+
+    # --- for those who train ----------------------------------------------------------------------
+
+    def claim(self, worker: str, *, token: str, lanes: Sequence[str]) -> Operation[Claim | None]:
+        """Take the next job. `token` is new for every claim and repeated when the claim is sent again."""
+        reply = yield self._script("claim", worker, self._lease_ms, token, *lanes)
+        if reply is None:
+            return None
+        record = decoding.record(reply)
+        return Claim(self._job(reply), int(record["fence"]), int(record.get("ran_ms", 0)) / 1000)
+
+    def beat(self, job_id: str, fence: int) -> Operation[Status]:
+        """Keep a claim alive; tells the status, which may have become a wish to stop. Raises StaleFence."""
+        reply = yield self._script("beat", job_id, fence, self._lease_ms)
+        return self._held(job_id, fence, reply)
+
+    def report(self, job_id: str, fence: int, report: Report) -> Operation[Status]:
+        """Write news, once; also a beat. Raises StaleFence."""
+        reply = yield self._script("report", job_id, fence, self._lease_ms, report.number, *report.arguments())
+        return self._held(job_id, fence, reply)
+
+    def finish(
+        self,
+        job_id: str,
+        fence: int,
+        status: Status,
+        *,
+        reason: Reason,
+        error: JobError | None = None,
+        metrics: Metrics | None = None,
+        artifacts: Sequence[Artifact] = (),
+    ) -> Operation[None]:
+        """End a job. Of `metrics` only the test figures are taken: the rest was reported. Raises StaleFence."""
+        fields: dict[str, str] = {}
+        if error:
+            fields["error"] = error.model_dump_json()
+        if metrics:
+            fields["test"] = metrics.model_dump_json(include={"test_loss", "test_accuracy"})
+        if artifacts:
+            fields["artifacts"] = json.dumps([artifact.model_dump() for artifact in artifacts])
+        reply = yield self._script("finish", job_id, fence, status, reason, *_flat(fields))
+        if reply is None:
+            raise StaleFence(job_id, fence)
+        audit.note_change(reply)
+
+    def requeue(self, job_id: str, fence: int, *, reason: Reason, error: JobError | None = None) -> Operation[Status]:
+        """Give a job back unfinished; tells the status it got. Raises StaleFence.
+
+        With an error the attempt counts as lost, and the job ends with it when it may not lose another.
+        """
+        reply = yield self._script("requeue", job_id, fence, reason, error.model_dump_json() if error else "")
+        status, change = reply or (None, "")
+        audit.note_change(change)
+        return self._held(job_id, fence, status)
+
+    def present(self, worker: Worker, *, lifetime_seconds: float) -> Operation[None]:
+        """Say that a worker lives, for so long."""
+        yield self._script("presence", worker.name, worker.model_dump_json(), round(lifetime_seconds * 1000))
+
+    def absent(self, worker_name: str) -> Operation[None]:
+        """Say that a worker is gone."""
+        yield self._script("presence", worker_name, "", 0)
+
+    def trash(self, *, limit: int = 100) -> Operation[tuple[str, ...]]:
+        """Deleted jobs whose files are still to be deleted, so many of them."""
+        reply = yield Call(("SRANDMEMBER", self.keys.trash, limit))
+        return tuple(reply)
+
+    def emptied(self, job_id: str) -> Operation[None]:
+        """Say that a deleted job's files are gone."""
+        yield Call(("SREM", self.keys.trash, job_id))
+
+    # --- for both ---------------------------------------------------------------------------------
+
+    def upkeep(self, *, every_seconds: float, patience: int = 3) -> Operation[Sweep]:
+        """Give back lost jobs, forget deleted ones, count bells missing for `patience` sweeps.
+
+        Harmless to call from many places: within `every_seconds` only the first call sweeps.
+        """
+        gpu_lanes = Lanes.served_by(gpus=MOST_GPUS)[1:]
+        groups = {Lanes.WAKE_QUEUES[Lanes.ANY]: (Lanes.ANY,), Lanes.WAKE_QUEUES[Lanes.GPU]: gpu_lanes}
+        arguments: list[str | int] = []
+        for wake_queue, lanes in groups.items():
+            arguments += [wake_queue, len(lanes), *lanes]
+        given_back, due, changes = yield self._script(
+            "upkeep", self._lease_ms, round(every_seconds * 1000), patience, *arguments
+        )
+        for change in changes:
+            audit.note_change(change)
+        return Sweep(tuple(given_back), {wake_queue: n for wake_queue, n in zip(groups, due, strict=False) if n > 0})
+
+    def _job(self, reply: Any) -> Job:
+        audit.note_change(reply[3])
+        return decoding.job(reply, lease_seconds=self.lease_seconds)
+
+    def _found(self, job_id: str, reply: Any) -> Job:
+        if reply is None:
+            raise JobNotFound(job_id)
+        return self._job(reply)
+
+    def _allowed(self, job_id: str, reply: Any, action: str) -> Job:
+        """The job of a reply (allowed, snapshot, …)."""
+        if reply is None:
+            raise JobNotFound(job_id)
+        job = self._job(reply[1])
+        if not reply[0]:
+            raise NotNow(f"a job that is {job.status} cannot be {action}")
+        return job
+
+    def _held(self, job_id: str, fence: int, reply: Any) -> Status:
+        if reply is None:
+            raise StaleFence(job_id, fence)
+        return Status(reply)
+
+
+def _flat(fields: Mapping[str, str | int]) -> list[str | int]:
+    return [word for pair in fields.items() for word in pair]

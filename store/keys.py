@@ -1,0 +1,123 @@
+"""Every Redis key there is. Python and Lua build them from the same templates."""
+
+from dataclasses import dataclass
+
+# Placeholders in braces become parameters; `{ns}` is the namespace.
+TEMPLATES: dict[str, str] = {
+    "job": "{ns}:job:{id}",  # HASH: the record
+    "events": "{ns}:job:{id}:events",  # STREAM: its history
+    "changes": "{ns}:changes:{id}",  # channel: its revision, published at every change
+    "control": "{ns}:control:{id}",  # channel: wishes to stop a job of this worker, as "<job> <status>"
+    "queue": "{ns}:queue:{lane}",  # ZSET: waiting jobs of a lane, -priority, "<order>:<id>"
+    "leases": "{ns}:leases",  # ZSET: held jobs by the time their lease ends, in ms
+    "index": "{ns}:index:{owner}",  # ZSET: an owner's jobs by order
+    "by_status": "{ns}:index:{owner}:{status}",  # ZSET: the same, one status
+    "last_order": "{ns}:order",  # STRING: the newest job's order
+    "expiring": "{ns}:expiring",  # ZSET: final jobs by the time they are deleted, in ms
+    "workers": "{ns}:workers",  # ZSET: live workers by the time they count as gone, in ms
+    "worker": "{ns}:worker:{id}",  # STRING: one live worker, JSON
+    "idempotency": "{ns}:idempotency:{owner}:{id}",  # STRING: a first answer, JSON
+    "claim": "{ns}:claim:{id}",  # STRING: the job that a claim took, by the claim's token
+    "api_key": "{ns}:key:{id}",  # HASH: one API key, JSON without its secret, and when it was last used, in ms
+    "api_keys": "{ns}:keys",  # SET: ids of the API keys
+    "rate": "{ns}:rate:{id}",  # STRING: when an API key's next request is due by its rate, in us
+    "upkeep": "{ns}:upkeep",  # HASH: the last sweep, and sweeps in a row with bells missing
+    "trash": "{ns}:trash",  # SET: deleted jobs whose files are still to be deleted
+    "wake_queue": "{ns}:celery:{wake_queue}",  # LIST: Celery's queue; see store.doorbell
+}
+
+PERMANENT = (
+    "index",
+    "by_status",
+    "queue",
+    "leases",
+    "last_order",
+    "expiring",
+    "workers",
+    "upkeep",
+    "trash",
+    "wake_queue",
+    "api_key",
+    "api_keys",
+)
+"""Kinds of keys without a TTL, beside the `job` and `events` of jobs that are not final.
+
+All but the counters shrink as jobs end and are deleted, and as API keys are revoked.
+"""
+
+BROKER_PREFIX = "{ns}:celery:"
+"""Celery's own keys begin with this."""
+
+EVERYBODY = "*"
+"""The owner whose index lists all jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Builds keys of one namespace."""
+
+    namespace: str
+
+    def _build(self, kind: str, **parts: str) -> str:
+        return TEMPLATES[kind].format(ns=self.namespace, **parts)
+
+    def job(self, job_id: str) -> str:
+        """The record of a job."""
+        return self._build("job", id=job_id)
+
+    def events(self, job_id: str) -> str:
+        """The history of a job."""
+        return self._build("events", id=job_id)
+
+    def changes(self, job_id: str) -> str:
+        """The channel that tells of a job's changes."""
+        return self._build("changes", id=job_id)
+
+    def control(self, worker: str) -> str:
+        """The channel that tells a worker of wishes to stop its job."""
+        return self._build("control", id=worker)
+
+    def queue(self, lane: str) -> str:
+        """The waiting jobs of a lane."""
+        return self._build("queue", lane=lane)
+
+    def wake_queue(self, wake_queue: str) -> str:
+        """Celery's list of waiting bells."""
+        return self._build("wake_queue", wake_queue=wake_queue)
+
+    def worker(self, name: str) -> str:
+        """A live worker."""
+        return self._build("worker", id=name)
+
+    def idempotency(self, owner: str, key: str) -> str:
+        """The first answer to an owner's idempotency key."""
+        return self._build("idempotency", owner=owner, id=key)
+
+    def api_key(self, key_id: str) -> str:
+        """An API key."""
+        return self._build("api_key", id=key_id)
+
+    def index(self, owner: str) -> str:
+        """An owner's jobs."""
+        return self._build("index", owner=owner)
+
+    @property
+    def trash(self) -> str:
+        """Deleted jobs whose files are still there."""
+        return self._build("trash")
+
+    @property
+    def broker_prefix(self) -> str:
+        """What kombu puts before its keys."""
+        return BROKER_PREFIX.format(ns=self.namespace)
+
+
+def lua_builders() -> str:
+    """Lua source of one function per template, named `<kind>_key`, over the local `NS`."""
+    lines: list[str] = []
+    for kind, template in TEMPLATES.items():
+        parts = template.replace("{", "\0{").replace("}", "}\0").split("\0")
+        params = [p[1:-1] for p in parts if p.startswith("{") and p != "{ns}"]
+        body = " .. ".join("NS" if p == "{ns}" else p[1:-1] if p.startswith("{") else f"'{p}'" for p in parts if p)
+        lines.append(f"local function {kind}_key({', '.join(params)}) return {body} end")
+    return "\n".join(lines)

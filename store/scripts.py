@@ -1,0 +1,45 @@
+"""The Lua scripts that change the store: each one atomic, each beginning with the same prelude."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from jobs.states import HELD, TERMINAL, TRANSITIONS, Status
+from store import keys
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script's text and the SHA-1 by which Redis calls it."""
+
+    name: str
+    source: str
+    sha: str
+
+
+def _set(statuses: frozenset[Status]) -> str:
+    return "{" + ", ".join(f"{status.value} = true" for status in sorted(statuses)) + "}"
+
+
+def _tables() -> str:
+    """The state machine as Lua tables, from the one in `jobs.states`."""
+    allowed = ", ".join(f"{status.value} = {_set(onward)}" for status, onward in TRANSITIONS.items())
+    return f"local ALLOWED = {{{allowed}}}\nlocal HELD = {_set(HELD)}\nlocal TERMINAL = {_set(TERMINAL)}"
+
+
+@cache
+def load(name: str) -> Script:
+    """The script `store/lua/<name>.lua`, prelude included. Its one KEY is the namespace."""
+    folder = files("store") / "lua"
+    source = "\n".join(
+        [
+            "local NS = KEYS[1]",
+            _tables(),
+            keys.lua_builders(),
+            (folder / "prelude.lua").read_text(),
+            (folder / f"{name}.lua").read_text(),
+        ]
+    )
+    # Redis names scripts by SHA-1; nothing here is secret.
+    return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())

@@ -1,0 +1,373 @@
+"""`/v1/jobs`: submit, list, read, cancel."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+import redis
+from kombu.exceptions import OperationalError
+
+from api.app import create_app
+from jobs.settings import Settings
+from jobs.states import Reason, Status
+from store.jobs import Claim, Store
+from store.keys import Keys
+from tests.api.conftest import Do, assert_problem, talk_to, until, worker
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_an_empty_body_is_a_job(http: httpx.AsyncClient) -> None:
+    for answer in (await http.post("/v1/jobs"), await http.post("/v1/jobs", json={})):
+        assert answer.status_code == 202
+        job = answer.json()
+        assert (job["object"], job["status"], job["spec"]["preset"]) == ("training.job", "queued", "textbook")
+        assert job["progress"]["steps"] == 710
+        assert answer.headers["location"] == f"/v1/jobs/{job['id']}"
+        read = await http.get(answer.headers["location"])
+        assert read.json()["id"] == job["id"]
+
+
+async def test_the_answer_is_what_is_stored(http: httpx.AsyncClient, submit: Any) -> None:
+    job = await submit(preset="mnist-99", epochs=2, metadata={"team": "ä\u0000😀"})
+    assert job["spec"]["model"]["type"] == "cnn"
+    assert job["spec"]["epochs"] == 2
+    assert (await http.get(f"/v1/jobs/{job['id']}")).json() == job
+
+
+async def test_the_bell_is_rung_for_a_job(submit: Any, client: redis.Redis, keys: Keys) -> None:
+    await submit()
+    await until(lambda: client.llen(keys.wake_queue("bells")) == 1, what="the bell in the broker")
+
+
+async def test_a_refused_bell_does_not_refuse_the_job(
+    http: httpx.AsyncClient, submit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = threading.Event()
+
+    def refuse(*_: Any, **__: Any) -> None:
+        tried.set()
+        raise OperationalError("broker is away")
+
+    monkeypatch.setattr("celery.Celery.send_task", refuse)
+    job = await submit()
+    await until(tried.is_set, what="the attempt to ring")
+    assert (await http.get(f"/v1/jobs/{job['id']}")).json()["status"] == "queued"
+
+
+async def test_a_frozen_broker_keeps_nobody_waiting(submit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    thawed, rung = threading.Event(), []
+
+    def hang(_: Any, wake_queue: str, times: int = 1) -> None:
+        thawed.wait(20)
+        rung.append((wake_queue, times))
+
+    monkeypatch.setattr("store.doorbell.Doorbell.ring", hang)
+    async with asyncio.timeout(5):
+        for _ in range(20):
+            await submit()
+    assert rung == []
+    thawed.set()
+    await until(lambda: len(rung) == 2, what="the bell under way and one for all that came meanwhile")
+
+
+async def test_dry_run_resolves_and_stores_nothing(http: httpx.AsyncClient) -> None:
+    answer = await http.post("/v1/jobs", params={"dry_run": "true"}, json={"epochs": 2, "batch_size": 100})
+    assert answer.status_code == 200
+    body = answer.json()
+    assert body["object"] == "training.estimate"
+    assert (body["parameters"], body["weight_bytes"]) == (235_146, 4 * 235_146)
+    assert (body["steps_per_epoch"], body["steps"]) == (90, 180)
+    assert body["spec"]["epochs"] == 2
+    assert (await http.get("/v1/jobs")).json()["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "pointer"),
+    [
+        ({"dataset": "imagenet"}, "unknown_dataset", "/dataset"),
+        ({"preset": "nope"}, "unknown_preset", "/preset"),
+        ({"device": "gpu"}, "device_unavailable", "/device"),
+        ({"epochs": 0}, "invalid_spec", "/epochs"),
+        ({"epochs": 10**400}, "invalid_spec", "/epochs"),
+        ({"seed": True}, "invalid_spec", "/seed"),
+        ({"optimizer": {"type": "adam", "beta_1": 2}}, "invalid_spec", "/optimizer/beta_1"),
+        ({"model": {"type": "mlp", "hidden": [1, 0]}}, "invalid_spec", "/model/hidden/1"),
+        ({"optimizer": {"type": "sgd", "sgd": 1}}, "invalid_spec", "/optimizer/sgd"),
+        ({"optimizer": {"learning_rate": 1}}, "invalid_spec", "/optimizer"),
+        ({"metadata": {"a/b~c": 1}}, "invalid_spec", "/metadata/a~1b~0c"),
+        ({"metadata": {"k" * 65: "v"}}, "invalid_spec", "/metadata/" + "k" * 65),
+        ({"early_stopping": {}}, "invalid_spec", ""),
+        ({"epoch": 3}, "invalid_spec", "/epoch"),
+    ],
+)
+async def test_what_is_wrong_is_named(http: httpx.AsyncClient, body: Any, code: str, pointer: str) -> None:
+    for params in ({}, {"dry_run": "true"}):
+        problem = assert_problem(await http.post("/v1/jobs", json=body, params=params), 422, code)
+        assert [error["pointer"] for error in problem["errors"]] == [pointer]
+
+
+async def test_every_mistake_is_named_at_once(http: httpx.AsyncClient) -> None:
+    problem = assert_problem(await http.post("/v1/jobs", json={"epochs": 0, "x": 1, "seed": -1}), 422, "invalid_spec")
+    assert {error["pointer"] for error in problem["errors"]} == {"/epochs", "/x", "/seed"}
+    assert problem["detail"].endswith("(and 2 more)")
+
+
+async def test_refusals_name_what_there_is(http: httpx.AsyncClient, store: Store, do: Do) -> None:
+    do(store.present(worker("tower", gpus=1), lifetime_seconds=60))
+    texts = [
+        (await http.post("/v1/jobs", json=body)).json()["detail"]
+        for body in ({"dataset": "x"}, {"preset": "x"}, {"device": "gpu:1"})
+    ]
+    assert "mnist-10k" in texts[0]
+    assert "mnist-99" in texts[1]
+    assert "tower: cpu, gpu:0" in texts[2]
+
+
+async def test_a_gpu_job_is_taken_where_a_gpu_is_or_may_come(
+    http: httpx.AsyncClient, submit: Any, store: Store, do: Do
+) -> None:
+    await submit(device="gpu", wait_for_device=True)
+    do(store.present(worker(gpus=2), lifetime_seconds=60))
+    await submit(device="gpu")
+    await submit(device="gpu:1")
+    assert_problem(await http.post("/v1/jobs", json={"device": "gpu:2"}), 422, "device_unavailable")
+
+
+async def test_fifty_at_once_with_one_key_make_one_job(http: httpx.AsyncClient) -> None:
+    headers = {"Idempotency-Key": "k-1"}
+    body = {"metadata": {"a": "1", "b": "2"}}
+    answers = await asyncio.gather(*(http.post("/v1/jobs", json=body, headers=headers) for _ in range(50)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.text for answer in answers}) == 1
+    assert len((await http.get("/v1/jobs")).json()["data"]) == 1
+
+
+async def test_the_first_answer_is_repeated_whatever_became_of_the_job(
+    http: httpx.AsyncClient, claim: Callable[[], Claim], store: Store, do: Do
+) -> None:
+    do(store.present(worker(gpus=1), lifetime_seconds=60))
+    headers = {"Idempotency-Key": '"quoted"'}
+    first = await http.post("/v1/jobs", json={"device": "gpu"}, headers=headers)
+    claim()
+    do(store.absent("w1"))
+    again = await http.post("/v1/jobs", json={"device": "gpu", "epochs": 10}, headers={"Idempotency-Key": "quoted"})
+    assert again.text == first.text
+
+
+async def test_a_key_with_another_body_is_refused(http: httpx.AsyncClient) -> None:
+    headers = {"Idempotency-Key": "k"}
+    await http.post("/v1/jobs", json={"epochs": 1}, headers=headers)
+    answer = await http.post("/v1/jobs", json={"epochs": 2}, headers=headers)
+    assert_problem(answer, 422, "idempotency_key_reused")
+    assert len((await http.get("/v1/jobs")).json()["data"]) == 1
+
+
+@pytest.mark.parametrize("key", ["", "two words", "x" * 256, "ü"])
+async def test_a_strange_key_is_refused(http: httpx.AsyncClient, key: str) -> None:
+    answer = await http.post("/v1/jobs", headers=[(b"idempotency-key", key.encode("latin-1"))])
+    problem = assert_problem(answer, 422, "invalid_parameter")
+    assert problem["errors"][0]["parameter"] == "Idempotency-Key"
+
+
+async def test_pages_follow_each_other(http: httpx.AsyncClient, submit: Any) -> None:
+    ids = [(await submit())["id"] for _ in range(5)]
+    for order, wanted in (("asc", ids), ("desc", ids[::-1])):
+        seen: list[str] = []
+        page: dict[str, Any] = {"last_id": "", "has_more": True}
+        while page["has_more"]:
+            answer = await http.get("/v1/jobs", params={"after": page["last_id"], "limit": 2, "order": order})
+            page = answer.json()
+            assert (page["object"], page["first_id"]) == ("list", page["data"][0]["id"])
+            seen += [job["id"] for job in page["data"]]
+        assert seen == wanted
+
+
+async def test_an_empty_list_says_so(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/v1/jobs")).json() == {
+        "object": "list",
+        "data": [],
+        "first_id": None,
+        "last_id": None,
+        "has_more": False,
+    }
+
+
+async def test_lists_are_filtered(http: httpx.AsyncClient, submit: Any, claim: Callable[[], Claim]) -> None:
+    old = await submit(metadata={"team": "a", "run": "x y"})
+    new = await submit(metadata={"team": "b"})
+    claim()
+
+    async def found(query: str) -> list[str]:
+        answer = await http.get(f"/v1/jobs?{query}")
+        assert answer.status_code == 200, answer.text
+        return [job["id"] for job in answer.json()["data"]]
+
+    assert await found("status=running") == [old["id"]]
+    assert await found("status=running,queued") == [new["id"], old["id"]]
+    assert await found("status=running&status=queued") == [new["id"], old["id"]]
+    assert await found("metadata[team]=b") == [new["id"]]
+    assert await found("metadata[team]=a&metadata[run]=x+y") == [old["id"]]
+    assert await found("metadata%5Bteam%5D=c") == []
+    assert await found(f"created_before={old['created_at']}") == []
+    assert await found("created_after=2026-01-01T00:00:00%2B01:00") == [new["id"], old["id"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=1_0", "limit"),
+        ("limit=" + "9" * 5000, "limit"),
+        ("limit=1&limit=2", "limit"),
+        ("order=newest", "order"),
+        ("status=done", "status"),
+        ("status=", "status"),
+        ("created_after=yesterday", "created_after"),
+        ("created_after=1700000000", "created_after"),
+        ("created_after=2026-13-01T00:00:00Z", "created_after"),
+        ("created_after=2026-01-01T00:00:00+01:00", "created_after"),
+        ("metadata=a", "metadata"),
+        ("metadata[]=a", "metadata[]"),
+        ("metadata[a]=b&metadata[a]=c", "metadata[a]"),
+        ("offset=3", "offset"),
+        ("&".join(f"metadata[{n}]=x" for n in range(17)), "metadata"),
+    ],
+)
+async def test_a_bad_query_names_its_parameter(http: httpx.AsyncClient, query: str, parameter: str) -> None:
+    problem = assert_problem(await http.get(f"/v1/jobs?{query}"), 422, "invalid_parameter")
+    assert problem["errors"][0]["parameter"] == parameter
+
+
+@pytest.mark.parametrize("cursor", ["nope", "job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC", "a:b", "%00", "x" * 3000])
+async def test_an_unknown_cursor_is_refused(http: httpx.AsyncClient, submit: Any, cursor: str) -> None:
+    await submit()
+    problem = assert_problem(await http.get(f"/v1/jobs?after={cursor}"), 422, "invalid_cursor")
+    assert problem["errors"][0]["parameter"] == "after"
+
+
+@pytest.mark.parametrize(
+    "job_id", ["job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC", "x", "%00", "job:x:events", "%F0%28", "*", "x" * 5000]
+)
+async def test_an_unknown_job_is_not_found(http: httpx.AsyncClient, job_id: str) -> None:
+    for answer in (
+        await http.get(f"/v1/jobs/{job_id}"),
+        await http.post(f"/v1/jobs/{job_id}/cancel"),
+        await http.get(f"/v1/jobs/{job_id}/events"),
+        await http.get(f"/v1/jobs/{job_id}/metrics"),
+    ):
+        assert_problem(answer, 404, "job_not_found")
+
+
+async def test_a_jobs_events_key_is_not_read_as_a_job(http: httpx.AsyncClient, submit: Any) -> None:
+    job = await submit()
+    assert_problem(await http.get(f"/v1/jobs/{job['id']}:events"), 404, "job_not_found")
+
+
+async def test_cancelling_a_queued_job_ends_it_at_once(http: httpx.AsyncClient, submit: Any) -> None:
+    job = await submit()
+    first = await http.post(f"/v1/jobs/{job['id']}/cancel")
+    assert first.status_code == 200
+    assert (first.json()["status"], first.json()["status_reason"]) == ("cancelled", "user_requested")
+    again = await http.post(f"/v1/jobs/{job['id']}/cancel")
+    assert (again.status_code, again.json()) == (200, first.json())
+
+
+async def test_cancelling_a_running_job_is_under_way_until_its_worker_confirms(
+    http: httpx.AsyncClient, submit: Any, claim: Callable[[], Claim], store: Store, do: Do
+) -> None:
+    job = await submit()
+    fence = claim().fence
+    for _ in range(2):
+        answer = await http.post(f"/v1/jobs/{job['id']}/cancel")
+        assert (answer.status_code, answer.json()["status"]) == (202, "cancelling")
+    do(store.finish(job["id"], fence, Status.CANCELLED, reason=Reason.USER_REQUESTED))
+    assert (await http.post(f"/v1/jobs/{job['id']}/cancel")).status_code == 200
+
+
+async def test_operations_without_parameters_refuse_them(http: httpx.AsyncClient, submit: Any) -> None:
+    job = await submit()
+    for answer in (
+        await http.get(f"/v1/jobs/{job['id']}?verbose=1"),
+        await http.post(f"/v1/jobs/{job['id']}/cancel?force=1"),
+        await http.post("/v1/jobs?dryrun=true"),
+        await http.post("/v1/jobs?dry_run=yes"),
+        await http.get("/v1/workers?x"),
+        await http.get("/v1/presets?x="),
+        await http.get("/v1/datasets?x=1"),
+    ):
+        assert_problem(answer, 422, "invalid_parameter")
+
+
+async def test_a_queued_job_is_paused_and_resumed_at_once(http: httpx.AsyncClient, submit: Any) -> None:
+    path = f"/v1/jobs/{(await submit())['id']}"
+    for _ in range(2):
+        answer = await http.post(f"{path}/pause")
+        assert (answer.status_code, answer.json()["status"]) == (200, "paused")
+    for _ in range(2):
+        answer = await http.post(f"{path}/resume")
+        assert (answer.status_code, answer.json()["status"]) == (200, "queued")
+
+
+async def test_a_running_job_is_pausing_until_its_worker_confirms(
+    http: httpx.AsyncClient, submit: Any, claim: Callable[[], Claim]
+) -> None:
+    path = f"/v1/jobs/{(await submit())['id']}"
+    claim()
+    answer = await http.post(f"{path}/pause")
+    assert (answer.status_code, answer.json()["status"]) == (202, "pausing")
+
+
+async def test_a_final_job_is_neither_paused_nor_resumed(http: httpx.AsyncClient, submit: Any) -> None:
+    path = f"/v1/jobs/{(await submit())['id']}"
+    await http.post(f"{path}/cancel")
+    for verb in ("pause", "resume"):
+        assert_problem(await http.post(f"{path}/{verb}"), 409, "not_now")
+
+
+@pytest.mark.parametrize(
+    ("limit", "body", "pointer", "told"),
+    [
+        ({"max_parameters": 235_145}, {}, "/model", "235,146 parameters; this server allows 235,145"),
+        ({"max_batch_size": 127}, {}, "/batch_size", "128 images in a batch; this server allows 127"),
+        ({"max_memory_mb": 1}, {}, "/batch_size", "MiB of memory by estimate; this server allows 1"),
+        ({"max_runtime_seconds": 60}, {"max_runtime_seconds": 61}, "/max_runtime_seconds", "61 seconds"),
+        ({"max_runtime_seconds": 60, "worker_gflops": 1e-3}, {"epochs": 9}, "/epochs", "a job may run for 60"),
+    ],
+)
+async def test_a_job_that_asks_for_too_much_is_refused_with_the_numbers(
+    settings: Settings, client: redis.Redis, anyio_backend: str, limit: Any, body: Any, pointer: str, told: str
+) -> None:
+    app = create_app(settings.model_copy(update=limit))
+    async with app.router.lifespan_context(app), talk_to(app) as http:
+        for params in ({}, {"dry_run": "true"}):
+            problem = assert_problem(await http.post("/v1/jobs", json=body, params=params), 422, "job_too_large")
+            assert problem["errors"][0]["pointer"] == pointer
+            assert told in problem["detail"]
+        assert (await http.get("/v1/jobs")).json()["data"] == []
+
+
+async def test_a_job_without_a_deadline_gets_the_servers(submit: Any, settings: Settings) -> None:
+    assert (await submit())["spec"]["max_runtime_seconds"] == settings.max_runtime_seconds
+    assert (await submit(max_runtime_seconds=7))["spec"]["max_runtime_seconds"] == 7
+
+
+async def test_a_final_job_can_be_deleted(
+    http: httpx.AsyncClient, submit: Any, client: redis.Redis, store: Store, do: Do
+) -> None:
+    job_id = (await submit())["id"]
+    path = f"/v1/jobs/{job_id}"
+    assert_problem(await http.delete(path), 409, "not_now")
+    await http.post(f"{path}/cancel")
+    answer = await http.delete(path)
+    assert (answer.status_code, answer.content) == (204, b"")
+    for answer in (await http.delete(path), await http.get(path), await http.get(f"{path}/events")):
+        assert_problem(answer, 404, "job_not_found")
+    assert (await http.get("/v1/jobs")).json()["data"] == []
+    assert (await http.get("/v1/jobs?status=cancelled")).json()["data"] == []
+    assert list(client.scan_iter(f"*{job_id}*")) == []
+    assert do(store.trash()) == (job_id,)

@@ -1,0 +1,270 @@
+"""The command line: outputs for people and for programs, and what the exit code tells."""
+
+import json
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gradientd import __version__
+from gradientd.cli.app import app
+from gradientd.cli.exit_codes import ExitCode
+from jobs.record import Device, Worker
+from jobs.states import Status
+from tests.conftest import free_port
+from tests.gradientd.samples import (
+    JOB_ID,
+    Route,
+    epoch_event,
+    failed_job,
+    one_after_another,
+    sample_job,
+    serving,
+    status_event,
+    succeeded_job,
+)
+
+JOB_PATH = f"/v1/jobs/{JOB_ID}"
+HISTORY = [
+    status_event(1, Status.QUEUED),
+    status_event(2, Status.RUNNING, attempt=1),
+    epoch_event(3, 3),
+    status_event(4, Status.SUCCEEDED, attempt=1),
+]
+
+
+def gradientd(*arguments: str, routes: dict[str, Route] | None = None, stdin: str | None = None) -> Result:
+    """Run the command against a server with these routes."""
+    with serving(routes or {}) as url:
+        return CliRunner().invoke(app, list(arguments), env={"GRADIENTD_URL": url}, input=stdin)
+
+
+def training(*jobs: Any, submitted: list[Any] | None = None) -> dict[str, Route]:
+    """A server that accepts a job and then shows it so, one after another."""
+
+    def accept(body: Any) -> tuple[int, Any]:
+        if submitted is not None:
+            submitted.append(body)
+        return 202, sample_job()
+
+    return {
+        "POST /v1/jobs": accept,
+        f"GET {JOB_PATH}": one_after_another(*jobs),
+        f"GET {JOB_PATH}/events": one_after_another(HISTORY, []),
+    }
+
+
+def test_train_watches_the_job_to_its_end() -> None:
+    result = gradientd("train", "--epochs", "3", routes=training(sample_job(Status.RUNNING), succeeded_job()))
+    assert result.exit_code == ExitCode.SUCCEEDED
+    assert result.stdout.splitlines()[0] == f"job {JOB_ID}"
+    assert result.stdout.splitlines()[-1] == "succeeded: test accuracy 0.9612 after 3 of 3 epochs in 5.2 s"
+    assert "\x1b" not in result.stdout
+    assert "\r" not in result.stdout
+    assert result.stderr == ""
+
+
+def test_train_json_is_the_job_its_events_and_the_final_job() -> None:
+    result = gradientd("train", "--json", routes=training(sample_job(Status.RUNNING), succeeded_job()))
+    documents = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [document.get("object", document.get("type")) for document in documents] == [
+        "training.job",
+        "status",
+        "status",
+        "metric",
+        "status",
+        "training.job",
+    ]
+    assert documents[-1]["metrics"]["test_accuracy"] == 0.9612
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("job", "code"),
+    [
+        (failed_job(), ExitCode.FAILED),
+        (sample_job(Status.CANCELLED), ExitCode.CANCELLED),
+        (succeeded_job(), ExitCode.SUCCEEDED),
+    ],
+)
+def test_the_exit_code_tells_how_the_job_ended(job: Any, code: ExitCode) -> None:
+    assert gradientd("train", routes=training(job)).exit_code == code
+    assert gradientd("show", JOB_ID, "--follow", routes=training(job)).exit_code == code
+    assert gradientd("show", JOB_ID, routes=training(job)).exit_code == 0
+
+
+def test_train_detach_prints_only_the_id() -> None:
+    result = gradientd("train", "--detach", routes=training(succeeded_job()))
+    assert result.stdout == f"{JOB_ID}\n"
+    document = json.loads(gradientd("train", "--detach", "--json", routes=training(succeeded_job())).stdout)
+    assert document["status"] == "queued"
+
+
+def test_train_puts_the_spec_together(tmp_path: Path) -> None:
+    submitted: list[Any] = []
+    file = tmp_path / "spec.json"
+    file.write_text('{"epochs": 1, "seed": 4, "optimizer": {"type": "sgd"}}')
+    options = ["--epochs", "2", "--learning-rate", "0.5", "--metadata", "team=a", "--set", "seed=5"]
+    gradientd("train", "--detach", "--file", str(file), *options, routes=training(submitted=submitted))
+    assert submitted == [
+        {
+            "epochs": 2,
+            "seed": 5,
+            "optimizer": {"type": "sgd", "learning_rate": 0.5},
+            "metadata": {"team": "a"},
+        }
+    ]
+
+
+def test_train_reads_standard_input() -> None:
+    submitted: list[Any] = []
+    gradientd("train", "--detach", "--file", "-", routes=training(submitted=submitted), stdin='{"epochs": 7}')
+    assert submitted == [{"epochs": 7}]
+
+
+def test_an_option_within_an_object_is_made_to_what_the_server_would_take() -> None:
+    submitted: list[Any] = []
+    resolved = {"spec": {"optimizer": {"type": "adam", "learning_rate": 0.003, "beta_1": 0.8}}}
+    answers = [(200, resolved), (202, sample_job())]
+
+    def accept(body: Any) -> tuple[int, Any]:
+        submitted.append(body)
+        return answers.pop(0)
+
+    gradientd("train", "--detach", "--learning-rate", "0.1", routes={"POST /v1/jobs": accept})
+    assert submitted == [{}, {"optimizer": {"type": "adam", "learning_rate": 0.1, "beta_1": 0.8}}]
+
+
+def test_a_refused_spec_names_each_field_on_stderr() -> None:
+    problem = {
+        "status": 422,
+        "detail": "the spec is not valid",
+        "errors": [{"pointer": "/epochs", "detail": "must be at least 1"}],
+    }
+    result = gradientd("train", "--epochs", "0", routes={"POST /v1/jobs": lambda body: (422, problem)})
+    assert result.exit_code == ExitCode.REFUSED
+    assert result.stderr == "the spec is not valid\n  /epochs: must be at least 1\n"
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["train", "jobs", "workers", "presets"])
+def test_no_server_is_one_line_on_stderr(command: str) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    result = CliRunner().invoke(app, [command, "--url", url])
+    assert result.exit_code == ExitCode.UNREACHABLE
+    assert result.stderr.startswith(f"no answer from {url}: connection refused")
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stdout == ""
+
+
+def test_an_unknown_job_is_refused() -> None:
+    problem = {"status": 404, "code": "job_not_found", "detail": "no job 'job_x' is known here"}
+    result = gradientd("show", "job_x", routes={"GET /v1/jobs/job_x": lambda body: (404, problem)})
+    assert (result.exit_code, result.stderr) == (ExitCode.REFUSED, "no job 'job_x' is known here\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["train", "--set", "epochs"], ["train", "--file", "/nowhere.json"], ["jobs", "--limit", "0"], ["sing"]],
+)
+def test_bad_usage_is_told_without_a_traceback(arguments: list[str]) -> None:
+    result = gradientd(*arguments)
+    assert result.exit_code == ExitCode.REFUSED
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+def test_jobs_are_a_table_or_json() -> None:
+    job = succeeded_job().model_copy(update={"metadata": {"team": "a"}, "created_at": datetime.now(UTC)})
+    routes: dict[str, Route] = {"GET /v1/jobs": lambda body: (200, [job])}
+    heading, row = gradientd("jobs", routes=routes).stdout.splitlines()
+    assert heading.split() == ["id", "status", "progress", "model", "dataset", "accuracy", "created", "labels"]
+    assert row.split()[:6] == [JOB_ID, "succeeded", "100%", "mlp", "mnist-10k", "0.9612"]
+    assert row.endswith("ago  team=a")
+    assert json.loads(gradientd("jobs", "--json", routes=routes).stdout)["data"][0]["id"] == JOB_ID
+
+
+def test_show_tells_what_is_known() -> None:
+    result = gradientd("show", JOB_ID, routes=training(failed_job()))
+    assert result.exit_code == 0
+    assert "status    failed" in result.stdout
+    assert "ended     failed: Loss is not finite: the loss became nan at step 7" in result.stdout
+    assert json.loads(gradientd("show", JOB_ID, "--json", routes=training(failed_job())).stdout)["status"] == "failed"
+
+
+def test_cancel_waits_if_told_to() -> None:
+    routes = training(sample_job(Status.CANCELLING), sample_job(Status.CANCELLED))
+    routes[f"POST {JOB_PATH}/cancel"] = lambda body: (202, sample_job(Status.CANCELLING))
+    assert gradientd("cancel", JOB_ID, routes=routes).stdout == f"{JOB_ID} cancelling\n"
+    result = gradientd("cancel", JOB_ID, "--wait", routes=routes)
+    assert (result.exit_code, result.stdout) == (0, f"{JOB_ID} cancelled\n")
+
+
+def test_pause_and_resume_tell_the_status() -> None:
+    routes = training(sample_job(Status.PAUSED))
+    routes[f"POST {JOB_PATH}/pause"] = lambda body: (202, sample_job(Status.PAUSING))
+    routes[f"POST {JOB_PATH}/resume"] = lambda body: (200, sample_job(Status.QUEUED))
+    assert gradientd("pause", JOB_ID, routes=routes).stdout == f"{JOB_ID} pausing\n"
+    assert json.loads(gradientd("resume", JOB_ID, "--json", routes=routes).stdout)["status"] == "queued"
+
+
+def test_workers_are_a_table_or_json() -> None:
+    worker = Worker(
+        name="worker-1-ab12",
+        host="here",
+        pid=7,
+        devices=(Device(name="/device:GPU:0", kind="gpu", model="H100", memory_bytes=2**31),),
+        threads=2,
+        tensorflow="2.21.0",
+        status="idle",
+        started_at=datetime.now(UTC),
+        last_heartbeat_at=datetime.now(UTC),
+    )
+    routes: dict[str, Route] = {"GET /v1/workers": lambda body: (200, [worker])}
+    assert "gpu (H100, 2,048 MiB in use)" in gradientd("workers", routes=routes).stdout
+    assert json.loads(gradientd("workers", "--json", routes=routes).stdout)["data"][0]["name"] == "worker-1-ab12"
+
+
+def test_presets_are_a_table_or_json() -> None:
+    routes: dict[str, Route] = {
+        "GET /v1/presets": lambda body: (200, {"object": "list", "data": [{"name": "textbook", "description": "x"}]})
+    }
+    assert gradientd("presets", routes=routes).stdout.splitlines()[1].split() == ["textbook", "x"]
+    assert json.loads(gradientd("presets", "--json", routes=routes).stdout)["data"][0]["name"] == "textbook"
+
+
+def test_version_is_the_packages() -> None:
+    assert gradientd("version").stdout == f"gradientd {__version__}\n"
+    assert json.loads(gradientd("version", "--json").stdout) == {"version": __version__}
+
+
+def test_help_documents_the_exit_codes() -> None:
+    text = " ".join(gradientd("--help").stdout.split())
+    assert "2 bad usage, or the server refused; 3 the job was cancelled; 4 the server cannot be reached" in text
+
+
+def test_a_bad_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIENTD_PORT", "http")
+    result = CliRunner().invoke(app, ["up"])
+    assert result.exit_code == ExitCode.REFUSED
+    assert result.stderr.startswith("a setting cannot be used: GRADIENTD_PORT: ")
+
+
+def test_an_interruption_leaves_the_job_running_and_says_how_to_go_on() -> None:
+    with serving(training(sample_job(Status.RUNNING))) as url:
+        command = [sys.executable, "-m", "gradientd", "train", "--url", url]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as train:
+            assert train.stdout is not None
+            assert train.stderr is not None
+            assert [train.stdout.readline() for _ in range(2)] == [f"job {JOB_ID}\n", "queued\n"]
+            train.send_signal(signal.SIGINT)
+            said = train.stderr.read()
+            assert train.wait(30) == ExitCode.INTERRUPTED
+    assert "the job goes on" in said
+    assert f"gradientd cancel {JOB_ID}" in said
+    assert "Traceback" not in said

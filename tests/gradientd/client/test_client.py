@@ -1,0 +1,158 @@
+"""The client: what it sends, and what becomes of every kind of answer."""
+
+import json
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from gradientd.client.client import Client, Page
+from gradientd.errors import Refused, ServerUnreachable, UnexpectedAnswer
+from jobs.record import Job
+from jobs.states import Status
+from tests.conftest import free_port
+from tests.gradientd.samples import JOB_ID, dump, sample_job, succeeded_job
+
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+def client_of(handler: Handler) -> Client:
+    """A client whose server is the handler."""
+    return Client("http://train.test", transport=httpx.MockTransport(handler))
+
+
+def answer(status: int, body: object, **headers: str) -> Handler:
+    """A server that always answers the same."""
+    return lambda request: httpx.Response(status, json=body, headers=headers)
+
+
+def test_submit_sends_only_what_was_given_and_a_fresh_idempotency_key() -> None:
+    requests: list[httpx.Request] = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(202, json=dump(sample_job()))
+
+    with client_of(server) as client:
+        assert client.submit({"epochs": 3}) == sample_job()
+        client.submit({"epochs": 3})
+    assert (requests[0].method, requests[0].url.path) == ("POST", "/v1/jobs")
+    assert json.loads(requests[0].content) == {"epochs": 3}
+    first, second = (request.headers["Idempotency-Key"] for request in requests)
+    assert first != second
+
+
+def test_a_refusal_names_each_wrong_field() -> None:
+    problem = {
+        "type": "about:blank",
+        "title": "Invalid spec",
+        "status": 422,
+        "detail": "1 field is wrong",
+        "code": "invalid_spec",
+        "errors": [{"pointer": "/epochs", "detail": "must be at least 1"}],
+    }
+    with client_of(answer(422, problem)) as client, pytest.raises(Refused, match="1 field is wrong") as refused:
+        client.submit({"epochs": 0})
+    assert refused.value.code == "invalid_spec"
+    assert [(field.pointer, field.detail) for field in refused.value.problem.errors] == [
+        ("/epochs", "must be at least 1")
+    ]
+
+
+def test_nobody_listening_is_said_with_the_url() -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    with Client(url) as client, pytest.raises(ServerUnreachable, match=f"no answer from {url}: connection refused"):
+        client.workers()
+
+
+def test_a_server_without_its_store_is_unreachable() -> None:
+    problem = {"status": 503, "title": "Store unavailable", "detail": "the store cannot be reached"}
+    with client_of(answer(503, problem)) as client, pytest.raises(ServerUnreachable, match="store cannot be reached"):
+        client.get(JOB_ID)
+
+
+@pytest.mark.parametrize("url", ["train.test", "ftp://train.test", "http://train.test:port", ""])
+def test_what_is_no_url_is_said(url: str) -> None:
+    with pytest.raises(ServerUnreachable, match="URL"), Client(url) as client:
+        client.workers()
+
+
+@pytest.mark.parametrize("status", [200, 404, 500])
+def test_another_kind_of_server_is_told_apart(status: int) -> None:
+    def server(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, text="<h1>It works!</h1>")
+
+    with client_of(server) as client, pytest.raises(UnexpectedAnswer):
+        client.get(JOB_ID)
+
+
+def test_members_of_a_newer_server_are_ignored() -> None:
+    newer = dump(succeeded_job())
+    newer["colour"] = "blue"
+    newer["spec"]["model"]["residual"] = True
+    newer["metrics"]["latest"]["val_top_5"] = 1.0
+    with client_of(answer(200, newer)) as client:
+        assert client.get(JOB_ID) == succeeded_job()
+
+
+def test_a_long_poll_asks_for_what_is_newer_than_what_is_known() -> None:
+    requests: list[httpx.Request] = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        if "If-None-Match" in request.headers:
+            return httpx.Response(304)
+        return httpx.Response(200, json=dump(sample_job()), headers={"ETag": '"7"'})
+
+    with client_of(server) as client:
+        known = client.poll(JOB_ID)
+        assert client.poll(JOB_ID, newer_than=known, wait_seconds=20) is known
+    assert requests[1].headers["If-None-Match"] == '"7"'
+    assert requests[1].headers["Prefer"] == "wait=20"
+    assert requests[1].extensions["timeout"]["read"] > 20
+
+
+def test_wait_for_polls_until_the_status_is_final() -> None:
+    answers = [sample_job(), sample_job(Status.RUNNING), succeeded_job()]
+    with client_of(lambda request: httpx.Response(200, json=dump(answers.pop(0)))) as client:
+        assert client.wait_for(JOB_ID).status is Status.SUCCEEDED
+    assert answers == []
+
+
+def test_list_sends_its_filters() -> None:
+    urls: list[httpx.URL] = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        urls.append(request.url)
+        return httpx.Response(200, json=dump([sample_job()]) | {"has_more": True, "first_id": JOB_ID})
+
+    with client_of(server) as client:
+        page = client.list(limit=5, after=JOB_ID, statuses=[Status.QUEUED], metadata={"team": "a&b"})
+    assert page == Page[Job](data=(sample_job(),), has_more=True)
+    assert dict(urls[0].params) == {
+        "limit": "5",
+        "order": "desc",
+        "after": JOB_ID,
+        "status": "queued",
+        "metadata[team]": "a&b",
+    }
+
+
+def test_an_id_cannot_lead_to_another_path() -> None:
+    paths: list[bytes] = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        paths.append(request.url.raw_path)
+        return httpx.Response(200, json=dump(sample_job()))
+
+    with client_of(server) as client:
+        client.get("../workers?x=1")
+    assert paths == [b"/v1/jobs/..%2Fworkers%3Fx%3D1"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_a_proxy_is_not_asked_for_this_machine(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.test")
+    with Client(f"http://{host}:8000") as here, Client("http://train.test") as there:
+        assert not here._http._mounts  # pyright: ignore[reportPrivateUsage] - httpx shows its proxies nowhere else
+        assert there._http._mounts  # pyright: ignore[reportPrivateUsage]

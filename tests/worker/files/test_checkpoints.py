@@ -1,0 +1,103 @@
+"""Which checkpoints a job keeps: the last, and that of its best epoch."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import redis
+
+from jobs.ids import new_job_id
+from jobs.spec import Spec
+from store.artifacts import Artifacts
+from store.jobs import Store
+from store.lanes import Lanes
+from tests.worker.lease.test_lease import epoch
+from worker.engine.snapshot import Snapshot
+from worker.files.checkpoints import Checkpoints
+from worker.lease.lease import Lease
+
+Do = Callable[[Any], Any]
+
+
+def snapshot(epochs: int) -> Snapshot:
+    """A state after so many epochs of two steps."""
+    weights = (np.full(3, epochs, np.float32),)
+    return Snapshot(epoch=epochs, step=0, weights=weights, memory=(), scale=(1.0, 0.0), sums=(0.0, 0.0), seconds=0.0)
+
+
+@pytest.fixture
+def lease(client: redis.Redis, store: Store, do: Do) -> Iterator[Lease]:
+    do(store.create(new_job_id(), Spec(), steps=10))
+    claim = do(store.claim("w", token=new_job_id(), lanes=(Lanes.ANY,)))
+    with Lease(claim, client=client, store=store, beat_seconds=60, draining=threading.Event()) as lease:
+        yield lease
+
+
+@pytest.fixture
+def checkpoints(lease: Lease, tmp_path: Path) -> Checkpoints:
+    return Checkpoints(lease, artifacts=Artifacts(tmp_path), steps_per_epoch=2, every_seconds=3600)
+
+
+def told(checkpoints: Checkpoints, accuracies: list[float]) -> None:
+    """Tell of epochs with these accuracies."""
+    for number, accuracy in enumerate(accuracies, 1):
+        metrics = epoch(number).model_copy(update={"val_accuracy": accuracy})
+        checkpoints.epoch_done(metrics, lambda number=number: snapshot(number))
+
+
+def test_the_best_epoch_is_kept_beside_the_last(
+    checkpoints: Checkpoints, lease: Lease, store: Store, do: Do, tmp_path: Path
+) -> None:
+    told(checkpoints, [0.5, 0.9, 0.7, 0.9])
+    checkpoints.write(snapshot(4))
+    lease.flush()
+    job = do(store.get(lease.job.id))
+    assert (job.checkpoint.epoch, job.checkpoint.step, job.best_checkpoint.epoch) == (4, 8, 2)
+    assert (job.checkpoint.metrics.epoch, job.best_checkpoint.metrics.val_accuracy) == (4, 0.9)
+    assert {path.name for path in (tmp_path / lease.job.id).iterdir()} == {"checkpoint-1-8.npz", "best-1-4.npz"}
+    with np.load(tmp_path / lease.job.id / "best-1-4.npz") as arrays:
+        assert Snapshot.from_arrays(arrays).weights[0][0] == 2
+
+
+def test_a_better_epoch_takes_the_place_of_the_best(
+    checkpoints: Checkpoints, lease: Lease, store: Store, do: Do, tmp_path: Path
+) -> None:
+    told(checkpoints, [0.5])
+    checkpoints.write_best()
+    lease.flush()
+    told(checkpoints, [0.4, 0.6])
+    checkpoints.write_best()
+    lease.flush()
+    checkpoints.write_best()
+    assert do(store.get(lease.job.id)).best_checkpoint.name == "best-1-4.npz"
+    assert (tmp_path / lease.job.id / "best-1-4.npz").exists()
+
+
+def test_a_disk_that_refuses_costs_the_checkpoint_only(
+    checkpoints: Checkpoints, lease: Lease, store: Store, do: Do, tmp_path: Path
+) -> None:
+    (tmp_path / lease.job.id).write_text("in the way")
+    told(checkpoints, [0.5])
+    checkpoints.write(snapshot(1))
+    lease.flush()
+    job = do(store.get(lease.job.id))
+    assert (job.checkpoint, job.best_checkpoint) == (None, None)
+
+
+def test_a_spec_can_ask_for_a_checkpoint_every_so_many_epochs(
+    client: redis.Redis, store: Store, do: Do, tmp_path: Path
+) -> None:
+    spec = Spec.model_validate({"checkpoint": {"every_epochs": 2}})
+    do(store.create(new_job_id(), spec, steps=10))
+    claim = do(store.claim("w", token=new_job_id(), lanes=(Lanes.ANY,)))
+    with Lease(claim, client=client, store=store, beat_seconds=60, draining=threading.Event()) as lease:
+        # Closing writes what still waits, so the last one is there for sure.
+        with Checkpoints(lease, artifacts=Artifacts(tmp_path), steps_per_epoch=2, every_seconds=3600) as checkpoints:
+            told(checkpoints, [0.5, 0.4, 0.3, 0.2, 0.1])
+        lease.flush()
+    job = do(store.get(lease.job.id))
+    assert (job.checkpoint.name, job.checkpoint.metrics.val_accuracy) == ("checkpoint-1-8.npz", 0.2)
+    assert (tmp_path / lease.job.id / "checkpoint-1-8.npz").exists()

@@ -1,0 +1,1 @@
+"""Where the arrays come from that jobs train on."""

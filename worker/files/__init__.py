@@ -1,0 +1,1 @@
+"""The files a job leaves: checkpoints and exports."""

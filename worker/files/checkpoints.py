@@ -1,0 +1,193 @@
+"""A job's checkpoints: written beside the training, recorded with their hash, found again by the next attempt.
+
+Two are kept: the last, from which an interrupted job goes on, and that of the epoch with the highest val_accuracy.
+"""
+
+import hashlib
+import io
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import numpy as np
+import structlog
+
+from jobs.record import Checkpoint, EpochMetrics
+from store.artifacts import Artifacts
+from worker.engine.snapshot import Snapshot
+from worker.lease.clock import elapsed_seconds
+from worker.lease.lease import Lease
+
+log = structlog.get_logger(__name__)
+
+LAST, BEST = "checkpoint", "best"
+"""First parts of the files' names."""
+
+
+class Taken(NamedTuple):
+    """A snapshot, and the metrics of the last whole epoch in it."""
+
+    snapshot: Snapshot
+    metrics: EpochMetrics | None
+
+
+class Checkpoints:
+    """The `Keeper` of a training loop, for one hold on a job. Enter it to start the writing thread.
+
+    The loop only copies its state from the device; the thread writes, always the newest. A file that is on
+    record is never deleted before a newer one is on record.
+    """
+
+    def __init__(self, lease: Lease, *, artifacts: Artifacts, steps_per_epoch: int, every_seconds: float) -> None:
+        self._lease = lease
+        self._artifacts = artifacts
+        self._steps_per_epoch = steps_per_epoch
+        self._every_seconds = every_seconds
+        self._every_epochs = lease.job.spec.checkpoint.every_epochs
+        self._taken_at = elapsed_seconds()
+        self._metrics = lease.job.metrics.latest
+        best = lease.job.best_checkpoint
+        self._best_accuracy = best.metrics.val_accuracy if best and best.metrics else -1.0
+        self._best: Taken | None = None
+        """The best epoch that is not written yet. Written with the next checkpoint, so that it costs little."""
+        self._changed = threading.Condition()
+        self._waiting: Taken | None = None
+        self._closed = False
+        self._writing = threading.RLock()
+        """Held while files are written, so that an older one is not recorded after a newer one."""
+        self._thread = threading.Thread(target=self._write_waiting, name=f"checkpoints-{lease.job.id}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._changed:
+            self._closed = True
+            if error is not None:
+                self._waiting = None
+            self._changed.notify_all()
+        self._thread.join()
+
+    # --- Keeper -----------------------------------------------------------------------------------
+
+    def offer(self, take: Callable[[], Snapshot]) -> None:
+        """Take a snapshot when the last one is old enough."""
+        if elapsed_seconds() - self._taken_at >= self._every_seconds:
+            self._hand_over(take())
+
+    def epoch_done(self, metrics: EpochMetrics, take: Callable[[], Snapshot]) -> None:
+        """Take a snapshot of the best epoch so far, and of those that the spec asks for."""
+        self._metrics = metrics
+        asked_for = self._every_epochs is not None and metrics.epoch % self._every_epochs == 0
+        best = metrics.val_accuracy > self._best_accuracy
+        if not (asked_for or best):
+            return
+        snapshot = take()
+        if best:
+            self._best_accuracy = metrics.val_accuracy
+            self._best = Taken(snapshot, metrics)
+        if asked_for:
+            self._hand_over(snapshot)
+
+    def _hand_over(self, snapshot: Snapshot) -> None:
+        """Leave a snapshot to the thread, in the place of one that still waits."""
+        with self._changed:
+            self._waiting = self._taken(snapshot)
+            self._taken_at = elapsed_seconds()
+            self._changed.notify_all()
+
+    # --- for the trainer --------------------------------------------------------------------------
+
+    def write(self, snapshot: Snapshot) -> None:
+        """Write and report one now. A disk that refuses costs work at the next resume, not the job."""
+        with self._writing:
+            self._take_waiting()
+            self.write_best()
+            self._write_last(self._taken(snapshot))
+
+    def write_best(self) -> None:
+        """Write and report the best epoch's, if that is still to be done."""
+        with self._writing:
+            best, self._best = self._best, None
+            if best and (checkpoint := self._write(BEST, best)):
+                self._lease.best(checkpoint)
+                self._prune(BEST, checkpoint, self._lease.recorded_best or self._lease.job.best_checkpoint)
+
+    def latest(self) -> Snapshot | None:
+        """The checkpoint on record, or None where there is none to go on from.
+
+        Starting anew costs time but no bits: the same spec leads to the same weights.
+        """
+        checkpoint = self._lease.job.checkpoint
+        if checkpoint is None:
+            return None
+        try:
+            content = self._artifacts.read(self._lease.job.id, checkpoint.name)
+        except OSError as error:
+            log.warning("checkpoint_missing", name=checkpoint.name, error=str(error))
+            return None
+        if hashlib.sha256(content).hexdigest() != checkpoint.sha256:
+            log.warning("checkpoint_damaged", name=checkpoint.name)
+            return None
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            snapshot = Snapshot.from_arrays(arrays)
+        self._metrics = checkpoint.metrics
+        log.info("resumed", checkpoint=checkpoint.name, step=checkpoint.step)
+        return snapshot
+
+    # --- files ------------------------------------------------------------------------------------
+
+    def _taken(self, snapshot: Snapshot) -> Taken:
+        """With the metrics of its last whole epoch, which are on hand unless the job was claimed anew without it."""
+        metrics = self._metrics if self._metrics and self._metrics.epoch == snapshot.epoch else None
+        return Taken(snapshot, metrics)
+
+    def _write_last(self, taken: Taken) -> None:
+        if checkpoint := self._write(LAST, taken):
+            self._lease.checkpoint(checkpoint)
+            self._prune(LAST, checkpoint, self._lease.recorded_checkpoint or self._lease.job.checkpoint)
+
+    def _write(self, kind: str, taken: Taken) -> Checkpoint | None:
+        snapshot = taken.snapshot
+        step = snapshot.epoch * self._steps_per_epoch + snapshot.step
+        name = f"{kind}-{self._lease.fence}-{step}.npz"
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **snapshot.arrays())
+        try:
+            file = self._artifacts.write(self._lease.job.id, name, buffer.getvalue())
+        except OSError as error:
+            log.warning("checkpoint_not_written", name=name, error=str(error))
+            return None
+        return Checkpoint(
+            name=name,
+            epoch=snapshot.epoch,
+            step=step,
+            size_bytes=file.size_bytes,
+            sha256=file.sha256,
+            metrics=taken.metrics,
+        )
+
+    def _prune(self, kind: str, newest: Checkpoint, recorded: Checkpoint | None) -> None:
+        keep = {newest.name, *([recorded.name] if recorded else [])}
+        self._artifacts.delete(self._lease.job.id, f"{kind}-*.npz", keep=keep)
+
+    def _write_waiting(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self._waiting is not None)
+                if self._waiting is None:
+                    return
+            with self._writing:
+                if taken := self._take_waiting():
+                    # First, as an attempt that goes on from the last will not see this epoch again.
+                    self.write_best()
+                    self._write_last(taken)
+
+    def _take_waiting(self) -> Taken | None:
+        with self._changed:
+            taken, self._waiting = self._waiting, None
+            return taken

@@ -1,0 +1,62 @@
+"""Hears at once when somebody wants a job of this worker stopped."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import redis
+import structlog
+
+from jobs.states import Status
+from store.keys import Keys
+
+log = structlog.get_logger(__name__)
+
+POLL_SECONDS = 0.2
+RETRY_SECONDS = 0.5
+
+
+class ControlListener:
+    """One subscription for the life of the process. What it misses comes with the next beat of the job's lease."""
+
+    def __init__(self, worker: str, *, client: redis.Redis, keys: Keys) -> None:
+        self._client = client
+        self._channel = keys.control(worker)
+        self._heed: dict[str, Callable[[Status], None]] = {}
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._listen, name="wishes", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop listening."""
+        self._closed.set()
+        self._thread.join()
+
+    @contextmanager
+    def about(self, job_id: str, on_status: Callable[[Status], None]) -> Iterator[None]:
+        """Within, hand the wishes about a job to `heed`."""
+        self._heed[job_id] = on_status
+        try:
+            yield
+        finally:
+            del self._heed[job_id]
+
+    def _listen(self) -> None:
+        while not self._closed.is_set():
+            try:
+                with self._client.pubsub(ignore_subscribe_messages=True) as pubsub:
+                    pubsub.subscribe(self._channel)
+                    while not self._closed.is_set():
+                        if message := pubsub.get_message(timeout=POLL_SECONDS):
+                            self._pass_on(message["data"])
+            except (redis.RedisError, OSError) as error:
+                log.warning("store_away", error=str(error))
+                self._closed.wait(RETRY_SECONDS)
+
+    def _pass_on(self, message: str) -> None:
+        job_id, status = message.split()
+        if on_status := self._heed.get(job_id):
+            on_status(Status(status))
