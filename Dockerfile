@@ -36,6 +36,7 @@ RUN sed -n '/^setuptools==/,/[^\\]$/p' requirements.txt > backend.txt \
  && pip install --only-binary :all: --require-hashes --requirement backend.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY jobs jobs
+COPY store store
 COPY api api
 COPY worker worker
 COPY gradientd gradientd
