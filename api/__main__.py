@@ -4,12 +4,14 @@ import argparse
 import signal
 import socket
 import sys
+from functools import partial
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.http.protocol import BoundedProtocol, Bounds, Connections
 from jobs.logs import configure_logging
 from jobs.settings import Settings
 from store.access import Misconfigured
@@ -53,12 +55,14 @@ def main(arguments: list[str] | None = None) -> None:
         app = create_app(settings)
     except Misconfigured as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
+    bounds = Bounds.of_descriptors()
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=partial(BoundedProtocol, Connections(bounds)),  # pyright: ignore[reportArgumentType] (it is only called)
+        backlog=bounds.backlog,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -178,6 +178,27 @@ KINDS: dict[str, Kind] = {
             "Use one of the methods that the `Allow` header names.",
         ),
         Kind(
+            "head_too_large",
+            431,
+            "Request's head is too large",
+            "The request's target and headers are longer, or more, than this server reads.",
+            "Send fewer and shorter headers.",
+        ),
+        Kind(
+            "request_too_slow",
+            408,
+            "Request did not arrive in time",
+            "The request's head or body came more slowly than this server waits for.",
+            "Send it in one go; a body may take as long as it moves at 1 KiB a second.",
+        ),
+        Kind(
+            "too_many_connections",
+            503,
+            "Too many connections",
+            "The server holds as many connections as it can, and is answering all of them.",
+            "Try again shortly, and use one connection for many requests.",
+        ),
+        Kind(
             "bad_request",
             400,
             "Request cannot be understood",

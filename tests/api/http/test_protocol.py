@@ -1,0 +1,267 @@
+"""Connections of peers that are slow, silent or boundless, over real sockets."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+import uvicorn
+
+from api.http.protocol import BoundedProtocol, Bounds, Connections
+
+pytestmark = pytest.mark.anyio
+
+QUICK = Bounds(head_seconds=0.2, body_grace_seconds=0.2, body_bytes_per_second=1000.0)
+GET = b"GET / HTTP/1.1\r\nhost: localhost\r\n"
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with the body's length; `/now` before the body is there, `/later` when the test says so."""
+    if scope["path"] == "/later":
+        await scope["state"]["later"].wait()
+    size, more = 0, scope["path"] != "/now"
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        size, more = size + len(message["body"]), message["more_body"]
+    content = str(size).encode()
+    headers = [(b"content-length", str(len(content)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+class Site:
+    """A server of these bounds, and its port."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.connections = Connections(bounds)
+        self.later = asyncio.Event()
+        self._lines: list[Line] = []
+        config = uvicorn.Config(
+            self._app,
+            http=partial(BoundedProtocol, self.connections),  # pyright: ignore[reportArgumentType]
+            port=0,
+            lifespan="off",
+            log_config=None,
+            loop="none",
+            interface="asgi3",
+        )
+        self.server = uvicorn.Server(config)
+        self.server.install_signal_handlers = lambda: None  # pyright: ignore[reportAttributeAccessIssue]
+
+    async def _app(self, scope: Any, receive: Any, send: Any) -> None:
+        scope["state"]["later"] = self.later
+        await echo(scope, receive, send)
+
+    @property
+    def port(self) -> int:
+        return self.server.servers[0].sockets[0].getsockname()[1]
+
+    async def dial(self, *parts: bytes) -> "Line":
+        line = Line(*await asyncio.open_connection("127.0.0.1", self.port))
+        self._lines.append(line)
+        for part in parts:
+            line.write(part)
+        return line
+
+    async def hang_up(self) -> None:
+        """Close all lines from this side."""
+        for line in self._lines:
+            line.writer.close()
+        await asyncio.gather(*(line.writer.wait_closed() for line in self._lines), return_exceptions=True)
+
+
+class Line:
+    """One connection to it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    def write(self, part: bytes) -> None:
+        self.writer.write(part)
+
+    async def answer(self) -> tuple[int, bytes]:
+        """Status and body of the next answer."""
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 10)
+        status = int(head.split()[1])
+        length = next(int(line.split(b":")[1]) for line in head.lower().splitlines() if b"content-length" in line)
+        return status, await self.reader.readexactly(length)
+
+    async def problem(self) -> str:
+        """Code of the problem that is answered before the connection ends."""
+        status, body = await self.answer()
+        problem = json.loads(body)
+        assert problem["status"] == status
+        await self.ended()
+        return problem["code"]
+
+    async def ended(self) -> bytes:
+        """What still comes until the server has ended the connection."""
+        try:
+            return await asyncio.wait_for(self.reader.read(), 10)
+        except ConnectionResetError:
+            return b""
+
+
+@asynccontextmanager
+async def running(bounds: Bounds) -> AsyncIterator[Site]:
+    site = Site(bounds)
+    serving = asyncio.create_task(site.server._serve())
+    async with asyncio.timeout(10):
+        while not site.server.started:  # noqa: ASYNC110 (uvicorn tells nobody)
+            await asyncio.sleep(0.005)
+    try:
+        yield site
+    finally:
+        site.later.set()
+        await site.hang_up()
+        site.server.should_exit = True
+        await asyncio.wait_for(serving, 10)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def test_a_whole_request_is_answered_and_the_connection_kept() -> None:
+    async with running(QUICK) as site:
+        line = await site.dial(GET + b"content-length: 3\r\n\r\nabc")
+        assert await line.answer() == (200, b"3")
+        line.write(GET + b"\r\n")
+        assert await line.answer() == (200, b"0")
+
+
+async def test_two_requests_in_one_go_are_both_answered() -> None:
+    async with running(QUICK) as site:
+        line = await site.dial((GET + b"\r\n") * 2)
+        assert [await line.answer(), await line.answer()] == [(200, b"0")] * 2
+
+
+async def test_a_silent_connection_is_ended() -> None:
+    async with running(QUICK) as site:
+        line = await site.dial()
+        assert await line.ended() == b""
+
+
+@pytest.mark.parametrize("begin", [GET, b"GET /", b"\r\n"])
+async def test_a_head_that_does_not_end_is_ended(begin: bytes) -> None:
+    async with running(QUICK) as site:
+        line = await site.dial(begin)
+        assert await line.problem() == "request_too_slow"
+
+
+async def test_blank_lines_between_requests_keep_nothing_alive() -> None:
+    async with running(QUICK) as site:
+        line = await site.dial(GET + b"\r\n")
+        await line.answer()
+        line.write(b"\r\n")
+        assert await line.problem() == "request_too_slow"
+
+
+async def test_a_body_slower_than_the_least_rate_is_ended() -> None:
+    async with running(QUICK) as site:
+        line = await site.dial(GET + b"content-length: 1000\r\n\r\n", b"x")
+        assert await line.problem() == "request_too_slow"
+
+
+async def test_a_body_that_keeps_moving_may_take_its_time() -> None:
+    """Four times the grace, at twice the least rate."""
+    async with running(QUICK) as site:
+        line = await site.dial(GET + b"content-length: 1600\r\n\r\n")
+        for _ in range(16):
+            line.write(b"x" * 100)
+            await asyncio.sleep(0.05)  # the pace is what is tested
+        assert await line.answer() == (200, b"1600")
+
+
+async def test_an_answer_may_take_as_long_as_it_likes() -> None:
+    async with running(QUICK) as site:
+        line = await site.dial(GET.replace(b"/ ", b"/later ") + b"\r\n")
+        await (await site.dial()).ended()  # a deadline has passed meanwhile
+        site.later.set()
+        assert await line.answer() == (200, b"0")
+
+
+async def test_time_in_which_the_application_does_not_read_is_not_the_peers() -> None:
+    async with running(QUICK) as site:
+        body = b"x" * 500_000
+        line = await site.dial(GET.replace(b"/ ", b"/later ") + b"content-length: 500000\r\n\r\n", body)
+        await (await site.dial()).ended()
+        site.later.set()
+        assert await line.answer() == (200, b"500000")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        GET + b"a: " + b"x" * 70_000 + b"\r\n\r\n",
+        GET + b"a: " + b"x" * 1_000_000,
+        GET + b"".join(b"a%d: x\r\n" % n for n in range(100)) + b"\r\n",
+        GET + b"a: x\r\n" * 50_000,
+    ],
+    ids=["target", "header", "unfinished header", "many headers", "many unfinished headers"],
+)
+async def test_a_head_that_is_too_large_is_refused(head: bytes) -> None:
+    async with running(Bounds()) as site:
+        line = await site.dial(head)
+        assert await line.problem() == "head_too_large"
+
+
+async def test_as_many_headers_as_are_allowed_are_read() -> None:
+    async with running(Bounds()) as site:
+        line = await site.dial(GET + b"".join(b"a%d: x\r\n" % n for n in range(99)) + b"\r\n")
+        assert await line.answer() == (200, b"0")
+
+
+async def test_a_body_that_goes_on_behind_its_answer_ends_the_connection() -> None:
+    async with running(Bounds(leftover_bytes=100_000)) as site:
+        line = await site.dial(GET.replace(b"/ ", b"/now ") + b"content-length: 10000000\r\n\r\n")
+        assert await line.answer() == (200, b"0")
+        line.write(b"x" * 1_000_000)
+        await line.ended()
+
+
+async def test_trailers_without_end_are_refused() -> None:
+    async with running(Bounds()) as site:
+        line = await site.dial(GET + b"transfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n" + b"a: x\r\n" * 50_000)
+        assert b"200" not in await line.ended()
+
+
+async def test_a_new_connection_takes_the_place_of_the_one_that_waited_longest() -> None:
+    async with running(Bounds(connections=3)) as site:
+        silent = [await site.dial() for _ in range(3)]
+        line = await site.dial(GET + b"\r\n")
+        assert await line.answer() == (200, b"0")
+        assert await silent[0].ended() == b""
+        silent[2].write(GET + b"\r\n")
+        assert await silent[2].answer() == (200, b"0")
+
+
+async def test_those_being_answered_keep_their_places() -> None:
+    async with running(Bounds(connections=2)) as site:
+        busy = [await site.dial(GET.replace(b"/ ", b"/later ") + b"\r\n") for _ in range(2)]
+        async with asyncio.timeout(10):
+            while site.connections.heads:  # noqa: ASYNC110 (until the server has read both)
+                await asyncio.sleep(0.005)
+        line = await site.dial(GET + b"\r\n")
+        assert await line.problem() == "too_many_connections"
+        site.later.set()
+        assert [await one.answer() for one in busy] == [(200, b"0")] * 2
+
+
+async def test_nothing_is_left_behind() -> None:
+    async with running(QUICK) as site:
+        for part in (b"", GET, GET + b"\r\n", GET + b"content-length: 9\r\n\r\n"):
+            line = await site.dial(part)
+            line.writer.close()
+        async with asyncio.timeout(10):
+            while site.connections.count:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        for waiting in (site.connections.idle, site.connections.heads, site.connections.bodies):
+            assert not waiting
