@@ -17,15 +17,16 @@ from tests.conftest import free_port, wait_until
 
 
 @contextmanager
-def serving(settings: Settings) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A real server on the test's store, and its address."""
+def serving(settings: Settings, *, descriptors: int | None = None) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A real server on the test's store, and its address; with so many file descriptors, if that is given."""
     port = free_port()
     environment = {
         **os.environ,
         "GRADIENTD_REDIS_URL": settings.redis_url.get_secret_value(),
         "GRADIENTD_NAMESPACE": settings.namespace,
     }
-    command = [sys.executable, "-m", "api", "--port", str(port)]
+    limited = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
+    command = [*limited, sys.executable, "-m", "api", "--port", str(port)]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
         try:
             url = f"http://127.0.0.1:{port}"
