@@ -1,4 +1,4 @@
-"""Thousands of silent, slow and boundless connections at once: others go on being answered, and all of them are ended."""
+"""Thousands of silent, slow and boundless connections at once: others go on being answered, and all of those end."""
 
 import asyncio
 import os
