@@ -145,13 +145,13 @@ def _do_what_the_job_says(training: Any) -> None:
     """A job whose metadata says `chaos: kill` kills its process in every attempt; `chaos: hang` never ends a step."""
     original = training._train_chunk
 
-    def train_chunk(self: Any, plan: Any) -> None:
-        stop_reason = self._spec.metadata.get("chaos")
-        if stop_reason == "kill":
+    def train_chunk(self: Any, slot: Any) -> None:
+        order = slot.spec.metadata.get("chaos")
+        if order == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
-        while stop_reason == "hang":
+        while order == "hang":
             time.sleep(1)
-        original(self, plan)
+        original(self, slot)
 
     training._train_chunk = train_chunk
 

@@ -33,7 +33,7 @@ class Taken(NamedTuple):
 
 
 class Checkpoints:
-    """The `Keeper` of a training loop, for one hold on a job. Enter it to start the writing thread.
+    """The `Checkpointer` of a training loop, for one claim of a job. Enter it to start the writing thread.
 
     The loop only copies its state from the device; the thread writes, always the newest. A file that is on
     record is never deleted before a newer one is on record.
@@ -72,7 +72,7 @@ class Checkpoints:
             self._changed.notify_all()
         self._thread.join()
 
-    # --- Keeper -----------------------------------------------------------------------------------
+    # --- Checkpointer -----------------------------------------------------------------------------
 
     def offer(self, take: Callable[[], Snapshot]) -> None:
         """Take a snapshot when the last one is old enough."""
@@ -108,6 +108,10 @@ class Checkpoints:
             self._take_waiting()
             self.write_best()
             self._write_last(self._taken(snapshot))
+
+    def discard(self) -> None:
+        """Forget what waits to be written: the claim has ended."""
+        self._take_waiting()
 
     def write_best(self) -> None:
         """Write and report the best epoch's, if that is still to be done."""

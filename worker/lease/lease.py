@@ -20,7 +20,6 @@ from jobs.report import Report
 from jobs.states import Phase, Status
 from store.calls import Operation, T, run
 from store.jobs import Claim, Store
-from worker.engine.interfaces import Stop
 from worker.lease.clock import elapsed_seconds
 
 log = structlog.get_logger(__name__)
@@ -138,16 +137,17 @@ class Lease:
 
     # --- Control ----------------------------------------------------------------------------------
 
-    def check(self) -> None:
-        """Raise Stop, carrying the Wish, when training should end here. A sign that it goes on otherwise."""
+    def check_stop(self) -> StopReason | None:
+        """Why training should end here, or None. Asking shows that it goes on."""
         self.activity += 1
-        self.check_stop()
+        return self.check_stop_waiting()
 
-    def check_stop(self) -> None:
-        """The same while something else is waited for, which is no sign of anything."""
-        if stop_reason := self.stop_reason:
+    def check_stop_waiting(self) -> StopReason | None:
+        """The same while something else is waited for, which shows nothing."""
+        stop_reason = self.stop_reason
+        if stop_reason:
             self.stopping = True
-            raise Stop(stop_reason)
+        return stop_reason
 
     @property
     def stop_reason(self) -> StopReason | None:

@@ -19,7 +19,6 @@ from store.jobs import Store
 from store.keys import Keys
 from store.lanes import Lanes
 from tests.conftest import wait_until
-from worker.engine.interfaces import Stop
 from worker.lease.control import ControlListener
 from worker.lease.lease import Lease, StopReason
 
@@ -101,12 +100,10 @@ def test_a_cancel_arrives_without_waiting_for_a_beat(
     hold_one: Any, store: Store, do: Do, control: ControlListener
 ) -> None:
     with hold_one(beat_seconds=3600) as lease, control.about(lease.job.id, lease.on_status):
-        lease.check()
+        assert lease.check_stop() is None
         do(store.cancel(lease.job.id))
         wait_until(lambda: lease.stop_reason is StopReason.CANCEL, what="the cancel to arrive")
-        with pytest.raises(Stop) as stop:
-            lease.check()
-        assert stop.value.reason is StopReason.CANCEL
+        assert lease.check_stop() is StopReason.CANCEL
 
 
 def test_a_cancel_that_was_not_heard_comes_with_the_next_beat(hold_one: Any, store: Store, do: Do) -> None:
