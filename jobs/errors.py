@@ -88,6 +88,15 @@ class StaleFence(GradientdError):
         super().__init__(f"claim {fence} on {job_id} has ended")
 
 
+# --- whoever runs the service has to change something ---------------------------------------------
+
+
+class Misconfigured(GradientdError):
+    """The settings cannot be used together. Correct them as the message says; nothing was started."""
+
+    code = "misconfigured"
+
+
 # --- a part of the machine is away ----------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from jobs.errors import InvalidCursor, JobNotFound, NotNow, StaleFence, TooManyJobs
 from jobs.record import Artifact, Event, Job, JobError, Metrics, Progress, Worker
 from jobs.report import Report
+from jobs.settings import Settings
 from jobs.spec import Spec
 from jobs.states import Reason, Status
 from store import audit, decoding
@@ -87,6 +88,11 @@ class Store:
     keys: Keys
     lease_seconds: float = 15.0
     retention_seconds: int = 30 * 24 * 3600
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Store":
+        """Those of these settings."""
+        return cls(Keys(settings.namespace), settings.lease_seconds, settings.retention_seconds)
 
     def _script(self, name: str, *args: str | float) -> Call:
         return Call((self.keys.namespace, *args), load(name))
@@ -221,6 +227,13 @@ class Store:
         start = f"({after}" if after else "-"
         reply = yield Call(("XRANGE", self.keys.events(job_id), start, "+", "COUNT", limit))
         return tuple(decoding.event(row) for row in reply)
+
+    def owned(self, owner: str, job_ids: Sequence[str]) -> Operation[frozenset[str]]:
+        """Those of the jobs that are the owner's."""
+        if not job_ids:
+            return frozenset()
+        scores = yield Call(("ZMSCORE", self.keys.index(owner), *job_ids))
+        return frozenset(job_id for job_id, score in zip(job_ids, scores, strict=True) if score is not None)
 
     def workers(self) -> Operation[tuple[Worker, ...]]:
         """Workers that spoke lately, by name."""

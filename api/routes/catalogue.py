@@ -33,7 +33,7 @@ async def list_workers(context: RequestContextDep) -> Response:
     workers = await context.do(context.services.store.workers())
     if context.caller.visible_owner != EVERYBODY:
         held = [worker.job_id for worker in workers if worker.job_id]
-        own = await context.do(context.services.key_ring.owned(context.caller.visible_owner, held))
+        own = await context.do(context.services.store.owned(context.caller.visible_owner, held))
         workers = tuple(_as_seen(worker, own) for worker in workers)
     return to_json(to_page(WorkerPage, workers, [worker.name for worker in workers]))
 

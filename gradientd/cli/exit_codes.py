@@ -3,9 +3,8 @@
 from enum import IntEnum
 
 from gradientd.errors import CannotStart, KeyNotFound, Refused, ServerUnreachable, UnexpectedAnswer
-from jobs.errors import GradientdError
+from jobs.errors import GradientdError, Misconfigured
 from jobs.states import Status
-from store.access import Misconfigured
 
 
 class ExitCode(IntEnum):

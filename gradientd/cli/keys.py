@@ -12,9 +12,10 @@ from gradientd.cli.options import JsonOption, complain, console
 from gradientd.cli.tables import print_keys
 from gradientd.errors import KeyNotFound, ServerUnreachable
 from gradientd.local.valkey import url_of_running
+from jobs.api_keys import KeyLimits, Scope, entry_of, new_key, new_secret, summary
 from jobs.errors import StoreUnavailable
 from jobs.settings import Settings
-from store.access import Limits, Scope, entry_of, key_ring, new_key, new_secret, summary
+from store.api_keys import KeyRing
 from store.calls import Operation, connect, run
 
 T = TypeVar("T")
@@ -71,10 +72,10 @@ def create(
 
     It is valid at once, on a service that asks for keys: one that was started with GRADIENTD_AUTH=required.
     """
-    limits = Limits(
+    limits = KeyLimits(
         max_jobs=max_jobs, max_queued=max_queued, requests_per_minute=requests_per_minute, max_body_bytes=max_body_bytes
     )
-    if env and limits != Limits():
+    if env and limits != KeyLimits():
         raise typer.BadParameter("an entry for GRADIENTD_API_KEYS has no limits of its own", param_hint="--env")
     secret = new_secret()
     try:
@@ -92,7 +93,7 @@ def create(
             complain(f"that was the secret; the entry for GRADIENTD_API_KEYS:\n{entry_of(key)}")
         return
     settings = settings_of(data_dir=data_dir, redis_url=redis_url)
-    carry_out(settings, key_ring(settings).create(key))
+    carry_out(settings, KeyRing.of(settings).create(key))
     if as_json:
         print_json({**summary(key), "secret": secret})
     else:
@@ -104,7 +105,7 @@ def create(
 def list_keys(*, data_dir: DataDirOption = None, redis_url: RedisOption = None, as_json: JsonOption = False) -> None:
     """List the stored keys, without their secrets. Keys of GRADIENTD_API_KEYS are not among them."""
     settings = settings_of(data_dir=data_dir, redis_url=redis_url)
-    found = carry_out(settings, key_ring(settings).list())
+    found = carry_out(settings, KeyRing.of(settings).list())
     if as_json:
         rows = [{**summary(key), "last_used_at": used_at.isoformat() if used_at else None} for key, used_at in found]
         print_json({"object": "list", "data": rows, "has_more": False})
@@ -122,7 +123,7 @@ def revoke(
 ) -> None:
     """Revoke a key: the next request with it is refused. Its owner's jobs go on."""
     settings = settings_of(data_dir=data_dir, redis_url=redis_url)
-    if not carry_out(settings, key_ring(settings).revoke(key_id)):
+    if not carry_out(settings, KeyRing.of(settings).revoke(key_id)):
         raise KeyNotFound(f"no key {key_id!r} is stored; `gradientd keys list` shows those that are")
     print_json({"id": key_id, "revoked": True}) if as_json else typer.echo(f"{key_id} is revoked")
 

@@ -14,8 +14,8 @@ from gradientd.cli.options import console
 from gradientd.errors import CannotStart
 from gradientd.local.output import Stream
 from gradientd.local.stack import Plan, Stack
+from jobs.exposure import is_loopback
 from jobs.settings import Settings
-from store.access import is_loopback
 
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", min=1, max=256, help="How many.", show_default="one, or one per GPU")

@@ -14,7 +14,7 @@ from gradientd.cli.display import duration, print_line
 from gradientd.cli.progress_lines import ending, epoch_line
 from jobs.record import Device, Job, Worker
 from jobs.states import TERMINAL, Status
-from store.access import Listed
+from store.api_keys import StoredKey
 
 STATUS_STYLES = {
     Status.SUCCEEDED: "green",
@@ -67,7 +67,7 @@ def print_presets(console: Console, presets: Iterable[Mapping[str, Any]]) -> Non
     print_table(console, table)
 
 
-def print_keys(console: Console, keys: Iterable[Listed], *, now: datetime | None = None) -> None:
+def print_keys(console: Console, keys: Iterable[StoredKey], *, now: datetime | None = None) -> None:
     """A table of API keys."""
     table = plain_table("id", "owner", "scopes", "name", "limits", "created", "last used")
     at = now or datetime.now(UTC)

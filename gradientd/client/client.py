@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from gradientd import __version__
 from gradientd.errors import Problem, Refused, ServerUnreachable, UnexpectedAnswer
+from jobs.exposure import is_loopback
 from jobs.record import Event, Job, Worker
 from jobs.states import TERMINAL, Status
-from store.access import is_loopback
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0

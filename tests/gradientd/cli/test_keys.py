@@ -16,8 +16,10 @@ from gradientd.cli.local import access_words
 from gradientd.client.client import Client
 from gradientd.local.stack import Plan, Stack
 from gradientd.local.valkey import url_of_running
+from jobs.api_keys import Scope, new_secret, read_entries
+from jobs.errors import Misconfigured
 from jobs.settings import Settings
-from store.access import Misconfigured, Scope, key_ring, new_secret, read_entries
+from store.api_keys import KeyRing
 from tests.conftest import free_port
 from tests.gradientd.samples import serving
 
@@ -38,7 +40,7 @@ def test_a_key_is_created_listed_and_revoked(keys_command: Callable[..., Result]
     made = keys_command("create", "--owner", "alice", "--scopes", "read", "--name", "ci", "--max-jobs", "3")
     assert made.exit_code == 0, made.output
     secret = made.stdout.strip()
-    ring = key_ring(settings)
+    ring = KeyRing.of(settings)
     key = do(ring.admit(secret))
     assert (key.owner, key.scopes, key.limits.max_jobs) == ("alice", {Scope.READ}, 3)
     assert secret not in made.stderr
