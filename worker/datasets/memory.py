@@ -55,7 +55,7 @@ class Datasets:
         `look_up` is called all the while, as a fetch may take minutes. What it raises ends the waiting; the fetch goes
         on, for whoever asks next.
 
-        Raises InvalidSpec for an unknown name, DatasetUnavailable where its files are nowhere to be had.
+        Raises UnknownDataset, DatasetUnavailable where its files are nowhere to be had.
         """
         info = find(name)
         with self._lock:
