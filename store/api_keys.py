@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 from jobs.api_keys import SECRET, ApiKey, Scope, digest_of, id_of, read_entries
 from jobs.errors import TooManyRequests
 from jobs.settings import Settings
-from store.calls import Call, Operation
+from store.calls import Operation, script
 from store.decoding import instant
 from store.keys import Keys
-from store.scripts import load
 
 
 class StoredKey(NamedTuple):
@@ -41,16 +40,13 @@ class KeyRing:
         given = read_entries(settings.api_keys.get_secret_value())
         return cls(Keys(settings.namespace), given, settings.key_requests_per_minute)
 
-    def _script(self, name: str, *args: str | int) -> Call:
-        return Call((self.keys.namespace, *args), load(name))
-
     def create(self, key: ApiKey) -> Operation[None]:
         """Store a key. It is valid at once."""
-        yield self._script("key_create", key.id, key.model_dump_json())
+        yield script(self.keys, "key_create", id=key.id, record=key.model_dump_json())
 
     def list(self) -> Operation[tuple[StoredKey, ...]]:
         """The stored keys, oldest first."""
-        reply: Sequence[str] = yield self._script("key_list")
+        reply: Sequence[str] = yield script(self.keys, "key_list")
         found = [
             StoredKey(ApiKey.model_validate_json(text), instant(used_at) if used_at else None)
             for text, used_at in zip(reply[::2], reply[1::2], strict=True)
@@ -59,7 +55,7 @@ class KeyRing:
 
     def revoke(self, key_id: str) -> Operation[bool]:
         """Forget a stored key, so that it is refused from the next request on. Tells whether there was one."""
-        reply = yield self._script("key_revoke", key_id)
+        reply = yield script(self.keys, "key_revoke", id=key_id)
         return bool(reply)
 
     def admit(self, secret: str) -> Operation[ApiKey | None]:
@@ -73,8 +69,13 @@ class KeyRing:
         given = self._given(digest)
         if given and (Scope.ADMIN in given.scopes or not self.requests_per_minute):
             return given
-        reply: Any = yield self._script(
-            "admit", id_of(digest), digest, self.requests_per_minute or 0, int(given is not None)
+        reply: Any = yield script(
+            self.keys,
+            "admit",
+            id=id_of(digest),
+            digest=digest,
+            per_minute=self.requests_per_minute or 0,
+            given=int(given is not None),
         )
         if reply is None:
             return None

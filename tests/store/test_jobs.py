@@ -189,10 +189,10 @@ def test_report_sent_again_changes_nothing(submit: Any, claim: Any, store: Store
     job, fence = submit(), claim().fence
     report = Report(1, phase=Phase.TRAINING, epochs=(epoch(1),))
     do(store.report(job.id, fence, report))
-    once = do(store.events(job.id))
+    once = do(store.history.events(job.id))
     revision = do(store.get(job.id)).revision
     do(store.report(job.id, fence, report))
-    assert do(store.events(job.id)) == once
+    assert do(store.history.events(job.id)) == once
     assert do(store.get(job.id)).revision == revision
 
 
@@ -202,7 +202,7 @@ def test_epochs_walked_over_again_are_not_reported_twice(submit: Any, claim: Any
     do(store.requeue(job.id, fence, reason=Reason.WORKER_DRAINED))
     fence = claim().fence
     do(store.report(job.id, fence, Report(1, epochs=(epoch(2, accuracy=0.9), epoch(3, accuracy=0.7)))))
-    events = do(store.events(job.id))
+    events = do(store.history.events(job.id))
     assert [event.data["epoch"] for event in events if event.type == "metric"] == [1, 2, 3]
     ids = [tuple(map(int, event.id.split("-"))) for event in events]
     assert ids == sorted(set(ids))
