@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from api.http.pointers import to_pointer
-from api.http.problems import MOST_ERRORS, FieldError, refused_for, shortened, told
+from api.http.problems import refused_for, shortened, told
 from api.services import Services
 from jobs import datasets, presets
 from jobs.errors import DeviceUnavailable
@@ -16,6 +16,7 @@ from jobs.estimate import Estimate, estimate
 from jobs.limits import Limits
 from jobs.record import Worker
 from jobs.spec import Spec
+from jobs.wire import MOST_ERRORS, FieldError
 
 LONGEST_POINTER = 200
 

@@ -8,12 +8,13 @@ from starlette.responses import Response
 from api.http.context import JobId, RequestContextDep, checked_id
 from api.http.negotiation import choose
 from api.http.params import EVENT_ID, EventsQuery, MetricsQuery, Query
-from api.http.problems import FieldError, Refused, shortened
+from api.http.problems import Refused, shortened
 from api.http.responses import refusals, to_json, to_page
 from api.openapi import examples
 from api.openapi.parameters import documented
-from api.schemas import CheckpointPage, EventPage, KeptCheckpoint, Series
+from api.schemas import CheckpointPage, EventPage, KeptCheckpoint
 from api.series import NAMES, as_csv, columns, thinned
+from jobs.wire import FieldError, Series
 
 _EVENT_ID = re.compile(EVENT_ID)
 
