@@ -1,9 +1,12 @@
 """Whom the API can be reached by, and that strangers are not let in by mistake."""
 
 import ipaddress
+from typing import TYPE_CHECKING
 
 from jobs.errors import Misconfigured
-from jobs.settings import Settings
+
+if TYPE_CHECKING:  # the client asks `is_loopback` where pydantic-settings is not installed
+    from jobs.settings import Settings
 
 
 def is_loopback(host: str) -> bool:
@@ -14,7 +17,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def check_exposure(settings: Settings) -> None:
+def check_exposure(settings: "Settings") -> None:
     """Raise Misconfigured where the API would listen to other machines and ask nobody for a key."""
     if is_loopback(settings.host) or settings.keys_required or settings.insecure:
         return

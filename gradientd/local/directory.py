@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from gradientd.errors import CannotStart
+from gradientd.local.errors import CannotStart
 from store.files import PRIVATE, atomic_write
 
 DYING_SECONDS = 10.0

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from gradientd.errors import GaveUp
+from gradientd.local.errors import GaveUp
 from gradientd.local.output import Output
 from gradientd.local.process import Launch, Process
 

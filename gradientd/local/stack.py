@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from gradientd.errors import CannotStart
 from gradientd.local.directory import DataDirectory
+from gradientd.local.errors import CannotStart
 from gradientd.local.machine import base_url, claim_port, cores, gpus
 from gradientd.local.output import Output
 from gradientd.local.probes import Probes

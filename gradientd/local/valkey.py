@@ -9,8 +9,8 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from gradientd.errors import CannotStart
 from gradientd.local import aof
+from gradientd.local.errors import CannotStart
 from gradientd.local.process import Launch
 from store.files import PRIVATE, atomic_write
 

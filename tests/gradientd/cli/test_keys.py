@@ -12,8 +12,8 @@ from typer.testing import CliRunner, Result
 
 from gradientd.cli.app import app
 from gradientd.cli.exit_codes import ExitCode
-from gradientd.cli.local import access_words
-from gradientd.client.client import Client
+from gradientd.cli.up import access_words
+from gradientd.client import Client
 from gradientd.local.stack import Plan, Stack
 from gradientd.local.valkey import url_of_running
 from jobs.api_keys import Scope, new_secret, read_entries
@@ -21,7 +21,7 @@ from jobs.errors import Misconfigured
 from jobs.settings import Settings
 from store.api_keys import KeyRing
 from tests.conftest import free_port
-from tests.gradientd.samples import serving
+from tests.gradientd.samples import dump, serving
 
 Do = Callable[[Any], Any]
 
@@ -114,7 +114,7 @@ def test_the_client_sends_its_key() -> None:
 
     def answer(request: httpx.Request) -> httpx.Response:
         sent.append(request.headers.get("authorization"))
-        return httpx.Response(200, json={"object": "list", "data": []})
+        return httpx.Response(200, json=dump([]))
 
     for key in (secret, None):
         with Client("http://train.test", api_key=key, transport=httpx.MockTransport(answer)) as client:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from gradientd.errors import CannotStart, StoreDamaged
+from gradientd.local.errors import CannotStart, StoreDamaged
 from gradientd.local import aof
 from gradientd.local.directory import DataDirectory
 from gradientd.local.probes import Probes
