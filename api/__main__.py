@@ -10,9 +10,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from jobs.errors import Misconfigured
 from jobs.logs import configure_logging
 from jobs.settings import Settings
-from store.access import Misconfigured
 
 GRACE_SECONDS = 10
 """How long requests under way may take once the process was asked to end."""

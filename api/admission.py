@@ -8,14 +8,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from api.http.pointers import to_pointer
-from api.http.problems import MOST_ERRORS, FieldError, refused_for, shortened, told
+from api.http.problems import refused_for, shortened, told
 from api.services import Services
 from jobs import datasets, presets
-from jobs.errors import InvalidSpec
+from jobs.errors import DeviceUnavailable
 from jobs.estimate import Estimate, estimate
 from jobs.limits import Limits
 from jobs.record import Worker
 from jobs.spec import Spec
+from jobs.wire import MOST_ERRORS, FieldError
 
 LONGEST_POINTER = 200
 
@@ -54,7 +55,7 @@ def resolve(body: dict[str, Any], limits: Limits) -> Request:
 
 
 async def check_device(services: Services, spec: Spec) -> None:
-    """Raise InvalidSpec for a GPU that no live worker has, unless the job would rather wait for one."""
+    """Raise DeviceUnavailable for a GPU that no live worker has, unless the job would rather wait for one."""
     if spec.wait_for_device or not spec.device.startswith(_GPU):
         return
     workers = await services.do(services.store.workers())
@@ -62,10 +63,8 @@ async def check_device(services: Services, spec: Spec) -> None:
     if any(_gpus(worker) >= needed for worker in workers):
         return
     there = "; ".join(f"{worker.name}: {_devices(worker)}" for worker in workers[:10]) or "no worker is live"
-    raise InvalidSpec(
-        f"no live worker has {spec.device!r}. There are: {there}. With wait_for_device the job stays queued",
-        pointer="/device",
-        code="device_unavailable",
+    raise DeviceUnavailable(
+        f"no live worker has {spec.device!r}. There are: {there}. With wait_for_device the job stays queued"
     )
 
 

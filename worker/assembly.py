@@ -4,7 +4,7 @@ import redis
 import tensorflow as tf
 
 from jobs.settings import Settings
-from store.artifacts import Artifacts
+from store.artifacts import LocalArtifacts
 from store.doorbell import Doorbell
 from store.jobs import Store
 from worker.datasets.memory import Datasets
@@ -25,7 +25,7 @@ def make_trainer(settings: Settings, *, name: str, client: redis.Redis, store: S
         devices.warm_up()
     # With a limit on its memory a card is meant to be shared.
     names = cards() if gpus and not settings.gpu_memory_limit_mb else ()
-    artifacts = Artifacts(settings.data_dir / "artifacts")
+    artifacts = LocalArtifacts.of(settings)
     heartbeat = Heartbeat(
         name,
         client=client,

@@ -7,7 +7,8 @@ from typing import Any
 from pydantic_core import from_json
 from starlette.requests import Request
 
-from api.http.problems import FieldError, Refused, shortened
+from api.http.problems import Refused, shortened
+from jobs.wire import FieldError
 
 _IS_JSON = re.compile(r"application/(json|[a-z0-9.!#$&^_-]+\+json)")
 

@@ -11,11 +11,11 @@ from fastapi import Depends, Path, Request
 
 from api.http.problems import Refused, shortened
 from api.services import Services
+from jobs.api_keys import ApiKey, Scope, caps
 from jobs.errors import JobNotFound
+from jobs.exposure import is_loopback
 from jobs.ids import PATTERN
 from jobs.settings import Settings
-from store import access
-from store.access import ApiKey, Scope
 from store.calls import Operation
 from store.keys import EVERYBODY
 
@@ -57,7 +57,7 @@ class RequestContext:
     @property
     def caps(self) -> tuple[int, int]:
         """Most unfinished and most queued jobs of the owner; 0 for any number."""
-        return access.caps(self.caller.key, self.services.settings) if self.caller.key else (0, 0)
+        return caps(self.caller.key, self.services.settings) if self.caller.key else (0, 0)
 
     async def do(self, operation: Operation[T]) -> T:
         """Carry out a store operation. Raises StoreUnavailable and whatever the operation raises."""
@@ -127,7 +127,7 @@ def _foreign(host: str, origin: str | None) -> str:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
         name = host
-    if host and not access.is_loopback(name):
+    if host and not is_loopback(name):
         return f"it was addressed as {shortened(name, 100)!r}, not as localhost or 127.0.0.1"
     if origin is not None and origin.partition("://")[2] != host:
         return f"a page of {shortened(origin, 100)!r} sent this"

@@ -7,8 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from api.http.problems import KINDS, FieldError, Refused, answer, shortened
+from api.http.problems import KINDS, Refused, answer, shortened
 from jobs.errors import GradientdError, InvalidCursor, InvalidSpec, StoreUnavailable, TooManyJobs, TooManyRequests
+from jobs.wire import FieldError
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 

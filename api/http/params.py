@@ -9,10 +9,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
-from api.http.problems import FieldError, refused_for, shortened, told
+from api.http.problems import refused_for, shortened, told
 from api.series import NAMES, MetricName
 from jobs.ids import PATTERN
 from jobs.states import Status
+from jobs.wire import FieldError
 
 EVENT_ID = r"[0-9]{1,19}-[0-9]{1,19}"
 

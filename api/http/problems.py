@@ -4,9 +4,8 @@ import inspect
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -16,18 +15,16 @@ from jobs.errors import (
     InvalidSpec,
     JobNotFound,
     NotNow,
-    StaleFence,
     StoreUnavailable,
     TooManyJobs,
     TooManyRequests,
 )
+from jobs.wire import MOST_ERRORS, FieldError
 
 MEDIA_TYPE = "application/problem+json"
 REQUEST_ID = "gradientd.request_id"
 """Where the envelope leaves the request's id in the ASGI scope."""
 LONGEST_DETAIL = 500
-MOST_ERRORS = 20
-"""Fields named in one answer; a body with more mistakes than that is told so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,6 @@ KINDS: dict[str, Kind] = {
         _of(InvalidSpec, 422, "Job spec cannot be accepted"),
         _of(InvalidCursor, 422, "Cursor is not in the list"),
         _of(NotNow, 409, "Job's status does not allow this"),
-        _of(StaleFence, 409, "Claim has ended"),
         _of(StoreUnavailable, 503, "Store is away"),
         _of(TooManyJobs, 429, "Too many jobs"),
         _of(TooManyRequests, 429, "Too many requests"),
@@ -193,51 +189,6 @@ KINDS: dict[str, Kind] = {
         ),
     )
 }
-
-
-class FieldError(BaseModel):
-    """What is wrong with one part of the request."""
-
-    model_config = ConfigDict(frozen=True)
-
-    pointer: Annotated[
-        str | None,
-        Field(
-            description="JSON pointer (RFC 6901) into the body; the empty one means the whole body.",
-            examples=["/optimizer/learning_rate"],
-        ),
-    ] = None
-    parameter: Annotated[
-        str | None,
-        Field(description="Name of the query parameter or header, where it is not the body.", examples=["limit"]),
-    ] = None
-    detail: Annotated[str, Field(description="What is wrong with it.", examples=["Input should be greater than 0"])]
-
-
-class Problem(BaseModel):
-    """Why a request was not carried out (RFC 9457)."""
-
-    model_config = ConfigDict(frozen=True)
-
-    type: Annotated[
-        str, Field(description="Address of the explanation of this kind.", examples=["/problems/job_not_found"])
-    ]
-    title: Annotated[str, Field(description="The kind in words.", examples=["Job not found"])]
-    status: Annotated[int, Field(ge=400, le=599, description="HTTP status.", examples=[404])]
-    detail: Annotated[str, Field(description="What happened this time.", examples=["no job 'job_0' is known here"])]
-    instance: Annotated[str, Field(description="Path of the request.", examples=["/v1/jobs/job_0"])]
-    code: Annotated[str, Field(description="Stable name of the kind, safe to match on.", examples=["job_not_found"])]
-    request_id: Annotated[
-        str, Field(description="Name of the request in the server's log.", examples=["5f0c9a4be1d27386"])
-    ]
-    errors: Annotated[
-        list[FieldError],
-        Field(
-            max_length=MOST_ERRORS,
-            description="The parts of the request that are wrong, where they can be named.",
-            examples=[[{"pointer": "/epochs", "detail": "Input should be greater than or equal to 1"}]],
-        ),
-    ] = []
 
 
 class Refused(Exception):

@@ -8,7 +8,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from api.http.problems import KINDS, MEDIA_TYPE
-from api.schemas import Page
+from jobs.wire import Page
 
 Item = TypeVar("Item", bound=BaseModel)
 

@@ -6,10 +6,10 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.http.problems import FieldError, Problem
 from api.http.responses import GUARDED, refusals
 from api.openapi.examples import by_schema
 from api.openapi.parameters import REQUEST_ID
+from jobs.wire import FieldError, Problem
 
 Json = dict[str, Any]
 

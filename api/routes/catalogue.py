@@ -6,12 +6,13 @@ from starlette.responses import Response
 from api.http.context import RequestContextDep
 from api.http.params import Query
 from api.http.responses import refusals, to_json, to_page
-from api.schemas import Dataset, DatasetPage, Preset, PresetPage, WorkerPage
+from api.schemas import Dataset, DatasetPage, PresetPage, WorkerPage
 from jobs.datasets import CATALOGUE
 from jobs.limits import Limits
 from jobs.presets import PRESETS, resolve
 from jobs.record import Worker
 from jobs.spec import Spec
+from jobs.wire import Preset
 from store.keys import EVERYBODY
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
@@ -33,7 +34,7 @@ async def list_workers(context: RequestContextDep) -> Response:
     workers = await context.do(context.services.store.workers())
     if context.caller.visible_owner != EVERYBODY:
         held = [worker.job_id for worker in workers if worker.job_id]
-        own = await context.do(context.services.key_ring.owned(context.caller.visible_owner, held))
+        own = await context.do(context.services.store.owned(context.caller.visible_owner, held))
         workers = tuple(_as_seen(worker, own) for worker in workers)
     return to_json(to_page(WorkerPage, workers, [worker.name for worker in workers]))
 

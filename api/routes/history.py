@@ -5,18 +5,16 @@ import re
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.http.context import JobId, RequestContext, RequestContextDep, checked_id
+from api.http.context import JobId, RequestContextDep, checked_id
 from api.http.negotiation import choose
 from api.http.params import EVENT_ID, EventsQuery, MetricsQuery, Query
-from api.http.problems import FieldError, Refused, shortened
+from api.http.problems import Refused, shortened
 from api.http.responses import refusals, to_json, to_page
 from api.openapi import examples
 from api.openapi.parameters import documented
-from api.schemas import CheckpointPage, EventPage, KeptCheckpoint, Series
-from api.series import NAMES, Row, as_csv, columns, thinned
-
-ROWS_PER_READ = 500
-"""Events read in one go, so that a long history holds up neither Redis nor this process."""
+from api.schemas import CheckpointPage, EventPage, KeptCheckpoint
+from api.series import NAMES, as_csv, columns, thinned
+from jobs.wire import FieldError, Series
 
 _EVENT_ID = re.compile(EVENT_ID)
 
@@ -43,8 +41,11 @@ async def list_job_events(context: RequestContextDep, job_id: JobId) -> Response
     if query.after and not _EVENT_ID.fullmatch(query.after):
         detail = f"the cursor {shortened(query.after, 100)!r} is not an event's id"
         raise Refused("invalid_cursor", detail, errors=[FieldError(parameter="after", detail=detail)])
-    await context.do(context.services.store.get(checked_id(job_id), owner=context.caller.visible_owner))
-    found = await context.do(context.services.store.events(job_id, after=query.after, limit=query.limit + 1))
+    found = await context.do(
+        context.services.store.history.events(
+            checked_id(job_id), owner=context.caller.visible_owner, after=query.after, limit=query.limit + 1
+        )
+    )
     events = found[: query.limit]
     return to_json(to_page(EventPage, events, [event.id for event in events], has_more=len(found) > query.limit))
 
@@ -65,12 +66,13 @@ async def list_job_checkpoints(context: RequestContextDep, job_id: JobId) -> Res
     with the highest `val_accuracy`. A job that ends before its first checkpoint is due keeps the best alone.
     """
     Query.read(context.request)
-    job = await context.do(context.services.store.get(checked_id(job_id), owner=context.caller.visible_owner))
+    history = context.services.store.history
+    last, best = await context.do(history.checkpoints(checked_id(job_id), owner=context.caller.visible_owner))
     kept: list[KeptCheckpoint] = []
-    if job.checkpoint:
-        kept.append(KeptCheckpoint(**job.checkpoint.model_dump(), kind="last"))
-    if job.best_checkpoint:
-        kept.append(KeptCheckpoint(**job.best_checkpoint.model_dump(), kind="best"))
+    if last:
+        kept.append(KeptCheckpoint(**last.model_dump(), kind="last"))
+    if best:
+        kept.append(KeptCheckpoint(**best.model_dump(), kind="best"))
     return to_json(to_page(CheckpointPage, kept, [checkpoint.name for checkpoint in kept], has_more=False))
 
 
@@ -93,22 +95,14 @@ async def get_job_metrics(context: RequestContextDep, job_id: JobId) -> Response
     """
     query = MetricsQuery.read(context.request)
     form = choose(context.header("accept"), ("application/json", "text/csv"))
-    await context.do(context.services.store.get(checked_id(job_id), owner=context.caller.visible_owner))
-    rows = [row for row in await _epochs(context, job_id) if row["step"] > query.after_step]
+    rows = await context.do(
+        context.services.store.history.metrics(
+            checked_id(job_id), owner=context.caller.visible_owner, after_step=query.after_step
+        )
+    )
     shown = thinned(rows, query.max_points)
     names = [name for name in NAMES if name in query.names or not query.names]
     headers = {"vary": "Accept"}
     if form == "text/csv":
         return Response(as_csv(shown, names), headers=headers, media_type="text/csv; charset=utf-8; header=present")
     return to_json(columns(job_id, shown, names, points=len(rows)), headers=headers)
-
-
-async def _epochs(context: RequestContext, job_id: str) -> list[Row]:
-    rows: list[Row] = []
-    after = ""
-    while True:
-        events = await context.do(context.services.store.events(job_id, after=after, limit=ROWS_PER_READ))
-        rows += (event.data for event in events if event.type == "metric")
-        if len(events) < ROWS_PER_READ:
-            return rows
-        after = events[-1].id

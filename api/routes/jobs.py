@@ -13,7 +13,7 @@ from api.http import conditional
 from api.http.body import read_json_object
 from api.http.context import JobId, RequestContext, RequestContextDep, checked_id
 from api.http.params import CreateQuery, ListQuery, Query
-from api.http.problems import FieldError, Refused, refused_for
+from api.http.problems import Refused, refused_for
 from api.http.responses import refusals, to_json, to_page
 from api.openapi import examples
 from api.openapi.parameters import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_UNNEEDED, IF_NONE_MATCH, PREFER, documented
@@ -23,6 +23,7 @@ from jobs.ids import PATTERN, new_job_id
 from jobs.limits import Limits
 from jobs.record import Job
 from jobs.states import TERMINAL, Status
+from jobs.wire import FieldError
 from store.jobs import Filters
 from store.lanes import Lanes
 

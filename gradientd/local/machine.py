@@ -6,7 +6,7 @@ import socket
 import subprocess
 from collections.abc import Mapping
 
-from gradientd.errors import CannotStart
+from gradientd.local.errors import CannotStart
 
 ASK_DRIVER_SECONDS = 20.0
 

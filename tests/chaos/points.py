@@ -188,10 +188,10 @@ def mutate() -> None:
         return
     import hashlib
 
-    import store.jobs
+    import store.calls
 
     _, text, instead = MUTATIONS[_MUTATION]
-    load = store.jobs.load
+    load = store.calls.load
 
     def damaged(name: str) -> Any:
         script = load(name)
@@ -199,4 +199,4 @@ def mutate() -> None:
         return replace(script, source=source, sha=hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
     assert text in load("upkeep").source, f"the text to damage is gone from the scripts: {text}"
-    store.jobs.load = damaged  # pyright: ignore[reportAttributeAccessIssue]
+    store.calls.load = damaged  # pyright: ignore[reportAttributeAccessIssue]

@@ -62,7 +62,7 @@ class Datasets:
         `check_stop` is called all the while, as a fetch may take minutes. A reason ends the waiting, and None is
         returned; the fetch goes on, for whoever asks next.
 
-        Raises InvalidSpec for an unknown name, DatasetUnavailable where its files are nowhere to be had.
+        Raises UnknownDataset, DatasetUnavailable where its files are nowhere to be had.
         """
         info = find(name)
         with self._lock:

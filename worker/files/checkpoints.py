@@ -177,7 +177,9 @@ class Checkpoints:
 
     def _prune(self, kind: str, newest: Checkpoint, recorded: Checkpoint | None) -> None:
         keep = {newest.name, *([recorded.name] if recorded else [])}
-        self._artifacts.delete(self._lease.job.id, f"{kind}-*.npz", keep=keep)
+        for file in self._artifacts.list(self._lease.job.id):
+            if file.name.startswith(f"{kind}-") and file.name.endswith(".npz") and file.name not in keep:
+                self._artifacts.delete(self._lease.job.id, file.name)
 
     def _write_waiting(self) -> None:
         while True:

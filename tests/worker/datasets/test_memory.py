@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jobs.datasets import CATALOGUE, DatasetInfo
-from jobs.errors import DatasetUnavailable, InvalidSpec
+from jobs.errors import DatasetUnavailable, UnknownDataset
 from tests.worker.digits import digits
 from worker.datasets import memory, mnist
 from worker.datasets.idx import DIGESTS, Arrays, idx_digest
@@ -95,7 +95,7 @@ def test_the_one_used_longest_ago_makes_room(tmp_path: Path, monkeypatch: pytest
 
 
 def test_an_unknown_name_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidSpec, match="no dataset 'cifar'"):
+    with pytest.raises(UnknownDataset, match="no dataset 'cifar'"):
         Datasets(tmp_path).load("cifar")
 
 

@@ -11,7 +11,7 @@ import redis
 
 from jobs.ids import new_job_id
 from jobs.spec import Spec
-from store.artifacts import Artifacts
+from store.artifacts import LocalArtifacts
 from store.jobs import Store
 from store.lanes import Lanes
 from tests.worker.lease.test_lease import epoch
@@ -38,7 +38,7 @@ def lease(client: redis.Redis, store: Store, do: Do) -> Iterator[Lease]:
 
 @pytest.fixture
 def checkpoints(lease: Lease, tmp_path: Path) -> Checkpoints:
-    return Checkpoints(lease, artifacts=Artifacts(tmp_path), steps_per_epoch=2, every_seconds=3600)
+    return Checkpoints(lease, artifacts=LocalArtifacts(tmp_path), steps_per_epoch=2, every_seconds=3600)
 
 
 def told(checkpoints: Checkpoints, accuracies: list[float]) -> None:
@@ -95,7 +95,9 @@ def test_a_spec_can_ask_for_a_checkpoint_every_so_many_epochs(
     claim = do(store.claim("w", token=new_job_id(), lanes=(Lanes.ANY,)))
     with Lease(claim, client=client, store=store, beat_seconds=60, draining=threading.Event()) as lease:
         # Closing writes what still waits, so the last one is there for sure.
-        with Checkpoints(lease, artifacts=Artifacts(tmp_path), steps_per_epoch=2, every_seconds=3600) as checkpoints:
+        with Checkpoints(
+            lease, artifacts=LocalArtifacts(tmp_path), steps_per_epoch=2, every_seconds=3600
+        ) as checkpoints:
             told(checkpoints, [0.5, 0.4, 0.3, 0.2, 0.1])
         lease.flush()
     job = do(store.get(lease.job.id))

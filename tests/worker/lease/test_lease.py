@@ -80,7 +80,7 @@ def test_news_arrive_once_and_in_order(hold_one: Any, store: Store, do: Do) -> N
             lease.epoch(epoch(number))
         lease.flush()
         job = do(store.get(lease.job.id))
-        epochs = [event.data["epoch"] for event in do(store.events(lease.job.id)) if event.type == "metric"]
+        epochs = [event.data["epoch"] for event in do(store.history.events(lease.job.id)) if event.type == "metric"]
     assert epochs == list(range(1, 40))
     assert (job.phase, job.progress.step) == (Phase.TRAINING, 39)
 
