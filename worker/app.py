@@ -36,7 +36,7 @@ def make_worker(settings: Settings) -> Celery:
     """The Celery app of a worker's main process."""
     if settings.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # as `worker.gpus.cards` counts
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # as `jobs.cuda` counts
     gpu = gpu_may_be_there()
     celery = make_celery(settings)
     celery.conf.update(

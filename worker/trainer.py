@@ -22,12 +22,14 @@ from worker.datasets.memory import Datasets
 from worker.engine import devices
 from worker.engine.slot import Outcome, Stopped
 from worker.engine.train import train
+from worker.files.checkpoint_writer import CheckpointWriter
 from worker.files.checkpoints import Checkpoints
 from worker.files.exports import weights_npz
 from worker.gpus import CardLocks
 from worker.lease.control import ControlListener
 from worker.lease.heartbeat import Heartbeat
 from worker.lease.lease import Lease, StopReason
+from worker.lease.renewer import LeaseRenewer
 from worker.lease.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
@@ -53,6 +55,10 @@ class Trainer:
         artifacts: Artifacts,
         heartbeat: Heartbeat,
         control: ControlListener,
+        renewer: LeaseRenewer,
+        watchdog: Watchdog,
+        checkpoint_writer: CheckpointWriter,
+        draining: threading.Event,
         gpus: int,
         cards: CardLocks,
     ) -> None:
@@ -64,9 +70,12 @@ class Trainer:
         self._artifacts = artifacts
         self._heartbeat = heartbeat
         self._control = control
+        self._renewer = renewer
+        self._watchdog = watchdog
+        self._checkpoint_writer = checkpoint_writer
         self._lanes = Lanes.served_by(gpus=gpus)
         self._cards = cards
-        self.draining = threading.Event()
+        self.draining = draining
         """Set when the worker is to stop: the job under way is given back."""
 
     def drain(self) -> None:
@@ -117,17 +126,12 @@ class Trainer:
                 claim,
                 client=self._client,
                 store=self._store,
+                renewer=self._renewer,
                 beat_seconds=self._settings.beat_seconds,
                 draining=self.draining,
             ) as lease,
             self._control.about(claim.job.id, lease.on_status),
-            Watchdog(
-                lease,
-                stall_seconds=self._settings.stall_seconds,
-                grace_seconds=self._settings.grace_seconds,
-                draining=self.draining,
-                end=lambda stop_reason: self._abandon(lease, stop_reason),
-            ),
+            self._watchdog.over(lease, end=lambda stop_reason: self._abandon(lease, stop_reason)),
         ):
             log.info("job_claimed", attempt=claim.job.attempt)
             try:
@@ -154,6 +158,7 @@ class Trainer:
         with Checkpoints(
             lease,
             artifacts=self._artifacts,
+            writer=self._checkpoint_writer,
             steps_per_epoch=estimate(spec, dataset.info).steps_per_epoch,
             every_seconds=self._settings.checkpoint_seconds,
         ) as checkpoints:
@@ -219,7 +224,7 @@ class Trainer:
             self._give_back(lease, Reason.USER_REQUESTED)
 
     def _give_back(self, lease: Lease, reason: Reason) -> None:
-        """Release the job: it becomes queued, or what somebody wished for it."""
+        """Release the job: it becomes queued, or what its user asked for."""
         try:
             lease.flush()
             status = lease.until_done(lambda: self._store.requeue(lease.job.id, lease.fence, reason=reason))
