@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from api.http import kinds
 from api.http.pointers import to_pointer
 from api.http.problems import refused_for, shortened, told
 from api.services import Services
@@ -24,8 +25,8 @@ _GPU = "gpu"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A job asked for, with every default filled in."""
+class Admitted:
+    """A job that can be taken: its spec with every default filled in, and how large it is."""
 
     spec: Spec
     sizes: Estimate
@@ -37,7 +38,7 @@ class Request:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def resolve(body: dict[str, Any], limits: Limits) -> Request:
+def resolve(body: dict[str, Any], limits: Limits) -> Admitted:
     """The job that a body asks for. Raises InvalidSpec, for too large a job as well, and Refused."""
     try:
         spec = presets.resolve(Spec.model_validate(body))
@@ -47,11 +48,11 @@ def resolve(body: dict[str, Any], limits: Limits) -> Request:
             FieldError(pointer=shortened(to_pointer(row["loc"]), LONGEST_POINTER), detail=told(row, "field"))
             for row in rows[:MOST_ERRORS]
         ]
-        raise refused_for("invalid_spec", found, of=len(rows)) from error
+        raise refused_for(kinds.INVALID_SPEC, found, of=len(rows)) from error
     spec = limits.bounded(spec)
     sizes = estimate(spec, datasets.find(spec.dataset))
     limits.check(spec, sizes)
-    return Request(spec, sizes)
+    return Admitted(spec, sizes)
 
 
 async def check_device(services: Services, spec: Spec) -> None:

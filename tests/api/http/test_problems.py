@@ -7,8 +7,8 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from api.http.kinds import KINDS
 from api.http.pointers import to_pointer
-from api.http.problems import KINDS
 from jobs import errors
 from tests.api.conftest import assert_problem
 

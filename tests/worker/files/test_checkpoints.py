@@ -124,7 +124,9 @@ def test_a_spec_can_ask_for_a_checkpoint_every_so_many_epochs(
 def test_the_writer_writes_beside_the_training(
     lease: Lease, writer: CheckpointWriter, store: Store, do: Do, tmp_path: Path
 ) -> None:
-    checkpoints = Checkpoints(lease, artifacts=Artifacts(tmp_path), writer=writer, steps_per_epoch=2, every_seconds=0)
+    checkpoints = Checkpoints(
+        lease, artifacts=LocalArtifacts(tmp_path), writer=writer, steps_per_epoch=2, every_seconds=0
+    )
     with checkpoints:
         checkpoints.offer(lambda: snapshot(1))
         wait_until(lambda: do(store.get(lease.job.id)).checkpoint, what="the checkpoint on record")
@@ -133,7 +135,9 @@ def test_the_writer_writes_beside_the_training(
 
 def test_what_still_waits_when_a_claim_is_lost_is_not_written(lease: Lease, tmp_path: Path) -> None:
     idle = CheckpointWriter()
-    checkpoints = Checkpoints(lease, artifacts=Artifacts(tmp_path), writer=idle, steps_per_epoch=2, every_seconds=0)
+    checkpoints = Checkpoints(
+        lease, artifacts=LocalArtifacts(tmp_path), writer=idle, steps_per_epoch=2, every_seconds=0
+    )
     with checkpoints:
         checkpoints.offer(lambda: snapshot(1))
         checkpoints.discard()

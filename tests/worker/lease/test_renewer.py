@@ -13,6 +13,7 @@ from jobs.settings import Settings
 from jobs.spec import Spec
 from jobs.states import Reason, Status
 from store.calls import connect
+from store.history import History
 from store.jobs import Claim, Store
 from store.keys import Keys
 from store.lanes import Lanes
@@ -103,7 +104,7 @@ def test_each_job_gets_its_own_reports_and_reasons_to_stop(
         wait_until(lambda: second.stop_reason is StopReason.LOST, what="the loss")
         third.flush()
         assert third.stop_reason is None
-        epochs = [event.data["epoch"] for event in do(store.events(third.job.id)) if event.type == "metric"]
+        epochs = [row["epoch"] for row in do(History(store.keys).metrics(third.job.id))]
         assert epochs == [1, 2, 3]
 
 
