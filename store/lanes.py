@@ -35,8 +35,11 @@ class Lanes:
         return (cls.ANY, cls.GPU, *(f"{cls.GPU}:{n}" for n in range(gpus)))
 
 
-def lua_tables() -> str:
-    """Lua source of the same: `WAKE_QUEUES`, each with its name and the lanes it wakes for, and `wake_queue_of`."""
+def lua_functions() -> str:
+    """Lua source of the same: `wake_queues()`, each with its name and the lanes it wakes, and `wake_queue_of(lane)`.
+
+    Functions, for the one script in ten that asks: a table would be made anew at every call of every script.
+    """
     lanes = Lanes.served_by(gpus=MOST_GPUS)
     queues: list[str] = []
     for queue in Lanes.WAKE_QUEUES.values():
@@ -44,6 +47,6 @@ def lua_tables() -> str:
         queues.append(f"{{name = {queue!r}, lanes = {{{served}}}}}")
     by_word = ", ".join(f"[{word!r}] = {queue!r}" for word, queue in Lanes.WAKE_QUEUES.items())
     return (
-        f"local WAKE_QUEUES = {{{', '.join(queues)}}}\n"
+        f"local function wake_queues() return {{{', '.join(queues)}}} end\n"
         f"local function wake_queue_of(lane) return ({{{by_word}}})[string.match(lane, '^[^:]*')] end"
     )

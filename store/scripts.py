@@ -39,7 +39,7 @@ def load(name: str) -> Script:
         [
             "local NS = KEYS[1]",
             _tables(),
-            lanes.lua_tables(),
+            lanes.lua_functions(),
             keys.lua_builders(),
             (folder / "prelude.lua").read_text(),
             (text := (folder / f"{name}.lua").read_text()),

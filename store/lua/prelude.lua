@@ -1,4 +1,4 @@
--- What every script begins with. `NS`, `ALLOWED`, `HELD`, `TERMINAL`, `WAKE_QUEUES`, `wake_queue_of` and the
+-- What every script begins with. `NS`, `ALLOWED`, `HELD`, `TERMINAL`, `wake_queues`, `wake_queue_of` and the
 -- `<kind>_key` builders are put before this text by store/scripts.py, from jobs/states.py, store/lanes.py and
 -- store/keys.py. A script names its arguments in its first statement, by which names store/calls.py hands them over.
 

@@ -1,6 +1,6 @@
 -- One sweep: give back jobs whose worker fell silent, forget deleted jobs, count missing bells. Sweeps come `every_ms`
 -- at most, and a bell may be missing for `patience` of them.
--- Returns: ids given back, then for each of WAKE_QUEUES its missing bells that are due to be rung, then the changes of
+-- Returns: ids given back, then for each of the wake queues its missing bells that are due to be rung, then the changes of
 -- status.
 local lease_ms, every_ms, patience = ARGV[1], ARGV[2], ARGV[3]
 lease_ms, every_ms, patience = tonumber(lease_ms), tonumber(every_ms), tonumber(patience)
@@ -39,7 +39,7 @@ end
 -- A job that was just given back need not wait until its bell counts as lost.
 if #given_back > 0 then patience = 1 end
 local due = {}
-for _, wake_queue in ipairs(WAKE_QUEUES) do
+for _, wake_queue in ipairs(wake_queues()) do
   local missing = bells_missing(wake_queue.lanes, wake_queue.name)
   local sweeps = 'missing:' .. wake_queue.name
   if missing > 0 and redis.call('HINCRBY', upkeep_key(), sweeps, 1) >= patience then

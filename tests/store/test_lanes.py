@@ -4,18 +4,18 @@ import pytest
 import redis
 
 from jobs.spec import Spec
-from store.lanes import MOST_GPUS, Lanes, lua_tables
+from store.lanes import MOST_GPUS, Lanes, lua_functions
 
 
 @pytest.mark.parametrize("lane", [*Lanes.served_by(gpus=MOST_GPUS), "gpu:99"])
 def test_lua_rings_the_same_wake_queue(client: redis.Redis, lane: str) -> None:
-    assert client.eval(f"{lua_tables()}\nreturn wake_queue_of(ARGV[1])", 0, lane) == Lanes.wake_queue_of(lane)
+    assert client.eval(f"{lua_functions()}\nreturn wake_queue_of(ARGV[1])", 0, lane) == Lanes.wake_queue_of(lane)
 
 
 def test_lua_knows_every_lane_of_every_wake_queue(client: redis.Redis) -> None:
-    listed = "local t = {} for _, q in ipairs(WAKE_QUEUES) do t[#t + 1] = {q.name, q.lanes} end return t"
+    listed = "local t = {} for _, q in ipairs(wake_queues()) do t[#t + 1] = {q.name, q.lanes} end return t"
     gpus = ["gpu", *(f"gpu:{n}" for n in range(MOST_GPUS))]
-    assert client.eval(f"{lua_tables()}\n{listed}", 0) == [["bells", ["any"]], ["bells-gpu", gpus]]
+    assert client.eval(f"{lua_functions()}\n{listed}", 0) == [["bells", ["any"]], ["bells-gpu", gpus]]
 
 
 @pytest.mark.parametrize(
