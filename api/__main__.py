@@ -26,7 +26,7 @@ class Server(uvicorn.Server):
         self._app = app
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._app.state.services.changes.close()
+        self._app.state.services.change_feed.close()
         await super().shutdown(sockets)
 
 

@@ -31,7 +31,7 @@ class Services:
     client: Redis
     store: Store
     doorbell_sender: DoorbellSender
-    changes: ChangeFeed
+    change_feed: ChangeFeed
     key_ring: KeyRing
 
     async def do(self, operation: Operation[T]) -> T:
@@ -49,11 +49,11 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             settings, client, store, doorbell_sender, ChangeFeed(client, store.keys), KeyRing.of(settings)
         )
         upkeep = keep_up(client, store, doorbell_sender, every_seconds=settings.upkeep_seconds)
-        async with _beside(services.changes.run()), _beside(upkeep):
+        async with _beside(services.change_feed.run()), _beside(upkeep):
             try:
                 yield services
             finally:
-                services.changes.close()
+                services.change_feed.close()
         await doorbell_sender.aclose()
 
 

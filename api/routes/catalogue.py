@@ -49,8 +49,8 @@ async def list_workers(context: RequestContextDep, _: NoParams) -> Response:
 async def list_presets(context: RequestContextDep, _: NoParams) -> Response:
     """Say which starting points a spec's `preset` can name, and what each stands for."""
     limits = Limits.of(context.services.settings)
-    views = tuple(Preset.of(preset, limits.bounded(resolve(Spec(preset=preset.name)))) for preset in PRESETS.values())
-    return to_json(to_page(PresetPage, views, list(PRESETS)))
+    presets = tuple(Preset.of(preset, limits.bounded(resolve(Spec(preset=preset.name)))) for preset in PRESETS.values())
+    return to_json(to_page(PresetPage, presets, list(PRESETS)))
 
 
 @router.get(
@@ -62,8 +62,8 @@ async def list_presets(context: RequestContextDep, _: NoParams) -> Response:
 )
 async def list_datasets(context: RequestContextDep, _: NoParams) -> Response:
     """Say which datasets a spec's `dataset` can name."""
-    views = tuple(Dataset.of(info) for info in CATALOGUE.values())
-    return to_json(to_page(DatasetPage, views, list(CATALOGUE)))
+    datasets = tuple(Dataset.of(info) for info in CATALOGUE.values())
+    return to_json(to_page(DatasetPage, datasets, list(CATALOGUE)))
 
 
 def _as_seen(worker: Worker, own: frozenset[str]) -> Worker:

@@ -184,14 +184,14 @@ async def get_job(context: RequestContextDep, params: Annotated[JobReading, Para
 async def _at_next_change(context: RequestContext, known: Job, *, seconds: int) -> Job:
     """The job once it is no longer what is known, or at the end of the patience of anybody concerned."""
     before = conditional.moment(known)
-    changes = context.services.changes
+    change_feed = context.services.change_feed
     clock = asyncio.get_running_loop().time
     deadline = clock() + seconds
-    async with changes.watch(known.id) as watch:
+    async with change_feed.watch(known.id) as watch:
         while True:
             job = await context.do(context.services.store.get(known.id, owner=context.caller.visible_owner))
             left = deadline - clock()
-            if conditional.moment(job) != before or job.status in TERMINAL or left <= 0 or changes.closing:
+            if conditional.moment(job) != before or job.status in TERMINAL or left <= 0 or change_feed.closing:
                 return job
             if await context.request.is_disconnected():
                 return job

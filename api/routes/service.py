@@ -61,8 +61,8 @@ async def get_readiness(request: Request) -> Response:
 )
 async def list_problems() -> Response:
     """List every `code` that a problem can have, what it means and what to do about it."""
-    views = tuple(_view(KINDS[code]) for code in sorted(KINDS))
-    return to_json(to_page(ProblemPage, views, [view.code for view in views]))
+    found = tuple(_shown(KINDS[code]) for code in sorted(KINDS))
+    return to_json(to_page(ProblemPage, found, [kind.code for kind in found]))
 
 
 @router.get(
@@ -76,7 +76,7 @@ async def get_problem(params: Annotated[ProblemName, Params(ProblemName)]) -> Re
     """Explain a problem. Its `type` is this address."""
     if params.code not in KINDS:
         raise Refused(kinds.PROBLEM_NOT_FOUND, f"no problem has the code {shortened(params.code, 100)!r}")
-    return to_json(_view(KINDS[params.code]))
+    return to_json(_shown(KINDS[params.code]))
 
 
 @router.get("/", include_in_schema=False)
@@ -85,7 +85,7 @@ async def get_root() -> Response:
     return RedirectResponse("/docs")
 
 
-def _view(kind: Kind) -> ProblemKind:
+def _shown(kind: Kind) -> ProblemKind:
     return ProblemKind(
         code=kind.code,
         type=kind.type,
