@@ -12,9 +12,9 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.http.protocol import BoundedProtocol, Bounds, Connections
+from jobs.errors import Misconfigured
 from jobs.logs import configure_logging
 from jobs.settings import Settings
-from store.access import Misconfigured
 
 GRACE_SECONDS = 10
 """How long requests under way may take once the process was asked to end."""
@@ -28,7 +28,7 @@ class Server(uvicorn.Server):
         self._app = app
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._app.state.services.changes.close()
+        self._app.state.services.change_feed.close()
         await super().shutdown(sockets)
 
 

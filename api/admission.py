@@ -7,15 +7,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from api.http import kinds
 from api.http.pointers import to_pointer
-from api.http.problems import MOST_ERRORS, FieldError, refused_for, shortened, told
+from api.http.problems import refused_for, shortened, told
 from api.services import Services
 from jobs import datasets, presets
-from jobs.errors import InvalidSpec
+from jobs.errors import DeviceUnavailable
 from jobs.estimate import Estimate, estimate
 from jobs.limits import Limits
 from jobs.record import Worker
 from jobs.spec import Spec
+from jobs.wire import MOST_ERRORS, FieldError
 
 LONGEST_POINTER = 200
 
@@ -23,8 +25,8 @@ _GPU = "gpu"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A job asked for, with every default filled in."""
+class Admitted:
+    """A job that can be taken: its spec with every default filled in, and how large it is."""
 
     spec: Spec
     sizes: Estimate
@@ -36,7 +38,7 @@ class Request:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def resolve(body: dict[str, Any], limits: Limits) -> Request:
+def resolve(body: dict[str, Any], limits: Limits) -> Admitted:
     """The job that a body asks for. Raises InvalidSpec, for too large a job as well, and Refused."""
     try:
         spec = presets.resolve(Spec.model_validate(body))
@@ -46,15 +48,15 @@ def resolve(body: dict[str, Any], limits: Limits) -> Request:
             FieldError(pointer=shortened(to_pointer(row["loc"]), LONGEST_POINTER), detail=told(row, "field"))
             for row in rows[:MOST_ERRORS]
         ]
-        raise refused_for("invalid_spec", found, of=len(rows)) from error
+        raise refused_for(kinds.INVALID_SPEC, found, of=len(rows)) from error
     spec = limits.bounded(spec)
     sizes = estimate(spec, datasets.find(spec.dataset))
     limits.check(spec, sizes)
-    return Request(spec, sizes)
+    return Admitted(spec, sizes)
 
 
 async def check_device(services: Services, spec: Spec) -> None:
-    """Raise InvalidSpec for a GPU that no live worker has, unless the job would rather wait for one."""
+    """Raise DeviceUnavailable for a GPU that no live worker has, unless the job would rather wait for one."""
     if spec.wait_for_device or not spec.device.startswith(_GPU):
         return
     workers = await services.do(services.store.workers())
@@ -62,10 +64,8 @@ async def check_device(services: Services, spec: Spec) -> None:
     if any(_gpus(worker) >= needed for worker in workers):
         return
     there = "; ".join(f"{worker.name}: {_devices(worker)}" for worker in workers[:10]) or "no worker is live"
-    raise InvalidSpec(
-        f"no live worker has {spec.device!r}. There are: {there}. With wait_for_device the job stays queued",
-        pointer="/device",
-        code="device_unavailable",
+    raise DeviceUnavailable(
+        f"no live worker has {spec.device!r}. There are: {there}. With wait_for_device the job stays queued"
     )
 
 

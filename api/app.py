@@ -11,8 +11,9 @@ from api.http.middleware import RequestMiddleware
 from api.openapi import document
 from api.routes import catalogue, docs, history, jobs, service
 from api.services import open_services
+from jobs.api_keys import read_entries
+from jobs.exposure import check_exposure
 from jobs.settings import Settings
-from store.access import check_exposure, key_ring
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -21,7 +22,7 @@ def create_app(settings: Settings) -> FastAPI:
     Raises Misconfigured: its keys cannot be read, or it would be open to other machines without asking for any.
     """
     check_exposure(settings)
-    key_ring(settings)
+    read_entries(settings.api_keys.get_secret_value())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:

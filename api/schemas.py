@@ -1,31 +1,16 @@
 """What the API answers beside the contract's own records."""
 
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from jobs import presets
 from jobs.datasets import DatasetInfo
 from jobs.estimate import Estimate
 from jobs.record import Checkpoint, Event, Job, Value, Worker
 from jobs.spec import Spec
-
-Item = TypeVar("Item")
+from jobs.wire import Page, Preset
 
 Parameters = Annotated[int, Field(ge=0, description="Number of trained values.", examples=[235_146])]
-
-
-class Page(Value, Generic[Item]):
-    """Part of a list."""
-
-    object: Annotated[Literal["list"], Field(description="Always `list`.")] = "list"
-    data: Annotated[tuple[Item, ...], Field(description="The entries, in the order asked for.")]
-    first_id: Annotated[str | None, Field(description="Id or name of the first entry; `null` for an empty page.")]
-    last_id: Annotated[
-        str | None,
-        Field(description="Id or name of the last entry: the next page's `after`; `null` for an empty page."),
-    ]
-    has_more: Annotated[bool, Field(description="Whether entries follow this page.", examples=[False])]
 
 
 class Resolved(Value):
@@ -64,23 +49,6 @@ class Resolved(Value):
         )
 
 
-class Series(Value):
-    """A job's epochs as columns: the same index in each column is the same epoch."""
-
-    object: Annotated[Literal["training.metrics"], Field(description="Always `training.metrics`.")] = "training.metrics"
-    job_id: Annotated[str, Field(description="The job measured.")]
-    names: Annotated[tuple[str, ...], Field(description="The metrics that follow, in order.")]
-    epochs: Annotated[tuple[int, ...], Field(description="Number of each epoch.")]
-    steps: Annotated[tuple[int, ...], Field(description="Steps done at the end of each epoch.")]
-    series: Annotated[
-        dict[str, tuple[float | None, ...]],
-        Field(description="Values of each metric, by name; `null` where it was not measured."),
-    ]
-    points: Annotated[
-        int, Field(ge=0, description="Epochs there are; more than the columns hold when `max_points` thinned them out.")
-    ]
-
-
 class Dataset(Value):
     """A dataset that jobs can name."""
 
@@ -107,20 +75,6 @@ class Dataset(Value):
             channels=info.channels,
             classes=info.classes,
         )
-
-
-class Preset(Value):
-    """A named starting point for a job."""
-
-    name: Annotated[str, Field(description="What a spec's `preset` says.")]
-    object: Annotated[Literal["preset"], Field(description="Always `preset`.")] = "preset"
-    description: Annotated[str, Field(description="What it is for.")]
-    spec: Annotated[Spec, Field(description="The spec that it stands for, with every default filled in.")]
-
-    @classmethod
-    def of(cls, preset: presets.Preset, spec: Spec) -> "Preset":
-        """Show a preset and what it resolves to."""
-        return cls(name=preset.name, description=preset.description, spec=spec)
 
 
 class Health(Value):

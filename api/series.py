@@ -5,8 +5,8 @@ import io
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
-from api.schemas import Series
 from jobs.record import EpochMetrics
+from jobs.wire import Series
 
 MetricName = Literal[
     "loss",

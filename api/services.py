@@ -13,11 +13,10 @@ from api.background.change_feed import ChangeFeed
 from api.background.doorbell_sender import DoorbellSender
 from api.background.upkeep import keep_up
 from jobs.settings import Settings
-from store.access import KeyRing, key_ring
+from store.api_keys import KeyRing
 from store.calls import Operation, aconnect, arun
 from store.doorbell import Doorbell, make_celery
 from store.jobs import Store
-from store.keys import Keys
 
 T = TypeVar("T")
 
@@ -32,7 +31,7 @@ class Services:
     client: Redis
     store: Store
     doorbell_sender: DoorbellSender
-    changes: ChangeFeed
+    change_feed: ChangeFeed
     key_ring: KeyRing
 
     async def do(self, operation: Operation[T]) -> T:
@@ -43,17 +42,18 @@ class Services:
 @asynccontextmanager
 async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     """Connect lazily, keep the store in order meanwhile, and end without losing a bell."""
-    keys = Keys(settings.namespace)
-    store = Store(keys, lease_seconds=settings.lease_seconds, retention_seconds=settings.retention_seconds)
+    store = Store.of(settings)
     doorbell_sender = DoorbellSender(Doorbell(make_celery(settings)))
     async with aconnect(settings) as client:
-        services = Services(settings, client, store, doorbell_sender, ChangeFeed(client, keys), key_ring(settings))
+        services = Services(
+            settings, client, store, doorbell_sender, ChangeFeed(client, store.keys), KeyRing.of(settings)
+        )
         upkeep = keep_up(client, store, doorbell_sender, every_seconds=settings.upkeep_seconds)
-        async with _beside(services.changes.run()), _beside(upkeep):
+        async with _beside(services.change_feed.run()), _beside(upkeep):
             try:
                 yield services
             finally:
-                services.changes.close()
+                services.change_feed.close()
         await doorbell_sender.aclose()
 
 

@@ -1,1 +1,1 @@
-"""The contract that the API and the workers share: what a job is, how it may change, where it is kept."""
+"""The contract that the API and the workers share: what a job is and how it may change."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jobs.errors import InvalidSpec
+from jobs.errors import UnknownDataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,8 @@ CATALOGUE: dict[str, DatasetInfo] = {
 
 
 def find(name: str) -> DatasetInfo:
-    """Look a dataset up. Raises InvalidSpec naming the known ones."""
+    """Look a dataset up. Raises UnknownDataset naming the known ones."""
     try:
         return CATALOGUE[name]
     except KeyError:
-        known = ", ".join(sorted(CATALOGUE))
-        raise InvalidSpec(
-            f"no dataset {name!r}; known here: {known}", pointer="/dataset", code="unknown_dataset"
-        ) from None
+        raise UnknownDataset(name, known=sorted(CATALOGUE)) from None

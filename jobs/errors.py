@@ -1,5 +1,7 @@
 """Every way in which a job operation can fail. Knows no HTTP; `api.http.problems` maps these to answers."""
 
+from collections.abc import Iterable
+
 
 class GradientdError(Exception):
     """Root of all errors raised on purpose. `code` is stable and safe to match on."""
@@ -18,11 +20,33 @@ class InvalidSpec(GradientdError):
 
     code = "invalid_spec"
 
-    def __init__(self, detail: str, *, pointer: str = "", code: str | None = None) -> None:
+    def __init__(self, detail: str, *, pointer: str = "") -> None:
         super().__init__(detail)
         self.pointer = pointer
-        if code is not None:
-            self.code = code
+
+
+class UnknownDataset(InvalidSpec):
+    """The spec names a dataset that is not in the catalogue. Take one of those that the message names."""
+
+    code = "unknown_dataset"
+
+    def __init__(self, name: str, *, known: Iterable[str]) -> None:
+        super().__init__(f"no dataset {name!r}; known here: {', '.join(known)}", pointer="/dataset")
+
+
+class UnknownPreset(InvalidSpec):
+    """The spec names a preset that does not exist. Take one of those that the message names."""
+
+    code = "unknown_preset"
+
+    def __init__(self, name: str, *, known: Iterable[str]) -> None:
+        super().__init__(f"no preset {name!r}; known here: {', '.join(known)}", pointer="/preset")
+
+
+class JobTooLarge(InvalidSpec):
+    """The job needs more parameters, memory or time than one job may have. Ask for less of what `pointer` names."""
+
+    code = "job_too_large"
 
 
 class JobNotFound(GradientdError):
@@ -88,6 +112,15 @@ class StaleFence(GradientdError):
         super().__init__(f"claim {fence} on {job_id} has ended")
 
 
+# --- whoever runs the service has to change something ---------------------------------------------
+
+
+class Misconfigured(GradientdError):
+    """The settings cannot be used together. Correct them as the message says; nothing was started."""
+
+    code = "misconfigured"
+
+
 # --- a part of the machine is away ----------------------------------------------------------------
 
 
@@ -129,11 +162,18 @@ class DatasetUnavailable(TrainingFailed):
     title = "Dataset is nowhere to be had"
 
 
-class DeviceUnavailable(TrainingFailed):
-    """The worker does not have the device that the job asks for."""
+class DeviceUnavailable(InvalidSpec, TrainingFailed):
+    """The device that the spec asks for is not there. Ask for one that the message names, or wait for a worker with it.
+
+    One fact, found out in two places: by who takes the job, of the live workers, and by the worker that trains it.
+    Hence a refused spec as well as a failed training.
+    """
 
     code = "device_unavailable"
     title = "Device is not there"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, pointer="/device")
 
 
 class OutOfMemory(TrainingFailed):

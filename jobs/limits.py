@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
-from jobs.errors import InvalidSpec
+from jobs.errors import JobTooLarge
 from jobs.estimate import Estimate
 from jobs.settings import Settings
 from jobs.spec import Spec
-
-CODE = "job_too_large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class Limits:
         return spec.model_copy(update={"max_runtime_seconds": self.max_runtime_seconds})
 
     def check(self, spec: Spec, sizes: Estimate) -> None:
-        """Raise InvalidSpec, naming the numbers, for a job that asks for more than is allowed."""
+        """Raise JobTooLarge, naming the numbers, for a job that asks for more than is allowed."""
         self._most("/model", "parameters", sizes.parameters, self.max_parameters)
         self._most("/batch_size", "images in a batch", spec.batch_size, self.max_batch_size)
         self._most("/batch_size", "MiB of memory by estimate", -(-sizes.memory_bytes // 2**20), self.max_memory_mb)
@@ -47,13 +45,12 @@ class Limits:
         needed = sizes.flops_per_epoch * spec.epochs / (self.worker_gflops * 1e9)
         # Not against the job's own deadline: whoever sets a short one may mean it.
         if needed > self.max_runtime_seconds:
-            raise InvalidSpec(
+            raise JobTooLarge(
                 f"the job's {sizes.flops_per_epoch * spec.epochs:.3g} operations take at least {needed:,.0f} seconds "
                 f"({self.worker_gflops:,.0f} GFLOP/s), and a job may run for {self.max_runtime_seconds:,}",
                 pointer="/epochs",
-                code=CODE,
             )
 
     def _most(self, pointer: str, what: str, asked: int, limit: int) -> None:
         if asked > limit:
-            raise InvalidSpec(f"{asked:,} {what}; this server allows {limit:,}", pointer=pointer, code=CODE)
+            raise JobTooLarge(f"{asked:,} {what}; this server allows {limit:,}", pointer=pointer)

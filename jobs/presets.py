@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.errors import InvalidSpec
+from jobs.errors import UnknownPreset
 from jobs.spec import Softmax, Spec
 
 TEXTBOOK = "textbook"
@@ -58,16 +58,13 @@ PRESETS: dict[str, Preset] = {
 def resolve(body: Spec) -> Spec:
     """Fill in a preset: fields the user gave win, whole objects at a time. A softmax model's loss is cross-entropy.
 
-    Raises InvalidSpec for an unknown preset.
+    Raises UnknownPreset.
     """
     name = body.preset or TEXTBOOK
     try:
         preset = PRESETS[name]
     except KeyError:
-        known = ", ".join(PRESETS)
-        raise InvalidSpec(
-            f"no preset {name!r}; known here: {known}", pointer="/preset", code="unknown_preset"
-        ) from None
+        raise UnknownPreset(name, known=PRESETS) from None
     given = body.model_dump(exclude_unset=True)
     values = {**preset.values, **given, "preset": name}
     if "loss" not in values and isinstance(body.model, Softmax):

@@ -7,8 +7,8 @@ lock() {
   uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
     --no-emit-index-url --no-header --no-annotate "$@" --output-file "$out"
 }
-lock dev.txt --extra api --extra worker --extra embedded --extra dev
-lock demo.txt --extra api --extra worker --extra embedded --constraint requirements/dev.txt
+lock dev.txt --extra up --extra dev
+lock demo.txt --extra up --constraint requirements/dev.txt
 lock api.txt --extra api --constraint requirements/dev.txt
 lock worker.txt --extra worker --constraint requirements/dev.txt
 lock worker-gpu.txt --extra worker-gpu --constraint requirements/dev.txt

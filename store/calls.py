@@ -26,7 +26,8 @@ from redis.exceptions import (
 
 from jobs.errors import StoreUnavailable
 from jobs.settings import Settings
-from store.scripts import Script
+from store.keys import Keys
+from store.scripts import Script, load
 
 T = TypeVar("T")
 
@@ -51,6 +52,19 @@ class Call:
 
 
 Operation = Generator[Call, Any, T]
+
+
+def script(keys: Keys, name: str, /, *, rest: Iterable[str | float] = (), **arguments: str | float) -> Call:
+    """The call of a script with the arguments that it names in its first statement, then its `rest` of any length.
+
+    Raises KeyError or TypeError where the names are not the script's.
+    """
+    called = load(name)
+    given = [arguments.pop(argument) for argument in called.arguments]
+    if arguments:
+        raise TypeError(f"{name}.lua takes no {', '.join(arguments)}")
+    return Call((keys.namespace, *given, *rest), called)
+
 
 _AWAY = (ConnectionError, TimeoutError, BusyLoadingError, OSError)
 # Redis is up but takes no writes: no disk, not enough replicas, a script over its time, a fail-over.

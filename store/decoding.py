@@ -83,8 +83,9 @@ def newborn(answer: dict[str, Any], *, spec: Spec, progress: Progress) -> Job:
 
 
 def event(row: Any) -> Event:
-    """One entry of the stream."""
-    event_id, fields = row
+    """One entry of the stream (id, [name, value, …])."""
+    event_id, flat = row
+    fields = dict(zip(flat[::2], flat[1::2], strict=True))
     data = json.loads(fields["data"])
     if fields["type"] == "status":
         data = _transition(data).model_dump(mode="json")

@@ -10,15 +10,16 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from jobs.errors import InvalidCursor, JobNotFound, NotNow, StaleFence, TooManyJobs
-from jobs.record import Artifact, Event, Job, JobError, Metrics, Progress, Worker
+from jobs.record import Artifact, Job, JobError, Metrics, Progress, Worker
 from jobs.report import Report
+from jobs.settings import Settings
 from jobs.spec import Spec
 from jobs.states import Reason, Status
 from store import audit, decoding
-from store.calls import Call, Operation
+from store.calls import Call, Operation, script
+from store.history import History
 from store.keys import EVERYBODY, Keys
-from store.lanes import MOST_GPUS, Lanes
-from store.scripts import load
+from store.lanes import Lanes
 
 IDEMPOTENCY_SECONDS = 24 * 3600
 ROWS_PER_SCAN = 500
@@ -88,8 +89,15 @@ class Store:
     lease_seconds: float = 15.0
     retention_seconds: int = 30 * 24 * 3600
 
-    def _script(self, name: str, *args: str | float) -> Call:
-        return Call((self.keys.namespace, *args), load(name))
+    @classmethod
+    def of(cls, settings: Settings) -> "Store":
+        """Those of these settings."""
+        return cls(Keys(settings.namespace), settings.lease_seconds, settings.retention_seconds)
+
+    @property
+    def history(self) -> History:
+        """What the jobs' histories tell."""
+        return History(self.keys)
 
     @property
     def _lease_ms(self) -> int:
@@ -113,7 +121,7 @@ class Store:
 
         Raises TooManyJobs when its owner has `max_jobs` that are not final, or `max_queued` (0: any number).
         """
-        lane, wake_queue = Lanes.of(spec)
+        lane, _ = Lanes.of(spec)
         progress = Progress(epochs=spec.epochs, steps=steps)
         fields = {
             "spec": spec.model_dump_json(),
@@ -121,20 +129,20 @@ class Store:
             "max_attempts": spec.max_attempts,
             "progress": progress.model_dump_json(),
         }
-        outcome, answer, rings = yield self._script(
+        outcome, answer, rings = yield script(
+            self.keys,
             "create",
-            job_id,
-            owner,
-            lane,
-            wake_queue,
-            spec.priority,
-            self.retention_seconds * 1000,
-            idempotency_key,
-            digest,
-            IDEMPOTENCY_SECONDS * 1000,
-            max_jobs,
-            max_queued,
-            *_flat(fields),
+            id=job_id,
+            owner=owner,
+            lane=lane,
+            priority=spec.priority,
+            retention_ms=self.retention_seconds * 1000,
+            repeat_key=idempotency_key,
+            digest=digest,
+            repeat_ttl_ms=IDEMPOTENCY_SECONDS * 1000,
+            max_jobs=max_jobs,
+            max_queued=max_queued,
+            rest=_flat(fields),
         )
         if outcome in ("unfinished", "queued"):
             raise TooManyJobs(outcome, count=answer, limit=max_queued if outcome == "queued" else max_jobs)
@@ -150,29 +158,29 @@ class Store:
 
     def get(self, job_id: str, *, owner: str = EVERYBODY) -> Operation[Job]:
         """Read a job. Raises JobNotFound."""
-        reply = yield self._script("get", job_id, owner)
+        reply = yield script(self.keys, "get", id=job_id, owner=owner)
         return self._found(job_id, reply)
 
     def cancel(self, job_id: str, *, owner: str = EVERYBODY) -> Operation[Job]:
         """Ask for a job's end; a final job stays as it is. Raises JobNotFound."""
-        reply = yield self._script("cancel", job_id, owner)
+        reply = yield script(self.keys, "cancel", id=job_id, owner=owner)
         return self._found(job_id, reply)
 
     def pause(self, job_id: str, *, owner: str = EVERYBODY) -> Operation[Job]:
         """Ask for a job to be paused. Raises JobNotFound, or NotNow where its status does not allow it."""
-        reply = yield self._script("pause", job_id, owner)
+        reply = yield script(self.keys, "pause", id=job_id, owner=owner)
         return self._allowed(job_id, reply, "paused")
 
     def resume(self, job_id: str, *, owner: str = EVERYBODY) -> Operation[Resumed]:
         """Queue a paused job again. Raises JobNotFound, or NotNow where its status does not allow it."""
-        reply = yield self._script("resume", job_id, owner)
+        reply = yield script(self.keys, "resume", id=job_id, owner=owner)
         job = self._allowed(job_id, reply, "resumed")
         wake_queue = Lanes.of(job.spec)[1]
         return Resumed(job, wake_queue, int(reply[2]))
 
     def delete(self, job_id: str, *, owner: str = EVERYBODY) -> Operation[None]:
         """Delete a final job; its files follow. Raises JobNotFound, or NotNow for a job that is not final."""
-        reply = yield self._script("delete", job_id, owner)
+        reply = yield script(self.keys, "delete", id=job_id, owner=owner)
         if reply is None:
             raise JobNotFound(job_id)
         status, deleted = reply
@@ -194,19 +202,19 @@ class Store:
         single = statuses[0] if len(statuses) == 1 else ""
         found: list[Job] = []
         while True:
-            go_on, rows = yield self._script(
+            go_on, rows = yield script(
+                self.keys,
                 "list",
-                owner,
-                single,
-                int(newest_first),
-                low,
-                high,
-                limit + 1 - len(found),
-                ROWS_PER_SCAN,
-                after,
-                len(statuses),
-                *statuses,
-                *_flat(filters.metadata),
+                owner=owner,
+                status=single,
+                newest_first=int(newest_first),
+                low=low,
+                high=high,
+                wanted=limit + 1 - len(found),
+                span=ROWS_PER_SCAN,
+                cursor=after,
+                status_count=len(statuses),
+                rest=[*statuses, *_flat(filters.metadata)],
             )
             if go_on == "unknown":
                 raise InvalidCursor(after)
@@ -216,15 +224,16 @@ class Store:
             after = ""
             low, high = (low, f"({go_on}") if newest_first else (f"({go_on}", high)
 
-    def events(self, job_id: str, *, after: str = "", limit: int = 100) -> Operation[tuple[Event, ...]]:
-        """History of a job, oldest first, behind the event `after`. Empty for an unknown job."""
-        start = f"({after}" if after else "-"
-        reply = yield Call(("XRANGE", self.keys.events(job_id), start, "+", "COUNT", limit))
-        return tuple(decoding.event(row) for row in reply)
+    def owned(self, owner: str, job_ids: Sequence[str]) -> Operation[frozenset[str]]:
+        """Those of the jobs that are the owner's."""
+        if not job_ids:
+            return frozenset()
+        scores = yield Call(("ZMSCORE", self.keys.index(owner), *job_ids))
+        return frozenset(job_id for job_id, score in zip(job_ids, scores, strict=True) if score is not None)
 
     def workers(self) -> Operation[tuple[Worker, ...]]:
         """Workers that spoke lately, by name."""
-        reply = yield self._script("workers")
+        reply = yield script(self.keys, "workers")
         return tuple(sorted((Worker.model_validate_json(row) for row in reply), key=lambda worker: worker.name))
 
     def ping(self) -> Operation[None]:
@@ -235,7 +244,7 @@ class Store:
 
     def claim(self, worker: str, *, token: str, lanes: Sequence[str]) -> Operation[Claim | None]:
         """Take the next job. `token` is new for every claim and repeated when the claim is sent again."""
-        reply = yield self._script("claim", worker, self._lease_ms, token, *lanes)
+        reply = yield script(self.keys, "claim", worker=worker, lease_ms=self._lease_ms, token=token, rest=lanes)
         if reply is None:
             return None
         record = decoding.record(reply)
@@ -243,12 +252,20 @@ class Store:
 
     def beat(self, job_id: str, fence: int) -> Operation[Status]:
         """Keep a claim alive; tells the status, which may have become a wish to stop. Raises StaleFence."""
-        reply = yield self._script("beat", job_id, fence, self._lease_ms)
+        reply = yield script(self.keys, "beat", id=job_id, fence=fence, lease_ms=self._lease_ms)
         return self._held(job_id, fence, reply)
 
     def report(self, job_id: str, fence: int, report: Report) -> Operation[Status]:
         """Write news, once; also a beat. Raises StaleFence."""
-        reply = yield self._script("report", job_id, fence, self._lease_ms, report.number, *report.arguments())
+        reply = yield script(
+            self.keys,
+            "report",
+            id=job_id,
+            fence=fence,
+            lease_ms=self._lease_ms,
+            number=report.number,
+            rest=report.arguments(),
+        )
         return self._held(job_id, fence, reply)
 
     def finish(
@@ -270,7 +287,9 @@ class Store:
             fields["test"] = metrics.model_dump_json(include={"test_loss", "test_accuracy"})
         if artifacts:
             fields["artifacts"] = json.dumps([artifact.model_dump() for artifact in artifacts])
-        reply = yield self._script("finish", job_id, fence, status, reason, *_flat(fields))
+        reply = yield script(
+            self.keys, "finish", id=job_id, fence=fence, status=status, reason=reason, rest=_flat(fields)
+        )
         if reply is None:
             raise StaleFence(job_id, fence)
         audit.note_change(reply)
@@ -280,18 +299,20 @@ class Store:
 
         With an error the attempt counts as lost, and the job ends with it when it may not lose another.
         """
-        reply = yield self._script("requeue", job_id, fence, reason, error.model_dump_json() if error else "")
+        failure = error.model_dump_json() if error else ""
+        reply = yield script(self.keys, "requeue", id=job_id, fence=fence, reason=reason, failure=failure)
         status, change = reply or (None, "")
         audit.note_change(change)
         return self._held(job_id, fence, status)
 
     def present(self, worker: Worker, *, lifetime_seconds: float) -> Operation[None]:
         """Say that a worker lives, for so long."""
-        yield self._script("presence", worker.name, worker.model_dump_json(), round(lifetime_seconds * 1000))
+        record, lifetime_ms = worker.model_dump_json(), round(lifetime_seconds * 1000)
+        yield script(self.keys, "presence", name=worker.name, record=record, lifetime_ms=lifetime_ms)
 
     def absent(self, worker_name: str) -> Operation[None]:
         """Say that a worker is gone."""
-        yield self._script("presence", worker_name, "", 0)
+        yield script(self.keys, "presence", name=worker_name, record="", lifetime_ms=0)
 
     def trash(self, *, limit: int = 100) -> Operation[tuple[str, ...]]:
         """Deleted jobs whose files are still to be deleted, so many of them."""
@@ -309,17 +330,15 @@ class Store:
 
         Harmless to call from many places: within `every_seconds` only the first call sweeps.
         """
-        gpu_lanes = Lanes.served_by(gpus=MOST_GPUS)[1:]
-        groups = {Lanes.WAKE_QUEUES[Lanes.ANY]: (Lanes.ANY,), Lanes.WAKE_QUEUES[Lanes.GPU]: gpu_lanes}
-        arguments: list[str | int] = []
-        for wake_queue, lanes in groups.items():
-            arguments += [wake_queue, len(lanes), *lanes]
-        given_back, due, changes = yield self._script(
-            "upkeep", self._lease_ms, round(every_seconds * 1000), patience, *arguments
+        every_ms = round(every_seconds * 1000)
+        given_back, due, changes = yield script(
+            self.keys, "upkeep", lease_ms=self._lease_ms, every_ms=every_ms, patience=patience
         )
         for change in changes:
             audit.note_change(change)
-        return Sweep(tuple(given_back), {wake_queue: n for wake_queue, n in zip(groups, due, strict=False) if n > 0})
+        # A call that comes too soon answers nothing at all.
+        rings = zip(Lanes.WAKE_QUEUES.values(), due, strict=False)
+        return Sweep(tuple(given_back), {wake_queue: times for wake_queue, times in rings if times > 0})
 
     def _job(self, reply: Any) -> Job:
         audit.note_change(reply[3])

@@ -77,25 +77,13 @@ class Keys:
         """The channel that tells a worker of wishes to stop its job."""
         return self._build("control", id=worker)
 
-    def queue(self, lane: str) -> str:
-        """The waiting jobs of a lane."""
-        return self._build("queue", lane=lane)
-
     def wake_queue(self, wake_queue: str) -> str:
         """Celery's list of waiting bells."""
         return self._build("wake_queue", wake_queue=wake_queue)
 
-    def worker(self, name: str) -> str:
-        """A live worker."""
-        return self._build("worker", id=name)
-
     def idempotency(self, owner: str, key: str) -> str:
         """The first answer to an owner's idempotency key."""
         return self._build("idempotency", owner=owner, id=key)
-
-    def api_key(self, key_id: str) -> str:
-        """An API key."""
-        return self._build("api_key", id=key_id)
 
     def index(self, owner: str) -> str:
         """An owner's jobs."""

@@ -1,12 +1,13 @@
 """The Lua scripts that change the store: each one atomic, each beginning with the same prelude."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from jobs.states import HELD, TERMINAL, TRANSITIONS, Status
-from store import keys
+from store import keys, lanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,8 @@ class Script:
     name: str
     source: str
     sha: str
+    arguments: tuple[str, ...] = ()
+    """The names of its arguments, in their order, but for the rest of any length."""
 
 
 def _set(statuses: frozenset[Status]) -> str:
@@ -36,10 +39,21 @@ def load(name: str) -> Script:
         [
             "local NS = KEYS[1]",
             _tables(),
+            lanes.lua_functions(),
             keys.lua_builders(),
             (folder / "prelude.lua").read_text(),
-            (folder / f"{name}.lua").read_text(),
+            (text := (folder / f"{name}.lua").read_text()),
         ]
     )
     # Redis names scripts by SHA-1; nothing here is secret.
-    return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+    sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+    return Script(name, source, sha, _arguments(text))
+
+
+_FIRST_STATEMENT = re.compile(r"^local ([\w, ]+) =\s+ARGV\[1\]", re.MULTILINE)
+
+
+def _arguments(text: str) -> tuple[str, ...]:
+    """The names that a script gives its arguments in its first statement."""
+    found = _FIRST_STATEMENT.search(text)
+    return tuple(found[1].split(", ")) if found else ()

@@ -132,8 +132,8 @@ def _pattern(template: str, keys: Keys) -> re.Pattern[str]:
 
 
 @pytest.fixture
-def store(settings: Settings, keys: Keys) -> Store:
-    return Store(keys, lease_seconds=settings.lease_seconds, retention_seconds=settings.retention_seconds)
+def store(settings: Settings) -> Store:
+    return Store.of(settings)
 
 
 @pytest.fixture

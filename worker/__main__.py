@@ -9,7 +9,6 @@ from jobs.logs import configure_logging
 from jobs.settings import Settings
 from store.calls import connect, run
 from store.jobs import Store
-from store.keys import Keys
 from worker.gpus import gpu_may_be_there
 
 
@@ -36,7 +35,7 @@ def _check(settings: Settings) -> int:
     name = settings.worker
     try:
         with connect(settings) as client:
-            live = run(client, Store(Keys(settings.namespace)).workers())
+            live = run(client, Store.of(settings).workers())
     except StoreUnavailable as error:
         sys.stderr.write(f"{error}\n")
         return 1

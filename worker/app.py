@@ -16,7 +16,6 @@ from jobs.settings import Settings
 from store.calls import connect
 from store.doorbell import DRAIN, Doorbell, make_celery
 from store.jobs import Store
-from store.keys import Keys
 from store.lanes import Lanes
 from worker.gpus import gpu_may_be_there
 from worker.lease.process_watchdog import ProcessWatchdog
@@ -37,7 +36,7 @@ def make_worker(settings: Settings) -> Celery:
     """The Celery app of a worker's main process."""
     if settings.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # as `worker.gpus.cards` counts
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # as `jobs.cuda` counts
     gpu = gpu_may_be_there()
     celery = make_celery(settings)
     celery.conf.update(
@@ -78,7 +77,7 @@ def _remember_pool(sender: Any, **_: object) -> None:
     ProcessWatchdog(
         settings.worker,
         client=connect(settings),
-        store=Store(Keys(settings.namespace), settings.lease_seconds, settings.retention_seconds),
+        store=Store.of(settings),
         beat_seconds=settings.beat_seconds,
         trainers=_trainers,
     ).start()
@@ -128,7 +127,7 @@ def _make_trainer(**_: object) -> None:
             settings,
             name=settings.worker,
             client=connect(settings),
-            store=Store(Keys(settings.namespace), settings.lease_seconds, settings.retention_seconds),
+            store=Store.of(settings),
             doorbell=Doorbell(make_celery(settings)),
         )
     except Exception:

@@ -10,43 +10,28 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-DRIVER = Path("/proc/driver/nvidia/gpus")
+from jobs.cuda import DRIVER, listed_devices, visible_devices
+
 RETRY_SECONDS = 0.2
 
 
 def gpu_may_be_there() -> bool:
     """Whether an NVIDIA driver shows a card that `CUDA_VISIBLE_DEVICES` does not hide."""
-    if (visible := _visible()) is not None and not visible:
+    if visible_devices(os.environ, count=len(listed_devices())) == ():
         return False
     return any(Path("/dev").glob("nvidia[0-9]*"))
 
 
-def _visible() -> list[str] | None:
-    """What `CUDA_VISIBLE_DEVICES` leaves, as it names them; None without it. CUDA stops at the first invalid one."""
-    text = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if text is None:
-        return None
-    names: list[str] = []
-    for name in (part.strip() for part in text.split(",")):
-        if name in {"", "-1"}:
-            break
-        names.append(name)
-    return names
-
-
 def cards(driver: Path = DRIVER) -> tuple[str, ...]:
-    """Bus addresses of the visible cards; a number or name stands for a card that the driver does not list.
-
-    Numbers count in the bus' order, which CUDA does too with CUDA_DEVICE_ORDER=PCI_BUS_ID.
-    """
-    addresses = sorted(path.name for path in driver.glob("*"))
-    visible = _visible()
+    """Bus addresses of the visible cards; a number or name stands for a card that the driver does not list."""
+    addresses = listed_devices(driver)
+    visible = visible_devices(os.environ, count=len(addresses))
     if visible is None:
-        return tuple(addresses) or ("0",)
+        return addresses or ("0",)
     uuids = {_uuid(driver / address): address for address in addresses}
     found: list[str] = []
     for name in visible:
-        if name.isdecimal() and int(name) < len(addresses):
+        if name.isdecimal() and addresses:
             found.append(addresses[int(name)])
         else:
             found.append(next((uuids[uuid] for uuid in uuids if uuid and uuid.startswith(name)), name))

@@ -20,14 +20,16 @@ from store.jobs import Claim, Store
 from store.lanes import Lanes
 from worker.datasets.memory import Datasets
 from worker.engine import devices
-from worker.engine.interfaces import Stop
-from worker.engine.train import Outcome, train
+from worker.engine.slot import Outcome, Stopped
+from worker.engine.train import train
+from worker.files.checkpoint_writer import CheckpointWriter
 from worker.files.checkpoints import Checkpoints
 from worker.files.exports import weights_npz
 from worker.gpus import CardLocks
 from worker.lease.control import ControlListener
 from worker.lease.heartbeat import Heartbeat
 from worker.lease.lease import Lease, StopReason
+from worker.lease.renewer import LeaseRenewer
 from worker.lease.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
@@ -53,6 +55,10 @@ class Trainer:
         artifacts: Artifacts,
         heartbeat: Heartbeat,
         control: ControlListener,
+        renewer: LeaseRenewer,
+        watchdog: Watchdog,
+        checkpoint_writer: CheckpointWriter,
+        draining: threading.Event,
         gpus: int,
         cards: CardLocks,
     ) -> None:
@@ -64,9 +70,12 @@ class Trainer:
         self._artifacts = artifacts
         self._heartbeat = heartbeat
         self._control = control
+        self._renewer = renewer
+        self._watchdog = watchdog
+        self._checkpoint_writer = checkpoint_writer
         self._lanes = Lanes.served_by(gpus=gpus)
         self._cards = cards
-        self.draining = threading.Event()
+        self.draining = draining
         """Set when the worker is to stop: the job under way is given back."""
 
     def drain(self) -> None:
@@ -117,23 +126,16 @@ class Trainer:
                 claim,
                 client=self._client,
                 store=self._store,
+                renewer=self._renewer,
                 beat_seconds=self._settings.beat_seconds,
                 draining=self.draining,
             ) as lease,
             self._control.about(claim.job.id, lease.on_status),
-            Watchdog(
-                lease,
-                stall_seconds=self._settings.stall_seconds,
-                grace_seconds=self._settings.grace_seconds,
-                draining=self.draining,
-                end=lambda stop_reason: self._abandon(lease, stop_reason),
-            ),
+            self._watchdog.over(lease, end=lambda stop_reason: self._abandon(lease, stop_reason)),
         ):
             log.info("job_claimed", attempt=claim.job.attempt)
             try:
-                self._train(lease)
-            except Stop as stop:
-                self._stop(lease, stop.reason)
+                stop_reason = self._train(lease)
             except TrainingFailed as error:
                 self._fail(lease, error)
             except StaleFence:
@@ -141,40 +143,49 @@ class Trainer:
             except Exception as error:  # the one place where a failure becomes a record
                 log.exception("job_crashed")
                 self._fail(lease, TrainingFailed(f"{type(error).__name__}: {error}"))
+            else:
+                if stop_reason:
+                    self._stop(lease, stop_reason)
 
-    def _train(self, lease: Lease) -> None:
+    def _train(self, lease: Lease) -> StopReason | None:
+        """Train the job and record its success; returns why it was stopped before, if it was."""
         spec = lease.job.spec
         device = devices.choose(spec.device)
         lease.phase(Phase.LOADING_DATA)
-        dataset = self._datasets.load(spec.dataset, check_stop=lease.check_stop)
-        lease.check()
+        dataset = self._datasets.load(spec.dataset, check_stop=lease.check_stop_waiting)
+        if (stop_reason := lease.check_stop()) or dataset is None:
+            return stop_reason
         with Checkpoints(
             lease,
             artifacts=self._artifacts,
+            writer=self._checkpoint_writer,
             steps_per_epoch=estimate(spec, dataset.info).steps_per_epoch,
             every_seconds=self._settings.checkpoint_seconds,
         ) as checkpoints:
-            try:
-                outcome = train(
-                    spec,
-                    dataset,
-                    device=device,
-                    reporter=lease,
-                    control=lease,
-                    checkpointer=checkpoints,
-                    resume=checkpoints.latest(),
-                )
-            except Stop as stop:
-                if stop.snapshot and stop.reason is not StopReason.LOST:
+            ending = train(
+                spec,
+                dataset,
+                device=device,
+                reporter=lease,
+                control=lease,
+                checkpointer=checkpoints,
+                resume=checkpoints.latest(),
+            )
+            if isinstance(ending, Stopped):
+                if ending.reason is StopReason.LOST:
+                    checkpoints.discard()
+                else:
                     lease.phase(Phase.CHECKPOINTING)
-                    checkpoints.write(stop.snapshot)
-                raise
+                    checkpoints.write(ending.snapshot)
+                return ending.reason
             checkpoints.write_best()
-        self._succeed(lease, outcome)
+        return self._succeed(lease, ending)
 
-    def _succeed(self, lease: Lease, outcome: Outcome) -> None:
+    def _succeed(self, lease: Lease, outcome: Outcome) -> StopReason | None:
         lease.phase(Phase.EXPORTING)
         artifact = self._export(lease, outcome)
+        if isinstance(artifact, StopReason):
+            return artifact
         lease.flush()
         lease.until_done(
             lambda: self._store.finish(
@@ -187,16 +198,18 @@ class Trainer:
             )
         )
         log.info("job_succeeded", reason=outcome.reason, test_accuracy=outcome.test_accuracy)
+        return None
 
-    def _export(self, lease: Lease, outcome: Outcome) -> Artifact:
-        """Store the weights. Waits where the disk is full: the training that led to them is done."""
+    def _export(self, lease: Lease, outcome: Outcome) -> Artifact | StopReason:
+        """Store the weights. Waits where the disk is full, unless told to stop: the training for them is done."""
         content = weights_npz(outcome.weights)
         while True:
             try:
                 return self._artifacts.write(lease.job.id, "weights.npz", content)
             except OSError as error:
                 log.warning("artifact_not_written", error=str(error))
-                lease.check()  # also a sign that this is no hang
+                if stop_reason := lease.check_stop():  # asking also shows that this is no hang
+                    return stop_reason
                 self.draining.wait(STORAGE_RETRY_SECONDS)
 
     def _stop(self, lease: Lease, stop_reason: StopReason) -> None:
@@ -211,7 +224,7 @@ class Trainer:
             self._give_back(lease, Reason.USER_REQUESTED)
 
     def _give_back(self, lease: Lease, reason: Reason) -> None:
-        """Release the job: it becomes queued, or what somebody wished for it."""
+        """Release the job: it becomes queued, or what its user asked for."""
         try:
             lease.flush()
             status = lease.until_done(lambda: self._store.requeue(lease.job.id, lease.fence, reason=reason))

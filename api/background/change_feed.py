@@ -89,11 +89,6 @@ class ChangeFeed:
                 self._live.discard(channel)
                 await self._send("UNSUBSCRIBE", channel)
 
-    @property
-    def waiting(self) -> int:
-        """Number of waiters."""
-        return sum(len(watches) for watches in self._watches.values())
-
     def close(self) -> None:
         """Wake everybody for good."""
         self.closing = True

@@ -7,7 +7,9 @@ from typing import Any
 from pydantic_core import from_json
 from starlette.requests import Request
 
-from api.http.problems import FieldError, Refused, shortened
+from api.http import kinds
+from api.http.problems import Refused, shortened
+from jobs.wire import FieldError
 
 _IS_JSON = re.compile(r"application/(json|[a-z0-9.!#$&^_-]+\+json)")
 
@@ -32,10 +34,10 @@ def parse_object(content: bytes) -> dict[str, Any]:
         # The first parser keeps silent about a name given twice.
         json.loads(content, object_pairs_hook=_unique)
     except ValueError as error:
-        raise Refused("malformed_json", f"the body is not valid JSON: {shortened(str(error), 200)}") from error
+        raise Refused(kinds.MALFORMED_JSON, f"the body is not valid JSON: {shortened(str(error), 200)}") from error
     if not isinstance(value, dict):
         detail = "the body must be a JSON object"
-        raise Refused("invalid_spec", detail, errors=[FieldError(pointer="", detail=detail)])
+        raise Refused(kinds.INVALID_SPEC, detail, errors=[FieldError(pointer="", detail=detail)])
     return value  # pyright: ignore[reportUnknownVariableType]
 
 
@@ -53,7 +55,7 @@ async def _read(request: Request, *, most_bytes: int) -> bytes:
 
 def _too_large(most_bytes: int) -> Refused:
     # What is still on its way is not wanted: the connection ends with the answer.
-    return Refused("body_too_large", f"the body is longer than {most_bytes} bytes", headers={"connection": "close"})
+    return Refused(kinds.BODY_TOO_LARGE, f"the body is longer than {most_bytes} bytes", headers={"connection": "close"})
 
 
 def _check_type(content_type: str) -> None:
@@ -62,7 +64,7 @@ def _check_type(content_type: str) -> None:
     if _IS_JSON.fullmatch(media_type) and parameters.replace('"', "").strip() in ("", "charset=utf-8", "charset=utf8"):
         return
     given = f"{shortened(content_type, 100)!r}" if content_type else "no type"
-    raise Refused("unsupported_media_type", f"the body came with {given}; send Content-Type: application/json")
+    raise Refused(kinds.UNSUPPORTED_MEDIA_TYPE, f"the body came with {given}; send Content-Type: application/json")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -7,15 +7,14 @@ from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
 import structlog
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Request
 
+from api.http import kinds
 from api.http.problems import Refused, shortened
 from api.services import Services
-from jobs.errors import JobNotFound
-from jobs.ids import PATTERN
+from jobs.api_keys import ApiKey, Scope, caps
+from jobs.exposure import is_loopback
 from jobs.settings import Settings
-from store import access
-from store.access import ApiKey, Scope
 from store.calls import Operation
 from store.keys import EVERYBODY
 
@@ -57,19 +56,15 @@ class RequestContext:
     @property
     def caps(self) -> tuple[int, int]:
         """Most unfinished and most queued jobs of the owner; 0 for any number."""
-        return access.caps(self.caller.key, self.services.settings) if self.caller.key else (0, 0)
+        return caps(self.caller.key, self.services.settings) if self.caller.key else (0, 0)
 
     async def do(self, operation: Operation[T]) -> T:
         """Carry out a store operation. Raises StoreUnavailable and whatever the operation raises."""
         return await self.services.do(operation)
 
-    def header(self, name: str) -> str:
-        """A header's value, of all its lines; empty without one."""
-        return ", ".join(self.request.headers.getlist(name))
-
 
 async def get_context(request: Request) -> RequestContext:
-    """The call. Where no keys are asked for everybody is the same, nameless owner, and sees every job.
+    """The request's context. Where no keys are asked for everybody is the same, nameless owner, and sees every job.
 
     Reading needs the scope `read`, whatever changes something `submit`: so no operation can forget to ask.
     Raises Refused, TooManyRequests and StoreUnavailable.
@@ -83,7 +78,7 @@ async def get_context(request: Request) -> RequestContext:
     scope = Scope.READ if request.method == "GET" else Scope.SUBMIT
     if not key.allows(scope):
         raise Refused(
-            "insufficient_scope",
+            kinds.INSUFFICIENT_SCOPE,
             f"this key lacks the scope {scope.value!r}; it has: {', '.join(sorted(key.scopes))}",
             headers={"www-authenticate": f'{REALM}, error="insufficient_scope", scope="{scope.value}"'},
         )
@@ -106,18 +101,21 @@ def _check_nearness(request: Request, settings: Settings) -> None:
             f"this server asks for no API keys and must not be reached at {host}; whoever runs it must set "
             "GRADIENTD_AUTH=required, or GRADIENTD_INSECURE=1 to let anybody in"
         )
-        raise Refused("unauthorized", detail, headers={"www-authenticate": REALM})
+        raise Refused(kinds.UNAUTHORIZED, detail, headers={"www-authenticate": REALM})
     if foreign := _foreign(request.headers.get("host", ""), request.headers.get("origin")):
-        raise Refused("foreign_request", f"this server asks for no API keys and serves this machine alone: {foreign}")
+        raise Refused(
+            kinds.FOREIGN_REQUEST, f"this server asks for no API keys and serves this machine alone: {foreign}"
+        )
 
 
 @cache
 def _is_far(host: str) -> bool:
-    """Whether this is an address of ours that is not loopback; a socket's path or a test's name is neither."""
+    """Whether this is an address that others can reach; a socket's path or a test's name is no address."""
     try:
-        return not ipaddress.ip_address(host).is_loopback
+        ipaddress.ip_address(host)
     except ValueError:
         return False
+    return not is_loopback(host)
 
 
 @lru_cache(maxsize=256)
@@ -127,7 +125,7 @@ def _foreign(host: str, origin: str | None) -> str:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
         name = host
-    if host and not access.is_loopback(name):
+    if host and not is_loopback(name):
         return f"it was addressed as {shortened(name, 100)!r}, not as localhost or 127.0.0.1"
     if origin is not None and origin.partition("://")[2] != host:
         return f"a page of {shortened(origin, 100)!r} sent this"
@@ -140,27 +138,12 @@ async def _key_of(request: Request, services: Services) -> ApiKey:
     kind, _, secret = lines[0].strip().partition(" ") if len(lines) == 1 else ("", "", "")
     if kind.lower() != "bearer":
         detail = "this server wants an API key: send Authorization: Bearer gd_…, once"
-        raise Refused("unauthorized", detail, headers={"www-authenticate": REALM})
+        raise Refused(kinds.UNAUTHORIZED, detail, headers={"www-authenticate": REALM})
     key = await services.do(services.key_ring.admit(secret.strip()))
     if key is None:
         detail = "this API key is not known here, or no longer"
-        raise Refused("unauthorized", detail, headers={"www-authenticate": f'{REALM}, error="invalid_token"'})
+        raise Refused(kinds.UNAUTHORIZED, detail, headers={"www-authenticate": f'{REALM}, error="invalid_token"'})
     return key
 
 
-def checked_id(job_id: str) -> str:
-    """The id. Raises JobNotFound for what cannot be one, so that the store is never asked for a strange key."""
-    if not PATTERN.fullmatch(job_id):
-        raise JobNotFound(shortened(job_id, 100))
-    return job_id
-
-
 RequestContextDep = Annotated[RequestContext, Depends(get_context)]
-JobId = Annotated[
-    str,
-    Path(
-        description="The job's `id`.",
-        examples=["job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC"],
-        json_schema_extra={"pattern": f"^{PATTERN.pattern}$"},
-    ),
-]

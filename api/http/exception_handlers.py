@@ -7,8 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from api.http.problems import KINDS, FieldError, Refused, answer, shortened
-from jobs.errors import GradientdError, InvalidCursor, InvalidSpec, StoreUnavailable, TooManyJobs, TooManyRequests
+from api.http import kinds
+from api.http.problems import Refused, answer, shortened
+from jobs.errors import GradientdError, InvalidCursor, InvalidSpec, StoreUnavailable
+from jobs.wire import FieldError
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
@@ -16,31 +18,46 @@ log = structlog.get_logger(__name__)
 
 
 def install(app: FastAPI) -> None:
-    """Make every error of the app's routes a problem. Unforeseen ones are the envelope's."""
+    """Make every error of the app's routes a problem. Unforeseen ones are the middleware's.
+
+    Starlette takes the handler of the nearest class.
+    """
     app.exception_handler(GradientdError)(_contract)
+    app.exception_handler(InvalidSpec)(_invalid_spec)
+    app.exception_handler(InvalidCursor)(_invalid_cursor)
+    app.exception_handler(StoreUnavailable)(_store_unavailable)
     app.exception_handler(Refused)(_refused)
     app.exception_handler(HTTPException)(_http)
 
 
 async def _contract(request: Request, error: Exception) -> Response:
+    return _told(request, error)
+
+
+async def _invalid_spec(request: Request, error: Exception) -> Response:
+    assert isinstance(error, InvalidSpec)
+    return _told(request, error, FieldError(pointer=error.pointer, detail=shortened(str(error))))
+
+
+async def _invalid_cursor(request: Request, error: Exception) -> Response:
+    return _told(request, error, FieldError(parameter="after", detail=shortened(str(error), 200)))
+
+
+async def _store_unavailable(request: Request, error: Exception) -> Response:
+    # The cause names addresses: it is for the log, not for the caller.
+    log.warning("store_unavailable", error=str(error))
+    return _told(request, error, detail="the store does not answer; try again shortly")
+
+
+def _told(request: Request, error: Exception, *errors: FieldError, detail: str = "") -> Response:
+    """The answer to an error of the contract. Raises the error itself where it has no kind."""
     assert isinstance(error, GradientdError)
-    kind = KINDS.get(error.code)
+    kind = kinds.kind_of(error)
     if kind is None:
         raise error
-    errors: list[FieldError] = []
-    headers: dict[str, str] = {}
-    if isinstance(error, InvalidSpec):
-        errors.append(FieldError(pointer=error.pointer, detail=shortened(str(error))))
-    elif isinstance(error, InvalidCursor):
-        errors.append(FieldError(parameter="after", detail=shortened(str(error), 200)))
-    elif isinstance(error, (TooManyJobs, TooManyRequests)):
-        headers["retry-after"] = str(error.retry_after_seconds)
-    elif isinstance(error, StoreUnavailable):
-        # The cause names addresses: it is for the log, not for the caller.
-        log.warning("store_unavailable", error=str(error))
-        headers["retry-after"] = str(error.retry_after_seconds)
-        return answer(request.scope, kind, "the store does not answer; try again shortly", headers=headers)
-    return answer(request.scope, kind, str(error), errors=errors, headers=headers)
+    seconds: int | None = getattr(error, "retry_after_seconds", None)
+    headers = {} if seconds is None else {"retry-after": str(seconds)}
+    return answer(request.scope, kind, detail or str(error), errors=errors, headers=headers)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -51,13 +68,13 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        return answer(request.scope, KINDS["route_not_found"], "no operation has this path")
+        return answer(request.scope, kinds.ROUTE_NOT_FOUND, "no operation has this path")
     if error.status_code == 405:
         allowed = ", ".join(_methods_of(request))
         detail = f"{request.method} is not allowed here; allowed: {allowed}"
-        return answer(request.scope, KINDS["method_not_allowed"], detail, headers={"allow": allowed})
+        return answer(request.scope, kinds.METHOD_NOT_ALLOWED, detail, headers={"allow": allowed})
     if error.status_code < 500:
-        return answer(request.scope, KINDS["bad_request"], str(error.detail))
+        return answer(request.scope, kinds.BAD_REQUEST, str(error.detail))
     raise error
 
 

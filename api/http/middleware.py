@@ -10,7 +10,8 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.problems import KINDS, REQUEST_ID, answer
+from api.http import kinds
+from api.http.problems import SCOPE_REQUEST_ID, answer
 
 SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 """Request ids that are taken over from the caller; others are replaced."""
@@ -48,7 +49,7 @@ class RequestMiddleware:
             if exchange.status:
                 raise
             problem = answer(
-                exchange.scope, KINDS["internal_error"], "the server met a fault of its own; its log has the details"
+                exchange.scope, kinds.INTERNAL_ERROR, "the server met a fault of its own; its log has the details"
             )
             await problem(exchange.scope, receive, exchange.send)
         finally:
@@ -67,7 +68,7 @@ class Exchange:
         # HEAD is GET without the content, for every path.
         self._is_head = self._method == "HEAD"
         self.scope = {**scope, "method": "GET"} if self._is_head else scope
-        self.scope[REQUEST_ID] = self.request_id
+        self.scope[SCOPE_REQUEST_ID] = self.request_id
 
     async def send(self, message: Message) -> None:
         """Pass a part of the answer on, with the headers that every answer has."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from api.http import kinds
 from api.http.problems import Refused
 
 
@@ -12,7 +13,7 @@ def choose(accept: str | None, offers: Sequence[str]) -> str:
     ranges = [_parse(part) for part in accept.split(",")]
     best = max(offers, key=lambda offer: _liking(offer, ranges))
     if _liking(best, ranges) <= 0:
-        raise Refused("not_acceptable", f"this can be had as {' or '.join(offers)}")
+        raise Refused(kinds.NOT_ACCEPTABLE, f"this can be had as {' or '.join(offers)}")
     return best
 
 

@@ -1,279 +1,34 @@
-"""Every way in which the API says no, as RFC 9457 problems: one table, from which answers and documentation come."""
+"""Every way in which the API says no, as RFC 9457 problems."""
 
-import inspect
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 from starlette.types import Scope
 
-from jobs.errors import (
-    GradientdError,
-    InvalidCursor,
-    InvalidSpec,
-    JobNotFound,
-    NotNow,
-    StaleFence,
-    StoreUnavailable,
-    TooManyJobs,
-    TooManyRequests,
-)
+from api.http.kinds import Kind
+from jobs.wire import MOST_ERRORS, FieldError
 
 MEDIA_TYPE = "application/problem+json"
-REQUEST_ID = "gradientd.request_id"
-"""Where the envelope leaves the request's id in the ASGI scope."""
+SCOPE_REQUEST_ID = "gradientd.request_id"
+"""Where the middleware leaves the request's id in the ASGI scope."""
 LONGEST_DETAIL = 500
-MOST_ERRORS = 20
-"""Fields named in one answer; a body with more mistakes than that is told so."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of problem: what `code` means wherever it appears."""
-
-    code: str
-    status: int
-    title: str
-    meaning: str
-    remedy: str
-
-    @property
-    def type(self) -> str:
-        """The kind's address, relative to the API."""
-        return f"/problems/{self.code}"
-
-
-def _of(error: type[GradientdError], status: int, title: str) -> Kind:
-    """The kind of one of the contract's errors: its docstring says the meaning, then the remedy."""
-    meaning, _, remedy = " ".join(inspect.cleandoc(error.__doc__ or "").split()).partition(". ")
-    return Kind(error.code, status, title, f"{meaning}.", remedy)
-
-
-KINDS: dict[str, Kind] = {
-    kind.code: kind
-    for kind in (
-        _of(JobNotFound, 404, "Job not found"),
-        _of(InvalidSpec, 422, "Job spec cannot be accepted"),
-        _of(InvalidCursor, 422, "Cursor is not in the list"),
-        _of(NotNow, 409, "Job's status does not allow this"),
-        _of(StaleFence, 409, "Claim has ended"),
-        _of(StoreUnavailable, 503, "Store is away"),
-        _of(TooManyJobs, 429, "Too many jobs"),
-        _of(TooManyRequests, 429, "Too many requests"),
-        Kind(
-            "unauthorized",
-            401,
-            "No valid API key",
-            "The server wants an API key, and the request has none that it knows.",
-            "Send `Authorization: Bearer gd_…`. Whoever runs the server makes keys with `gradientd keys create`.",
-        ),
-        Kind(
-            "foreign_request",
-            403,
-            "Sent by a foreign page, or to a foreign name",
-            "The server asks for no API keys, so it serves this machine alone: a browser sent this for a page that is "
-            "not the server's own, or the server was addressed by a name that is not this machine's.",
-            "Address it as `localhost` or `127.0.0.1`. To reach it by other names or from other pages, have it ask "
-            "for keys: `GRADIENTD_AUTH=required`.",
-        ),
-        Kind(
-            "insufficient_scope",
-            403,
-            "API key lacks a scope",
-            "The API key is valid, but not for this: reading needs the scope `read`, all else `submit`.",
-            "Use a key that has the scope that `detail` names.",
-        ),
-        Kind(
-            "unknown_dataset",
-            422,
-            "Dataset is not known",
-            "The spec names a dataset that is not in the catalogue.",
-            "Take one of those that `detail` names; `GET /v1/datasets` lists them.",
-        ),
-        Kind(
-            "unknown_preset",
-            422,
-            "Preset is not known",
-            "The spec names a preset that does not exist.",
-            "Take one of those that `detail` names; `GET /v1/presets` lists them.",
-        ),
-        Kind(
-            "job_too_large",
-            422,
-            "Job asks for too much",
-            "The job needs more parameters, memory or time than this server allows one job.",
-            "Ask for less of what `errors` points at; `detail` names what was asked for and what is allowed.",
-        ),
-        Kind(
-            "device_unavailable",
-            422,
-            "No live worker has the device",
-            "The spec asks for a device that no live worker has.",
-            "Ask for one that `detail` names, or set `wait_for_device` to stay queued until there is one.",
-        ),
-        Kind(
-            "invalid_parameter",
-            422,
-            "Parameter cannot be accepted",
-            "A query parameter or header is unknown, or its value is out of bounds.",
-            "Correct or leave out the parameters that `errors` names.",
-        ),
-        Kind(
-            "idempotency_key_reused",
-            422,
-            "Idempotency key was used for another body",
-            "The `Idempotency-Key` came before with a different body, so nothing was created.",
-            "Send the same body to get the first answer again, or a new key to create another job.",
-        ),
-        Kind(
-            "malformed_json",
-            400,
-            "Body is not valid JSON",
-            "The body is not JSON as RFC 8259 has it, or repeats a name within an object.",
-            "Correct it at the line and column that `detail` names.",
-        ),
-        Kind(
-            "unsupported_media_type",
-            415,
-            "Body is of the wrong type",
-            "The body is not declared as JSON.",
-            "Send it with `Content-Type: application/json`.",
-        ),
-        Kind(
-            "body_too_large",
-            413,
-            "Body is too large",
-            "The body is longer than this server reads.",
-            "Send a shorter one; `detail` names the limit.",
-        ),
-        Kind(
-            "not_acceptable",
-            406,
-            "No acceptable form",
-            "None of the forms that `Accept` asks for can be given.",
-            "Ask for one that `detail` names, or leave `Accept` out.",
-        ),
-        Kind(
-            "route_not_found",
-            404,
-            "Nothing is here",
-            "No operation has this path.",
-            "Check the path against `/docs` or `/openapi.json`.",
-        ),
-        Kind(
-            "problem_not_found",
-            404,
-            "No such kind of problem",
-            "No problem has this code.",
-            "`GET /problems` lists them all.",
-        ),
-        Kind(
-            "method_not_allowed",
-            405,
-            "Method is not allowed here",
-            "The path exists, but not with this method.",
-            "Use one of the methods that the `Allow` header names.",
-        ),
-        Kind(
-            "head_too_large",
-            431,
-            "Request's head is too large",
-            "The request's target and headers are longer, or more, than this server reads.",
-            "Send fewer and shorter headers.",
-        ),
-        Kind(
-            "request_too_slow",
-            408,
-            "Request did not arrive in time",
-            "The request's head or body came more slowly than this server waits for.",
-            "Send it in one go; a body may take as long as it moves at 1 KiB a second.",
-        ),
-        Kind(
-            "too_many_connections",
-            503,
-            "Too many connections",
-            "The server holds as many connections as it can, and is answering all of them.",
-            "Try again shortly, and use one connection for many requests.",
-        ),
-        Kind(
-            "bad_request",
-            400,
-            "Request cannot be understood",
-            "The request breaks HTTP's rules.",
-            "Correct it as `detail` says.",
-        ),
-        Kind(
-            "internal_error",
-            500,
-            "Something went wrong here",
-            "The server met a fault of its own.",
-            "Try again; if it stays, give the operator the `request_id`, under which the log has the details.",
-        ),
-    )
-}
-
-
-class FieldError(BaseModel):
-    """What is wrong with one part of the request."""
-
-    model_config = ConfigDict(frozen=True)
-
-    pointer: Annotated[
-        str | None,
-        Field(
-            description="JSON pointer (RFC 6901) into the body; the empty one means the whole body.",
-            examples=["/optimizer/learning_rate"],
-        ),
-    ] = None
-    parameter: Annotated[
-        str | None,
-        Field(description="Name of the query parameter or header, where it is not the body.", examples=["limit"]),
-    ] = None
-    detail: Annotated[str, Field(description="What is wrong with it.", examples=["Input should be greater than 0"])]
-
-
-class Problem(BaseModel):
-    """Why a request was not carried out (RFC 9457)."""
-
-    model_config = ConfigDict(frozen=True)
-
-    type: Annotated[
-        str, Field(description="Address of the explanation of this kind.", examples=["/problems/job_not_found"])
-    ]
-    title: Annotated[str, Field(description="The kind in words.", examples=["Job not found"])]
-    status: Annotated[int, Field(ge=400, le=599, description="HTTP status.", examples=[404])]
-    detail: Annotated[str, Field(description="What happened this time.", examples=["no job 'job_0' is known here"])]
-    instance: Annotated[str, Field(description="Path of the request.", examples=["/v1/jobs/job_0"])]
-    code: Annotated[str, Field(description="Stable name of the kind, safe to match on.", examples=["job_not_found"])]
-    request_id: Annotated[
-        str, Field(description="Name of the request in the server's log.", examples=["5f0c9a4be1d27386"])
-    ]
-    errors: Annotated[
-        list[FieldError],
-        Field(
-            max_length=MOST_ERRORS,
-            description="The parts of the request that are wrong, where they can be named.",
-            examples=[[{"pointer": "/epochs", "detail": "Input should be greater than or equal to 1"}]],
-        ),
-    ] = []
 
 
 class Refused(Exception):
-    """The API itself refuses a request: `code` is one of `KINDS`."""
+    """The API itself refuses a request: of one kind, with the parts of it that are wrong."""
 
     def __init__(
         self,
-        code: str,
+        kind: Kind,
         detail: str,
         *,
         errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
-        self.kind = KINDS[code]
+        self.kind = kind
         self.errors = errors
         self.headers = headers or {}
 
@@ -300,7 +55,7 @@ def answer(
         "detail": shortened(detail),
         "instance": path.partition("?")[0][:LONGEST_DETAIL],
         "code": kind.code,
-        "request_id": scope.get(REQUEST_ID, ""),
+        "request_id": scope.get(SCOPE_REQUEST_ID, ""),
     }
     if errors:
         body["errors"] = [error.model_dump(exclude_none=True) for error in errors[:MOST_ERRORS]]
@@ -308,13 +63,13 @@ def answer(
     return Response(content, kind.status, headers, media_type=MEDIA_TYPE)
 
 
-def refused_for(code: str, errors: Sequence[FieldError], *, of: int | None = None) -> Refused:
+def refused_for(kind: Kind, errors: Sequence[FieldError], *, of: int | None = None) -> Refused:
     """The refusal for these parts of the request, the first `MOST_ERRORS` of so many."""
     first, count = errors[0], of or len(errors)
     where = first.pointer if first.parameter is None else first.parameter
     text = f"{where}: {first.detail}" if where else first.detail
     more = f" (and {count - 1} more)" if count > 1 else ""
-    return Refused(code, text + more, errors=errors[:MOST_ERRORS])
+    return Refused(kind, text + more, errors=errors[:MOST_ERRORS])
 
 
 def told(error: Mapping[str, Any], part: str) -> str:

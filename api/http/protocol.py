@@ -15,7 +15,9 @@ from typing import Any, cast
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from api.http.problems import KINDS, MEDIA_TYPE
+from api.http import kinds
+from api.http.kinds import Kind
+from api.http.problems import MEDIA_TYPE
 
 log = structlog.get_logger(__name__)
 
@@ -147,7 +149,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """The connection is there: its first head is waited for."""
         super().connection_made(transport)
         if self._all.is_full:
-            self._refuse("too_many_connections")
+            self._refuse(kinds.TOO_MANY_CONNECTIONS)
         else:
             self._all.heads[self] = self.loop.time()
 
@@ -177,7 +179,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._parsed_bytes += len(data) - (self._body_bytes - body_bytes)
         # Chunks have a line each: with the smallest ones that is five bytes for one of the body.
         if self._is_too_large or self._parsed_bytes > self._bounds.head_bytes + 8 * self._body_bytes:
-            self._refuse("head_too_large")
+            self._refuse(kinds.HEAD_TOO_LARGE)
         elif self._leftover_bytes > self._bounds.leftover_bytes:
             self.transport.abort()
 
@@ -207,7 +209,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if self._is_over(size):
-            self._refuse("head_too_large")
+            self._refuse(kinds.HEAD_TOO_LARGE)
             return
         self._all.heads.pop(self, None)
         self._all.bodies[self] = None
@@ -250,7 +252,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self in self._all.heads and not self._parsed_bytes and not self._request:
             self.abort()  # it has asked for nothing: nothing is to be answered
         else:
-            self._refuse("request_too_slow")
+            self._refuse(kinds.REQUEST_TOO_SLOW)
 
     def abort(self) -> None:
         """End the connection at once, whatever is still to be written."""
@@ -264,7 +266,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_too_large |= size > self._bounds.head_bytes or count > self._bounds.header_count
         return self._is_too_large
 
-    def _refuse(self, code: str) -> None:
+    def _refuse(self, kind: Kind) -> None:
         """Answer a problem, where that is not taken for the answer to another request, and end the connection."""
         is_body = self in self._all.bodies
         self._all.forget(self)
@@ -273,7 +275,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         cycle = cast("RequestResponseCycle | None", self.cycle)
         if cycle is None or cycle.response_complete or (is_body and not cycle.response_started):
-            self.transport.write(_answer(code))
+            self.transport.write(_answer(kind))
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
             cycle.message_event.set()
@@ -281,10 +283,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
 
-def _answer(code: str) -> bytes:
+def _answer(kind: Kind) -> bytes:
     """A whole HTTP answer: these requests never reach the application."""
-    kind = KINDS[code]
-    problem = {"type": kind.type, "title": kind.title, "status": kind.status, "detail": kind.meaning, "code": code}
+    problem = {"type": kind.type, "title": kind.title, "status": kind.status, "detail": kind.meaning, "code": kind.code}
     body = json.dumps({**problem, "instance": "", "request_id": ""}).encode()
     head = (
         f"HTTP/1.1 {kind.status} {http.HTTPStatus(kind.status).phrase}\r\ncontent-type: {MEDIA_TYPE}\r\n"

@@ -1,4 +1,4 @@
-"""Makes responses, and describes them for the documentation."""
+"""Makes responses, and describes them and their headers for the documentation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -7,10 +7,14 @@ from pydantic import BaseModel
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
-from api.http.problems import KINDS, MEDIA_TYPE
-from api.schemas import Page
+from api.http import kinds
+from api.http.kinds import Kind
+from api.http.problems import MEDIA_TYPE
+from jobs.wire import Page
 
 Item = TypeVar("Item", bound=BaseModel)
+
+Json = dict[str, Any]
 
 
 def to_json(
@@ -31,35 +35,64 @@ def to_page(kind: type[Page[Item]], items: Sequence[Item], ids: Sequence[str], *
     )
 
 
-GUARDED = ("unauthorized", "foreign_request", "insufficient_scope", "too_many_requests", "store_unavailable")
+def _header(name: str, description: str, example: str) -> Json:
+    return {name: {"description": description, "schema": {"type": "string"}, "example": example}}
+
+
+# Headers of responses, as the document has them; a route joins those that it answers: `LOCATION | ETAG`.
+LOCATION = _header("Location", "Address of the job.", "/v1/jobs/job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC")
+CONTENT_LOCATION = _header("Content-Location", "Address of the job shown.", "/v1/jobs/job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC")
+ETAG = _header("ETag", "Names this state of the job; send it as `If-None-Match`.", '"7.0.."')
+PREFERENCE_APPLIED = _header("Preference-Applied", "The wait that was granted.", "wait=30")
+REQUEST_ID = _header("X-Request-Id", "Name of the request in the server's log.", "5f0c9a4be1d27386")
+_OF_REFUSALS = _header("Retry-After", "Seconds after which to try again.", "2") | _header(
+    "WWW-Authenticate", "What kind of credentials is wanted.", 'Bearer realm="gradientd"'
+)
+
+
+def followed_by(parameter: str, *, value: str, description: str) -> Json:
+    """The links of a response that names what other operations take: the document has one for each of those.
+
+    `value` is an OpenAPI runtime expression, such as `$response.body#/id`.
+    """
+    return {parameter: {"parameters": {parameter: value}, "description": description}}
+
+
+GUARDED = (
+    kinds.UNAUTHORIZED,
+    kinds.FOREIGN_REQUEST,
+    kinds.INSUFFICIENT_SCOPE,
+    kinds.TOO_MANY_REQUESTS,
+    kinds.STORE_UNAVAILABLE,
+)
 """What every operation answers that asks for an API key."""
 
 
-def refusals(*codes: str) -> dict[int | str, dict[str, Any]]:
+def refusals(*refused: Kind) -> dict[int | str, Json]:
     """The problems that an operation answers, as FastAPI's `responses` takes them; a fault of ours is always one."""
-    by_status: dict[int | str, list[str]] = {}
-    for code in (*codes, "internal_error"):
-        by_status.setdefault(KINDS[code].status, []).append(code)
+    by_status: dict[int | str, list[Kind]] = {}
+    for kind in (*refused, kinds.INTERNAL_ERROR):
+        by_status.setdefault(kind.status, []).append(kind)
     return {status: _refusal(group) for status, group in by_status.items()}
 
 
-def _refusal(codes: Sequence[str]) -> dict[str, Any]:
-    lines = [f"`{code}`: {KINDS[code].meaning}" for code in codes]
-    examples = {code: {"summary": KINDS[code].title, "value": _example(code)} for code in codes}
+def _refusal(group: Sequence[Kind]) -> Json:
+    lines = [f"`{kind.code}`: {kind.meaning}" for kind in group]
+    examples = {kind.code: {"summary": kind.title, "value": _example(kind)} for kind in group}
     return {
         "description": "\n\n".join(lines),
+        "headers": {kind.header: _OF_REFUSALS[kind.header] for kind in group if kind.header},
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
     }
 
 
-def _example(code: str) -> dict[str, Any]:
-    kind = KINDS[code]
+def _example(kind: Kind) -> Json:
     return {
         "type": kind.type,
         "title": kind.title,
         "status": kind.status,
         "detail": kind.meaning,
         "instance": "/v1/jobs",
-        "code": code,
+        "code": kind.code,
         "request_id": "5f0c9a4be1d27386",
     }

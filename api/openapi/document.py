@@ -4,12 +4,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute, iter_route_contexts
 
-from api.http.problems import FieldError, Problem
-from api.http.responses import GUARDED, refusals
+from api.http import headers
+from api.http.context import get_context
+from api.http.params import Reader
+from api.http.responses import GUARDED, REQUEST_ID, refusals
 from api.openapi.examples import by_schema
-from api.openapi.parameters import REQUEST_ID
+from jobs.wire import FieldError, Problem
 
 Json = dict[str, Any]
 
@@ -38,38 +42,10 @@ TAGS = [
     {"name": "service", "description": "How the service itself is, and what its problems mean."},
 ]
 
-_HEADERS: Json = {
-    "Location": ("Address of the job.", "/v1/jobs/job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC"),
-    "Content-Location": ("Address of the job shown.", "/v1/jobs/job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC"),
-    "ETag": ("Names this state of the job; send it as `If-None-Match`.", '"7.0."'),
-    "Preference-Applied": ("The wait that was granted.", "wait=30"),
-    "Retry-After": ("Seconds after which to try again.", "2"),
-    "WWW-Authenticate": ("What kind of credentials is wanted.", 'Bearer realm="gradientd"'),
-    "X-Request-Id": ("Name of the request in the server's log.", "5f0c9a4be1d27386"),
-}
-_HEADERS_OF: dict[tuple[str, str], tuple[str, ...]] = {
-    ("create_job", "202"): ("Location", "Content-Location", "ETag"),
-    ("get_job", "200"): ("ETag", "Preference-Applied"),
-    ("get_job", "304"): ("ETag", "Preference-Applied"),
-}
-_LINKED = (
-    "get_job",
-    "cancel_job",
-    "pause_job",
-    "resume_job",
-    "list_job_events",
-    "get_job_metrics",
-    "list_job_checkpoints",
-    "delete_job",
-)
-"""Operations on the job that `create_job` answered."""
-
-
 _SCHEME = "apiKey"
 _SCHEMES: Json = {
     _SCHEME: {"type": "http", "scheme": "bearer", "description": "An API key: `gd_` and 43 more characters."}
 }
-_HEADERS_OF_STATUS = {"401": "WWW-Authenticate", "403": "WWW-Authenticate", "429": "Retry-After", "503": "Retry-After"}
 
 
 def publish(app: FastAPI, *, keys_required: bool) -> None:
@@ -94,8 +70,6 @@ def _made(app: FastAPI, *, keys_required: bool) -> Json:
         tags=TAGS,
     )
     schemas: Json = document["components"]["schemas"]
-    for unused in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(unused, None)
     for model in (Problem, FieldError):
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schema.pop("$defs", None)
@@ -104,20 +78,26 @@ def _made(app: FastAPI, *, keys_required: bool) -> Json:
     for name, example in by_schema().items():
         _exemplify(schemas, schemas[name], example)
     document["components"]["securitySchemes"] = _SCHEMES
-    for path, operations in document["paths"].items():
-        if path.startswith("/v1/"):
-            for operation in operations.values():
-                _guard(operation, keys_required=keys_required)
-    for operation in _operations(document):
+    operations = list(_operations(app, document))
+    for operation, dependant in operations:
+        calls = [dependency.call for dependency in dependant.dependencies]
+        described = [parameter for call in calls if isinstance(call, Reader) for parameter in call.described()]
+        operation["parameters"] = [*described, *headers.REQUEST_ID.described()]
+        if get_context in calls:
+            _guard(operation, keys_required=keys_required)
         _complete(operation)
-        if operation["operationId"] == "create_job":
-            operation["responses"]["202"]["links"] = _links()
+    for operation, _ in operations:
+        _link(operation, [operation for operation, _ in operations])
     return document
 
 
-def _operations(document: Json) -> Iterator[Json]:
-    for path in document["paths"].values():
-        yield from path.values()
+def _operations(app: FastAPI, document: Json) -> Iterator[tuple[Json, Dependant]]:
+    """Each operation of the document, with what its route depends on."""
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        if isinstance(route, APIRoute) and route.include_in_schema:
+            for method in route.methods or ():
+                yield document["paths"][context.path_format][method.lower()], route.dependant
 
 
 def _guard(operation: Json, *, keys_required: bool) -> None:
@@ -132,39 +112,29 @@ def _guard(operation: Json, *, keys_required: bool) -> None:
         if new:
             known_media["examples"] |= {code: media["examples"][code] for code in sorted(new)}
             known["description"] = "\n\n".join([known["description"], response["description"]])
+        known.setdefault("headers", {}).update(response["headers"])
 
 
 def _complete(operation: Json) -> None:
-    """Correct an operation's parameters, and add the headers and examples of its responses."""
-    for parameter in operation.setdefault("parameters", []):
-        parameter.setdefault("example", parameter["schema"].pop("examples", [None])[0])
-        parameter["schema"].pop("title", None)
-    operation["parameters"].append(REQUEST_ID)
-    responses: Json = operation["responses"]
-    if "application/json" in responses.get("422", {}).get("content", {}):
-        del responses["422"]  # FastAPI's own, for operations whose parameters take any text
-    for status, response in responses.items():
-        names = (*_HEADERS_OF.get((operation["operationId"], status), ()), "X-Request-Id")
-        if status in _HEADERS_OF_STATUS:
-            names = (_HEADERS_OF_STATUS[status], *names)
-        response["headers"] = {
-            name: {"description": _HEADERS[name][0], "schema": {"type": "string"}, "example": _HEADERS[name][1]}
-            for name in names
-        }
+    """Add to an operation's responses the header that all have, and examples."""
+    for response in operation["responses"].values():
+        response.setdefault("headers", {}).update(REQUEST_ID)
         media = response.get("content", {}).get("application/json")
         if media:
             media["example"] = by_schema()[media["schema"]["$ref"].rpartition("/")[2]]
 
 
-def _links() -> Json:
-    return {
-        name: {
-            "operationId": name,
-            "parameters": {"job_id": "$response.body#/id"},
-            "description": "The `id` of the answered job is the `job_id` of this operation.",
-        }
-        for name in _LINKED
-    }
+def _link(operation: Json, others: list[Json]) -> None:
+    """Give a response that names a parameter of other operations a link to each of those."""
+    for response in operation["responses"].values():
+        for parameter, link in response.pop("links", {}).items():
+            response.setdefault("links", {}).update(
+                {
+                    other["operationId"]: {"operationId": other["operationId"], **link}
+                    for other in others
+                    if any(taken["name"] == parameter for taken in other["parameters"])
+                }
+            )
 
 
 def _tighten(schemas: Json) -> None:

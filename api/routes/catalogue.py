@@ -3,15 +3,17 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from api.http import kinds
 from api.http.context import RequestContextDep
-from api.http.params import Query
+from api.http.params import NoParams
 from api.http.responses import refusals, to_json, to_page
-from api.schemas import Dataset, DatasetPage, Preset, PresetPage, WorkerPage
+from api.schemas import Dataset, DatasetPage, PresetPage, WorkerPage
 from jobs.datasets import CATALOGUE
 from jobs.limits import Limits
 from jobs.presets import PRESETS, resolve
 from jobs.record import Worker
 from jobs.spec import Spec
+from jobs.wire import Preset
 from store.keys import EVERYBODY
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
@@ -24,16 +26,15 @@ router = APIRouter(prefix="/v1", tags=["catalogue"])
     response_model=WorkerPage,
     responses={
         200: {"description": "All workers that spoke lately, by name."},
-        **refusals("invalid_parameter", "store_unavailable"),
+        **refusals(kinds.INVALID_PARAMETER, kinds.STORE_UNAVAILABLE),
     },
 )
-async def list_workers(context: RequestContextDep) -> Response:
+async def list_workers(context: RequestContextDep, _: NoParams) -> Response:
     """Say who trains: the live workers, their devices with memory growth and memory in use, and their present job."""
-    Query.read(context.request)
     workers = await context.do(context.services.store.workers())
     if context.caller.visible_owner != EVERYBODY:
         held = [worker.job_id for worker in workers if worker.job_id]
-        own = await context.do(context.services.key_ring.owned(context.caller.visible_owner, held))
+        own = await context.do(context.services.store.owned(context.caller.visible_owner, held))
         workers = tuple(_as_seen(worker, own) for worker in workers)
     return to_json(to_page(WorkerPage, workers, [worker.name for worker in workers]))
 
@@ -43,14 +44,13 @@ async def list_workers(context: RequestContextDep) -> Response:
     operation_id="list_presets",
     summary="List presets",
     response_model=PresetPage,
-    responses={200: {"description": "All presets."}, **refusals("invalid_parameter")},
+    responses={200: {"description": "All presets."}, **refusals(kinds.INVALID_PARAMETER)},
 )
-async def list_presets(context: RequestContextDep) -> Response:
+async def list_presets(context: RequestContextDep, _: NoParams) -> Response:
     """Say which starting points a spec's `preset` can name, and what each stands for."""
-    Query.read(context.request)
     limits = Limits.of(context.services.settings)
-    views = tuple(Preset.of(preset, limits.bounded(resolve(Spec(preset=preset.name)))) for preset in PRESETS.values())
-    return to_json(to_page(PresetPage, views, list(PRESETS)))
+    presets = tuple(Preset.of(preset, limits.bounded(resolve(Spec(preset=preset.name)))) for preset in PRESETS.values())
+    return to_json(to_page(PresetPage, presets, list(PRESETS)))
 
 
 @router.get(
@@ -58,13 +58,12 @@ async def list_presets(context: RequestContextDep) -> Response:
     operation_id="list_datasets",
     summary="List datasets",
     response_model=DatasetPage,
-    responses={200: {"description": "All datasets."}, **refusals("invalid_parameter")},
+    responses={200: {"description": "All datasets."}, **refusals(kinds.INVALID_PARAMETER)},
 )
-async def list_datasets(context: RequestContextDep) -> Response:
+async def list_datasets(context: RequestContextDep, _: NoParams) -> Response:
     """Say which datasets a spec's `dataset` can name."""
-    Query.read(context.request)
-    views = tuple(Dataset.of(info) for info in CATALOGUE.values())
-    return to_json(to_page(DatasetPage, views, list(CATALOGUE)))
+    datasets = tuple(Dataset.of(info) for info in CATALOGUE.values())
+    return to_json(to_page(DatasetPage, datasets, list(CATALOGUE)))
 
 
 def _as_seen(worker: Worker, own: frozenset[str]) -> Worker:

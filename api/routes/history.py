@@ -1,24 +1,19 @@
 """What a job's history tells: its events, its metrics as series, and the checkpoints it kept."""
 
-import re
+from typing import Annotated
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.http.context import JobId, RequestContext, RequestContextDep, checked_id
-from api.http.negotiation import choose
-from api.http.params import EVENT_ID, EventsQuery, MetricsQuery, Query
-from api.http.problems import FieldError, Refused, shortened
+from api.http import kinds
+from api.http.context import RequestContextDep
+from api.http.params import Params
 from api.http.responses import refusals, to_json, to_page
 from api.openapi import examples
-from api.openapi.parameters import documented
-from api.schemas import CheckpointPage, EventPage, KeptCheckpoint, Series
-from api.series import NAMES, Row, as_csv, columns, thinned
-
-ROWS_PER_READ = 500
-"""Events read in one go, so that a long history holds up neither Redis nor this process."""
-
-_EVENT_ID = re.compile(EVENT_ID)
+from api.parameters import JobEvents, JobMetrics, JobName
+from api.schemas import CheckpointPage, EventPage, KeptCheckpoint
+from api.series import NAMES, as_csv, columns, thinned
+from jobs.wire import Series
 
 router = APIRouter(prefix="/v1/jobs", tags=["history"])
 
@@ -28,23 +23,22 @@ router = APIRouter(prefix="/v1/jobs", tags=["history"])
     operation_id="list_job_events",
     summary="List a job's events",
     response_model=EventPage,
-    openapi_extra=documented(EventsQuery),
     responses={
         200: {"description": "One page of events, oldest first."},
-        **refusals("job_not_found", "invalid_cursor", "invalid_parameter", "store_unavailable"),
+        **refusals(kinds.JOB_NOT_FOUND, kinds.INVALID_CURSOR, kinds.INVALID_PARAMETER, kinds.STORE_UNAVAILABLE),
     },
 )
-async def list_job_events(context: RequestContextDep, job_id: JobId) -> Response:
+async def list_job_events(context: RequestContextDep, params: Annotated[JobEvents, Params(JobEvents)]) -> Response:
     """Read what happened to a job, oldest first: each change of status, how it runs, and each epoch's metrics.
 
     Events never change and their ids only grow: with the last one as `after` you get those that are new.
     """
-    query = EventsQuery.read(context.request)
-    if query.after and not _EVENT_ID.fullmatch(query.after):
-        detail = f"the cursor {shortened(query.after, 100)!r} is not an event's id"
-        raise Refused("invalid_cursor", detail, errors=[FieldError(parameter="after", detail=detail)])
-    await context.do(context.services.store.get(checked_id(job_id), owner=context.caller.visible_owner))
-    found = await context.do(context.services.store.events(job_id, after=query.after, limit=query.limit + 1))
+    query = params.query
+    found = await context.do(
+        context.services.store.history.events(
+            params.job_id, owner=context.caller.visible_owner, after=query.after, limit=query.limit + 1
+        )
+    )
     events = found[: query.limit]
     return to_json(to_page(EventPage, events, [event.id for event in events], has_more=len(found) > query.limit))
 
@@ -54,23 +48,22 @@ async def list_job_events(context: RequestContextDep, job_id: JobId) -> Response
     operation_id="list_job_checkpoints",
     summary="List a job's checkpoints",
     response_model=CheckpointPage,
-    openapi_extra=documented(Query),
     responses={
         200: {"description": "The checkpoints that are kept: the last, the best, both or none."},
-        **refusals("job_not_found", "invalid_parameter", "store_unavailable"),
+        **refusals(kinds.JOB_NOT_FOUND, kinds.INVALID_PARAMETER, kinds.STORE_UNAVAILABLE),
     },
 )
-async def list_job_checkpoints(context: RequestContextDep, job_id: JobId) -> Response:
+async def list_job_checkpoints(context: RequestContextDep, params: Annotated[JobName, Params(JobName)]) -> Response:
     """Read which states of a job are kept: the last, from where an interrupted job goes on, and that after the epoch
     with the highest `val_accuracy`. A job that ends before its first checkpoint is due keeps the best alone.
     """
-    Query.read(context.request)
-    job = await context.do(context.services.store.get(checked_id(job_id), owner=context.caller.visible_owner))
+    history = context.services.store.history
+    last, best = await context.do(history.checkpoints(params.job_id, owner=context.caller.visible_owner))
     kept: list[KeptCheckpoint] = []
-    if job.checkpoint:
-        kept.append(KeptCheckpoint(**job.checkpoint.model_dump(), kind="last"))
-    if job.best_checkpoint:
-        kept.append(KeptCheckpoint(**job.best_checkpoint.model_dump(), kind="best"))
+    if last:
+        kept.append(KeptCheckpoint(**last.model_dump(), kind="last"))
+    if best:
+        kept.append(KeptCheckpoint(**best.model_dump(), kind="best"))
     return to_json(to_page(CheckpointPage, kept, [checkpoint.name for checkpoint in kept], has_more=False))
 
 
@@ -79,36 +72,26 @@ async def list_job_checkpoints(context: RequestContextDep, job_id: JobId) -> Res
     operation_id="get_job_metrics",
     summary="Read a job's metrics as series",
     response_model=Series,
-    openapi_extra=documented(MetricsQuery),
     responses={
         200: {"description": "The metrics of the epochs done so far.", "content": {"text/csv": examples.CSV}},
-        **refusals("job_not_found", "not_acceptable", "invalid_parameter", "store_unavailable"),
+        **refusals(kinds.JOB_NOT_FOUND, kinds.NOT_ACCEPTABLE, kinds.INVALID_PARAMETER, kinds.STORE_UNAVAILABLE),
     },
 )
-async def get_job_metrics(context: RequestContextDep, job_id: JobId) -> Response:
+async def get_job_metrics(context: RequestContextDep, params: Annotated[JobMetrics, Params(JobMetrics)]) -> Response:
     """Read what each epoch measured, as columns ready to be plotted. Works while the job runs.
     `Accept: text/csv` gives the same as a table.
 
     To follow a job, send the last of `steps` as `after_step`.
     """
-    query = MetricsQuery.read(context.request)
-    form = choose(context.header("accept"), ("application/json", "text/csv"))
-    await context.do(context.services.store.get(checked_id(job_id), owner=context.caller.visible_owner))
-    rows = [row for row in await _epochs(context, job_id) if row["step"] > query.after_step]
+    query = params.query
+    rows = await context.do(
+        context.services.store.history.metrics(
+            params.job_id, owner=context.caller.visible_owner, after_step=query.after_step
+        )
+    )
     shown = thinned(rows, query.max_points)
     names = [name for name in NAMES if name in query.names or not query.names]
     headers = {"vary": "Accept"}
-    if form == "text/csv":
+    if params.form == "text/csv":
         return Response(as_csv(shown, names), headers=headers, media_type="text/csv; charset=utf-8; header=present")
-    return to_json(columns(job_id, shown, names, points=len(rows)), headers=headers)
-
-
-async def _epochs(context: RequestContext, job_id: str) -> list[Row]:
-    rows: list[Row] = []
-    after = ""
-    while True:
-        events = await context.do(context.services.store.events(job_id, after=after, limit=ROWS_PER_READ))
-        rows += (event.data for event in events if event.type == "metric")
-        if len(events) < ROWS_PER_READ:
-            return rows
-        after = events[-1].id
+    return to_json(columns(params.job_id, shown, names, points=len(rows)), headers=headers)

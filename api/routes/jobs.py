@@ -1,7 +1,7 @@
 """`/v1/jobs`: submit, list, read, cancel, pause, resume, delete."""
 
 import asyncio
-import re
+from typing import Annotated
 
 import structlog
 from fastapi import APIRouter
@@ -9,20 +9,30 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from api import admission
-from api.http import conditional
+from api.http import conditional, kinds
 from api.http.body import read_json_object
-from api.http.context import JobId, RequestContext, RequestContextDep, checked_id
-from api.http.params import CreateQuery, ListQuery, Query
-from api.http.problems import FieldError, Refused, refused_for
-from api.http.responses import refusals, to_json, to_page
+from api.http.context import RequestContext, RequestContextDep
+from api.http.params import Params
+from api.http.problems import Refused
+from api.http.responses import (
+    CONTENT_LOCATION,
+    ETAG,
+    LOCATION,
+    PREFERENCE_APPLIED,
+    followed_by,
+    refusals,
+    to_json,
+    to_page,
+)
 from api.openapi import examples
-from api.openapi.parameters import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_UNNEEDED, IF_NONE_MATCH, PREFER, documented
+from api.parameters import JobChange, JobCreation, JobName, JobReading, ListQuery
 from api.schemas import JobPage, Resolved
-from jobs.errors import InvalidCursor, InvalidSpec
-from jobs.ids import PATTERN, new_job_id
+from jobs.errors import DeviceUnavailable
+from jobs.ids import new_job_id
 from jobs.limits import Limits
 from jobs.record import Job
 from jobs.states import TERMINAL, Status
+from jobs.wire import FieldError
 from store.jobs import Filters
 from store.lanes import Lanes
 
@@ -30,8 +40,6 @@ REREAD_SECONDS = 5.0
 """How often a waiting request looks at its job though it heard of no change."""
 REREAD_QUEUED_SECONDS = 1.0
 """The same while the job is queued: its place in the queue moves without telling."""
-
-_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -42,42 +50,50 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
     summary="Submit a job",
     status_code=202,
     response_model=Job,
-    openapi_extra={"requestBody": examples.JOB_BODY, **documented(CreateQuery, IDEMPOTENCY_KEY)},
+    openapi_extra={"requestBody": examples.JOB_BODY},
     responses={
         200: {"model": Resolved, "description": "With `dry_run`: what the job would be. Nothing was created."},
-        202: {"description": "The job, accepted. `Location` is its address; poll it or follow its events."},
+        202: {
+            "description": "The job, accepted. `Location` is its address; poll it or follow its events.",
+            "headers": LOCATION | CONTENT_LOCATION | ETAG,
+            "links": followed_by(
+                "job_id",
+                value="$response.body#/id",
+                description="The `id` of the answered job is the `job_id` of this operation.",
+            ),
+        },
         **refusals(
-            "malformed_json",
-            "body_too_large",
-            "unsupported_media_type",
-            "invalid_spec",
-            "unknown_dataset",
-            "unknown_preset",
-            "job_too_large",
-            "device_unavailable",
-            "invalid_parameter",
-            "idempotency_key_reused",
-            "too_many_jobs",
-            "store_unavailable",
+            kinds.MALFORMED_JSON,
+            kinds.BODY_TOO_LARGE,
+            kinds.UNSUPPORTED_MEDIA_TYPE,
+            kinds.INVALID_SPEC,
+            kinds.UNKNOWN_DATASET,
+            kinds.UNKNOWN_PRESET,
+            kinds.JOB_TOO_LARGE,
+            kinds.DEVICE_UNAVAILABLE,
+            kinds.INVALID_PARAMETER,
+            kinds.IDEMPOTENCY_KEY_REUSED,
+            kinds.TOO_MANY_JOBS,
+            kinds.STORE_UNAVAILABLE,
         ),
     },
 )
-async def create_job(context: RequestContextDep) -> Response:
+async def create_job(context: RequestContextDep, params: Annotated[JobCreation, Params(JobCreation)]) -> Response:
     """Accept a training job. Every field has a default: an empty body trains the textbook MLP on digits.
 
     The job is stored before it is answered; a worker starts it as soon as one is free.
     """
-    query = CreateQuery.read(context.request)
-    key = _idempotency_key(context)
     services = context.services
+    # On another route the same key is another one.
+    key = f"jobs.create:{params.idempotency_key}" if params.idempotency_key else ""
     body = await read_json_object(context.request, most_bytes=context.most_bytes)
     wanted = admission.resolve(body, Limits.of(services.settings))
-    if query.dry_run:
+    if params.query.dry_run:
         await admission.check_device(services, wanted.spec)
         return to_json(Resolved.of(wanted.spec, wanted.sizes))
     try:
         await admission.check_device(services, wanted.spec)
-    except InvalidSpec:
+    except DeviceUnavailable:
         # A request sent again gets its first answer, whatever devices there are by now.
         if not (key and await context.do(services.store.answered(key, owner=context.caller.owner))):
             raise
@@ -96,7 +112,7 @@ async def create_job(context: RequestContextDep) -> Response:
     if created.conflict:
         detail = "this Idempotency-Key came before with another job; nothing was created"
         errors = [FieldError(parameter="Idempotency-Key", detail="used for another body")]
-        raise Refused("idempotency_key_reused", detail, errors=errors)
+        raise Refused(kinds.IDEMPOTENCY_KEY_REUSED, detail, errors=errors)
     job = created.job
     structlog.contextvars.bind_contextvars(job_id=job.id)
     address = f"/v1/jobs/{job.id}"
@@ -107,41 +123,22 @@ async def create_job(context: RequestContextDep) -> Response:
     return to_json(job, status=202, headers=headers, background=ring)
 
 
-def _idempotency_key(context: RequestContext) -> str:
-    """The key as the store keeps it: on another route the same key is another one. Empty without one.
-
-    Raises Refused for one of another form.
-    """
-    if "idempotency-key" not in context.request.headers:
-        return ""
-    key = context.header("idempotency-key")
-    bare = key[1:-1] if len(key) > 2 and key[0] == key[-1] == '"' else key
-    if not _IDEMPOTENCY_KEY.fullmatch(bare):
-        detail = "Input should be 1 to 255 printable ASCII characters without spaces"
-        raise refused_for("invalid_parameter", [FieldError(parameter="Idempotency-Key", detail=detail)])
-    return f"jobs.create:{bare}"
-
-
 @router.get(
     "",
     operation_id="list_jobs",
     summary="List jobs",
     response_model=JobPage,
-    openapi_extra=documented(ListQuery),
     responses={
         200: {"description": "One page of jobs."},
-        **refusals("invalid_cursor", "invalid_parameter", "store_unavailable"),
+        **refusals(kinds.INVALID_CURSOR, kinds.INVALID_PARAMETER, kinds.STORE_UNAVAILABLE),
     },
 )
-async def list_jobs(context: RequestContextDep) -> Response:
+async def list_jobs(context: RequestContextDep, query: Annotated[ListQuery, Params(ListQuery)]) -> Response:
     """Read your jobs page by page, newest first unless asked otherwise.
 
     For the next page send `last_id` as `after`, as long as `has_more` says so. A page may be shorter than
     `limit` only at the end.
     """
-    query = ListQuery.read(context.request)
-    if query.after and not PATTERN.fullmatch(query.after):
-        raise InvalidCursor(query.after)
     filters = Filters(
         statuses=frozenset(query.status),
         metadata=query.metadata,
@@ -162,19 +159,16 @@ async def list_jobs(context: RequestContextDep) -> Response:
     operation_id="get_job",
     summary="Read a job, or wait for its next change",
     response_model=Job,
-    openapi_extra=documented(Query, IF_NONE_MATCH, PREFER),
     responses={
-        200: {"description": "The job. `ETag` names this state of it."},
-        304: {"description": "The job is as `If-None-Match` knows it."},
-        **refusals("job_not_found", "invalid_parameter", "store_unavailable"),
+        200: {"description": "The job. `ETag` names this state of it.", "headers": ETAG | PREFERENCE_APPLIED},
+        304: {"description": "The job is as `If-None-Match` knows it.", "headers": ETAG | PREFERENCE_APPLIED},
+        **refusals(kinds.JOB_NOT_FOUND, kinds.INVALID_PARAMETER, kinds.STORE_UNAVAILABLE),
     },
 )
-async def get_job(context: RequestContextDep, job_id: JobId) -> Response:
+async def get_job(context: RequestContextDep, params: Annotated[JobReading, Params(JobReading)]) -> Response:
     """Tell all there is to know of a job. Unchanged jobs cost little: send `If-None-Match`, and `Prefer: wait=60`."""
-    Query.read(context.request)
-    known = context.header("if-none-match")
-    seconds = conditional.wait_seconds(context.header("prefer"))
-    job = await context.do(context.services.store.get(checked_id(job_id), owner=context.caller.visible_owner))
+    known, seconds = params.if_none_match, params.wait_seconds
+    job = await context.do(context.services.store.get(params.job_id, owner=context.caller.visible_owner))
     if seconds and not conditional.is_news(known, job):
         job = await _at_next_change(context, job, seconds=seconds)
     tag = conditional.etag(job)
@@ -190,14 +184,14 @@ async def get_job(context: RequestContextDep, job_id: JobId) -> Response:
 async def _at_next_change(context: RequestContext, known: Job, *, seconds: int) -> Job:
     """The job once it is no longer what is known, or at the end of the patience of anybody concerned."""
     before = conditional.moment(known)
-    changes = context.services.changes
+    change_feed = context.services.change_feed
     clock = asyncio.get_running_loop().time
     deadline = clock() + seconds
-    async with changes.watch(known.id) as watch:
+    async with change_feed.watch(known.id) as watch:
         while True:
             job = await context.do(context.services.store.get(known.id, owner=context.caller.visible_owner))
             left = deadline - clock()
-            if conditional.moment(job) != before or job.status in TERMINAL or left <= 0 or changes.closing:
+            if conditional.moment(job) != before or job.status in TERMINAL or left <= 0 or change_feed.closing:
                 return job
             if await context.request.is_disconnected():
                 return job
@@ -209,21 +203,18 @@ async def _at_next_change(context: RequestContext, known: Job, *, seconds: int) 
     operation_id="cancel_job",
     summary="Cancel a job",
     response_model=Job,
-    openapi_extra=documented(Query, IDEMPOTENCY_KEY_UNNEEDED),
     responses={
         200: {"description": "The job in its final status, because it was only queued or had ended before."},
         202: {"model": Job, "description": "The job, `cancelling`: its worker has been asked to stop."},
-        **refusals("job_not_found", "invalid_parameter", "store_unavailable"),
+        **refusals(kinds.JOB_NOT_FOUND, kinds.INVALID_PARAMETER, kinds.STORE_UNAVAILABLE),
     },
 )
-async def cancel_job(context: RequestContextDep, job_id: JobId) -> Response:
+async def cancel_job(context: RequestContextDep, params: Annotated[JobChange, Params(JobChange)]) -> Response:
     """Ask for a job's end. Sending it again does no harm; a final job stays what it is.
 
     What was trained until then is kept: a cancelled job has its metrics.
     """
-    Query.read(context.request)
-    _idempotency_key(context)
-    job = await context.do(context.services.store.cancel(checked_id(job_id), owner=context.caller.visible_owner))
+    job = await context.do(context.services.store.cancel(params.job_id, owner=context.caller.visible_owner))
     return to_json(job, status=200 if job.status in TERMINAL else 202)
 
 
@@ -232,24 +223,21 @@ async def cancel_job(context: RequestContextDep, job_id: JobId) -> Response:
     operation_id="pause_job",
     summary="Pause a job",
     response_model=Job,
-    openapi_extra=documented(Query, IDEMPOTENCY_KEY_UNNEEDED),
     responses={
         200: {"description": "The job, `paused`: at once when it was only queued, or since an earlier request."},
         202: {
             "model": Job,
             "description": "The job, `pausing`: its worker has been asked to keep a checkpoint and stop.",
         },
-        **refusals("job_not_found", "not_now", "invalid_parameter", "store_unavailable"),
+        **refusals(kinds.JOB_NOT_FOUND, kinds.NOT_NOW, kinds.INVALID_PARAMETER, kinds.STORE_UNAVAILABLE),
     },
 )
-async def pause_job(context: RequestContextDep, job_id: JobId) -> Response:
+async def pause_job(context: RequestContextDep, params: Annotated[JobChange, Params(JobChange)]) -> Response:
     """Stop a job for the time being and free its worker. Sending it again does no harm.
 
     Resumed, it goes on from the step where it stopped and ends in the same bits as if it had never been paused.
     """
-    Query.read(context.request)
-    _idempotency_key(context)
-    job = await context.do(context.services.store.pause(checked_id(job_id), owner=context.caller.visible_owner))
+    job = await context.do(context.services.store.pause(params.job_id, owner=context.caller.visible_owner))
     return to_json(job, status=200 if job.status is Status.PAUSED else 202)
 
 
@@ -258,19 +246,16 @@ async def pause_job(context: RequestContextDep, job_id: JobId) -> Response:
     operation_id="resume_job",
     summary="Resume a paused job",
     response_model=Job,
-    openapi_extra=documented(Query, IDEMPOTENCY_KEY_UNNEEDED),
     responses={
         200: {
             "description": "The job, queued again at its old place, or as it is when it was queued or running already."
         },
-        **refusals("job_not_found", "not_now", "invalid_parameter", "store_unavailable"),
+        **refusals(kinds.JOB_NOT_FOUND, kinds.NOT_NOW, kinds.INVALID_PARAMETER, kinds.STORE_UNAVAILABLE),
     },
 )
-async def resume_job(context: RequestContextDep, job_id: JobId) -> Response:
+async def resume_job(context: RequestContextDep, params: Annotated[JobChange, Params(JobChange)]) -> Response:
     """Queue a paused job again. Sending it again does no harm."""
-    Query.read(context.request)
-    _idempotency_key(context)
-    resumed = await context.do(context.services.store.resume(checked_id(job_id), owner=context.caller.visible_owner))
+    resumed = await context.do(context.services.store.resume(params.job_id, owner=context.caller.visible_owner))
     ring = (
         BackgroundTask(context.services.doorbell_sender.ring, resumed.wake_queue, resumed.rings)
         if resumed.rings > 0
@@ -285,16 +270,14 @@ async def resume_job(context: RequestContextDep, job_id: JobId) -> Response:
     summary="Delete a job",
     status_code=204,
     response_class=Response,
-    openapi_extra=documented(Query),
     responses={
         204: {"description": "The job is deleted: record, events and, within seconds, its files."},
-        **refusals("job_not_found", "not_now", "invalid_parameter", "store_unavailable"),
+        **refusals(kinds.JOB_NOT_FOUND, kinds.NOT_NOW, kinds.INVALID_PARAMETER, kinds.STORE_UNAVAILABLE),
     },
 )
-async def delete_job(context: RequestContextDep, job_id: JobId) -> Response:
+async def delete_job(context: RequestContextDep, params: Annotated[JobName, Params(JobName)]) -> Response:
     """Delete a final job for good; any other must be cancelled first. Without this, final jobs are deleted after the
     server's retention time.
     """
-    Query.read(context.request)
-    await context.do(context.services.store.delete(checked_id(job_id), owner=context.caller.visible_owner))
+    await context.do(context.services.store.delete(params.job_id, owner=context.caller.visible_owner))
     return Response(status_code=204)

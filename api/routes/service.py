@@ -3,11 +3,15 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from api.http.problems import KINDS, Kind, Refused, shortened
+from api.http import kinds
+from api.http.kinds import KINDS, Kind
+from api.http.params import Params
+from api.http.problems import Refused, shortened
 from api.http.responses import refusals, to_json, to_page
+from api.parameters import ProblemName
 from api.schemas import Health, ProblemKind, ProblemPage
 from api.services import Services
 from jobs.errors import StoreUnavailable
@@ -35,7 +39,7 @@ async def get_health(request: Request) -> Response:
     operation_id="get_readiness",
     summary="Can jobs be submitted?",
     response_model=Health,
-    responses={200: {"description": "They can: the store answers."}, **refusals("store_unavailable")},
+    responses={200: {"description": "They can: the store answers."}, **refusals(kinds.STORE_UNAVAILABLE)},
 )
 async def get_readiness(request: Request) -> Response:
     """Answer with a problem while the store is away, so that a load balancer sends requests elsewhere."""
@@ -57,8 +61,8 @@ async def get_readiness(request: Request) -> Response:
 )
 async def list_problems() -> Response:
     """List every `code` that a problem can have, what it means and what to do about it."""
-    views = tuple(_view(KINDS[code]) for code in sorted(KINDS))
-    return to_json(to_page(ProblemPage, views, [view.code for view in views]))
+    found = tuple(_shown(KINDS[code]) for code in sorted(KINDS))
+    return to_json(to_page(ProblemPage, found, [kind.code for kind in found]))
 
 
 @router.get(
@@ -66,15 +70,13 @@ async def list_problems() -> Response:
     operation_id="get_problem",
     summary="Explain a kind of problem",
     response_model=ProblemKind,
-    responses={200: {"description": "What it means and what to do about it."}, **refusals("problem_not_found")},
+    responses={200: {"description": "What it means and what to do about it."}, **refusals(kinds.PROBLEM_NOT_FOUND)},
 )
-async def get_problem(
-    code: Annotated[str, Path(description="The problem's `code`.", examples=["job_not_found"])],
-) -> Response:
+async def get_problem(params: Annotated[ProblemName, Params(ProblemName)]) -> Response:
     """Explain a problem. Its `type` is this address."""
-    if code not in KINDS:
-        raise Refused("problem_not_found", f"no problem has the code {shortened(code, 100)!r}")
-    return to_json(_view(KINDS[code]))
+    if params.code not in KINDS:
+        raise Refused(kinds.PROBLEM_NOT_FOUND, f"no problem has the code {shortened(params.code, 100)!r}")
+    return to_json(_shown(KINDS[params.code]))
 
 
 @router.get("/", include_in_schema=False)
@@ -83,7 +85,7 @@ async def get_root() -> Response:
     return RedirectResponse("/docs")
 
 
-def _view(kind: Kind) -> ProblemKind:
+def _shown(kind: Kind) -> ProblemKind:
     return ProblemKind(
         code=kind.code,
         type=kind.type,

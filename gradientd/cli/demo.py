@@ -12,9 +12,9 @@ from rich.console import Console
 
 from gradientd.cli.display import display_for, print_line, watch
 from gradientd.cli.exit_codes import ExitCode, of_job
-from gradientd.client.client import Client
+from gradientd.client import Client
+from gradientd.client.errors import ServerUnreachable
 from gradientd.client.follow import follow
-from gradientd.errors import ServerUnreachable
 from gradientd.local.stack import Plan, Stack
 from jobs.errors import GradientdError
 from jobs.record import Job

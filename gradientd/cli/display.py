@@ -32,7 +32,7 @@ class PlainDisplay:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._narrator = ProgressLines()
+        self._progress_lines = ProgressLines()
 
     def __enter__(self) -> Self:
         return self
@@ -42,7 +42,7 @@ class PlainDisplay:
 
     def show(self, update: Update) -> None:
         """Print what happened, line by line."""
-        for line in self._narrator.lines(update):
+        for line in self._progress_lines.lines(update):
             print_line(self._console, line)
 
 

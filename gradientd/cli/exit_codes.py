@@ -1,11 +1,12 @@
-"""How the command line tells the outcome: one exit code for each."""
+"""The command line's exit codes: what each ending of a job or a command has."""
 
 from enum import IntEnum
 
-from gradientd.errors import CannotStart, KeyNotFound, Refused, ServerUnreachable, UnexpectedAnswer
-from jobs.errors import GradientdError
+from gradientd.cli.errors import ExtraMissing, KeyNotFound
+from gradientd.client.errors import Refused, ServerUnreachable, UnexpectedAnswer
+from gradientd.local.errors import CannotStart
+from jobs.errors import GradientdError, Misconfigured
 from jobs.states import Status
-from store.access import Misconfigured
 
 
 class ExitCode(IntEnum):
@@ -36,7 +37,7 @@ def of_error(error: GradientdError) -> ExitCode:
     """The code for a command that ended with this error."""
     if isinstance(error, (ServerUnreachable, UnexpectedAnswer)):
         return ExitCode.UNREACHABLE
-    if isinstance(error, (Refused, CannotStart, KeyNotFound, Misconfigured)):
+    if isinstance(error, (Refused, CannotStart, KeyNotFound, Misconfigured, ExtraMissing)):
         return ExitCode.REFUSED
     return ExitCode.FAILED
 

@@ -12,7 +12,7 @@ from gradientd.cli.exit_codes import ExitCode, of_job
 from gradientd.cli.options import DEFAULT_URL, ApiKeyOption, JobArgument, JsonOption, UrlOption, complain, console
 from gradientd.cli.request import BadOption, Body, Change, build_body, parse_body, parse_label, parse_set
 from gradientd.cli.tables import print_job, print_jobs
-from gradientd.client.client import Client
+from gradientd.client import Client
 from gradientd.client.follow import follow
 from jobs.record import Job
 from jobs.states import Status

@@ -6,7 +6,7 @@ from gradientd import __version__
 from gradientd.cli.display import print_json
 from gradientd.cli.options import DEFAULT_URL, ApiKeyOption, JsonOption, UrlOption, console
 from gradientd.cli.tables import print_presets, print_workers
-from gradientd.client.client import Client
+from gradientd.client import Client
 
 
 def workers(*, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_json: JsonOption = False) -> None:
@@ -19,8 +19,8 @@ def workers(*, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_js
 def presets(*, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_json: JsonOption = False) -> None:
     """List the named starting points for a spec."""
     with Client(url, api_key=api_key) as client:
-        document = client.presets()
-    print_json(document) if as_json else print_presets(console(), document["data"])
+        page = client.presets()
+    print_json(page.model_dump(mode="json")) if as_json else print_presets(console(), page.data)
 
 
 def version(*, as_json: JsonOption = False) -> None:

@@ -1,10 +1,9 @@
 """Jobs, one job, workers and presets as a person wants to read them."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from io import StringIO
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -14,7 +13,7 @@ from gradientd.cli.display import duration, print_line
 from gradientd.cli.progress_lines import ending, epoch_line
 from jobs.record import Device, Job, Worker
 from jobs.states import TERMINAL, Status
-from store.access import Listed
+from jobs.wire import Preset
 
 STATUS_STYLES = {
     Status.SUCCEEDED: "green",
@@ -59,29 +58,11 @@ def print_workers(console: Console, workers: Iterable[Worker]) -> None:
     print_table(console, table)
 
 
-def print_presets(console: Console, presets: Iterable[Mapping[str, Any]]) -> None:
+def print_presets(console: Console, presets: Iterable[Preset]) -> None:
     """Each preset's name and what it is for."""
     table = plain_table("name", "description")
     for preset in presets:
-        table.add_row(str(preset.get("name") or preset.get("id", "")), str(preset.get("description", "")))
-    print_table(console, table)
-
-
-def print_keys(console: Console, keys: Iterable[Listed], *, now: datetime | None = None) -> None:
-    """A table of API keys."""
-    table = plain_table("id", "owner", "scopes", "name", "limits", "created", "last used")
-    at = now or datetime.now(UTC)
-    for key, used_at in keys:
-        limits = key.limits.model_dump(exclude_none=True)
-        table.add_row(
-            key.id,
-            key.owner,
-            "+".join(sorted(key.scopes)),
-            key.name,
-            " ".join(f"{name}={value}" for name, value in limits.items()),
-            f"{duration((at - key.created_at).total_seconds())} ago" if key.created_at else "",
-            f"{duration((at - used_at).total_seconds())} ago" if used_at else "never",
-        )
+        table.add_row(preset.name, preset.description)
     print_table(console, table)
 
 

@@ -8,17 +8,18 @@ with Client("http://127.0.0.1:8000") as client:
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+from typing import Any, Literal, Self
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from gradientd import __version__
-from gradientd.errors import Problem, Refused, ServerUnreachable, UnexpectedAnswer
+from gradientd.client.errors import ServerUnreachable
+from gradientd.client.responses import Document, parse, refusal
+from jobs.exposure import is_loopback
 from jobs.record import Event, Job, Worker
 from jobs.states import TERMINAL, Status
-from store.access import is_loopback
+from jobs.wire import Page, Preset, Series
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
@@ -26,20 +27,6 @@ LONGEST_WAIT_SECONDS = 60
 """Longest long poll that the API grants."""
 
 NOT_MODIFIED = 304
-AWAY = frozenset({502, 503, 504})
-"""Answers of a server, or of a proxy before it, that cannot serve for the moment."""
-
-M = TypeVar("M", bound=BaseModel)
-
-
-class Page(BaseModel, Generic[M]):
-    """A part of a list."""
-
-    model_config = ConfigDict(frozen=True)
-
-    object: Literal["list"] = "list"
-    data: tuple[M, ...]
-    has_more: Annotated[bool, Field(description="Whether entries follow after the last of these.")] = False
 
 
 @dataclass(frozen=True)
@@ -146,9 +133,9 @@ class Client:
         params = {"limit": str(limit)} | ({"after": after} if after else {})
         return parse(self._request("GET", f"{job_path(job_id)}/events", params=params), Page[Event])
 
-    def metrics(self, job_id: str) -> dict[str, Any]:
-        """The job's whole series, as the server gives it."""
-        return parse(self._request("GET", f"{job_path(job_id)}/metrics"), Document).root
+    def metrics(self, job_id: str) -> Series:
+        """The job's epochs as columns."""
+        return parse(self._request("GET", f"{job_path(job_id)}/metrics"), Series)
 
     # --- the server -------------------------------------------------------------------------------
 
@@ -156,9 +143,9 @@ class Client:
         """The live workers."""
         return parse(self._request("GET", "/v1/workers"), Page[Worker])
 
-    def presets(self) -> dict[str, Any]:
-        """The named starting points for a spec, as the server gives them."""
-        return parse(self._request("GET", "/v1/presets"), Document).root
+    def presets(self) -> Page[Preset]:
+        """The named starting points for a spec."""
+        return parse(self._request("GET", "/v1/presets"), Page[Preset])
 
     # --- one request ------------------------------------------------------------------------------
 
@@ -191,10 +178,6 @@ class Client:
         return answer
 
 
-class Document(RootModel[dict[str, Any]]):
-    """A JSON object whose members are passed on as they are."""
-
-
 def job_path(job_id: str) -> str:
     """Path of a job; an id that is not a plain word cannot lead elsewhere."""
     return f"/v1/jobs/{quote(job_id, safe='')}"
@@ -207,34 +190,3 @@ def reason(error: httpx.RequestError) -> str:
     if "refused" in str(error).lower():
         return "connection refused; is a server running there? (`gradientd up` starts one here)"
     return str(error) or type(error).__name__
-
-
-def parse(answer: httpx.Response, model: type[M]) -> M:
-    """The answer's body; members that a newer server added are ignored.
-
-    Raises:
-        UnexpectedAnswer: it is something else.
-    """
-    try:
-        return model.model_validate_json(answer.content, extra="ignore")
-    except ValidationError as error:
-        raise UnexpectedAnswer(
-            f"{answer.request.url} did not answer as a gradientd server does: {error.errors()[0]['msg']}"
-        ) from error
-
-
-def refusal(answer: httpx.Response, *, url: str) -> Refused | ServerUnreachable | UnexpectedAnswer:
-    """The error that an answer of 400 or above stands for."""
-    try:
-        problem = Problem.model_validate_json(answer.content)
-    except ValidationError:
-        problem = None
-    if answer.status_code in AWAY:
-        return ServerUnreachable(
-            f"{url} cannot serve at the moment: {problem.detail if problem else answer.status_code}"
-        )
-    if problem is None:
-        return UnexpectedAnswer(
-            f"{answer.request.url} answered {answer.status_code}, but not as a gradientd server does"
-        )
-    return Refused(problem)

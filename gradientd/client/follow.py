@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from gradientd.client.client import Client, Version
-from gradientd.errors import ServerUnreachable
+from gradientd.client.errors import ServerUnreachable
 from jobs.record import Event, Job
 from jobs.states import TERMINAL
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gradientd.errors import StoreDamaged
+from gradientd.local.errors import StoreDamaged
 
 REFUSAL = "Bad file format reading the append only file"
 """What Valkey and Redis say when they refuse to start for this reason."""

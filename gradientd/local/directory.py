@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from gradientd.errors import CannotStart
+from gradientd.local.errors import CannotStart
+from store.files import PRIVATE, atomic_write
 
 DYING_SECONDS = 10.0
 """Longest wait for the store of a stack that was killed to finish its own end."""
@@ -56,7 +57,7 @@ class DataDirectory:
             if not wait_for_lock(self.store_lock_fd, within_seconds=dying_seconds):
                 raise CannotStart(f"the store of a stack that was killed still runs on {self.path}; end it first")
             holder = Holder(pid=os.getpid(), url=url, started_at=datetime.now(UTC))
-            write_private(self._state, holder.model_dump_json())
+            atomic_write(self._state, holder.model_dump_json().encode(), mode=PRIVATE)
         except OSError as error:
             self._close()
             raise CannotStart(f"cannot use {self.path} as the data directory: {error.strerror}") from error
@@ -106,15 +107,3 @@ def wait_for_lock(descriptor: int, *, within_seconds: float) -> bool:
             time.sleep(RETRY_SECONDS)
         else:
             return True
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file in one step with one that only its owner can read."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

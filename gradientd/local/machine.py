@@ -6,7 +6,8 @@ import socket
 import subprocess
 from collections.abc import Mapping
 
-from gradientd.errors import CannotStart
+from gradientd.local.errors import CannotStart
+from jobs.cuda import listed_devices, visible_devices
 
 ASK_DRIVER_SECONDS = 20.0
 
@@ -43,11 +44,9 @@ def cores() -> int:
 
 def gpus(environment: Mapping[str, str]) -> tuple[str, ...]:
     """The visible NVIDIA GPUs, by the names that CUDA_VISIBLE_DEVICES takes."""
-    chosen = environment.get("CUDA_VISIBLE_DEVICES")
+    chosen = visible_devices(environment, count=len(listed_devices()))
     if chosen is not None:
-        # As CUDA reads it: the list ends at the first invalid entry; -1 is how people write none.
-        names = [name.strip() for name in chosen.split(",") if name.strip()]
-        return tuple(names[: names.index("-1")] if "-1" in names else names)
+        return chosen
     query = shutil.which("nvidia-smi")
     if query is None:
         return ()

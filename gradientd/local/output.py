@@ -23,10 +23,10 @@ class Output(Protocol):
 class Stream:
     """Output to a text stream, coloured on a terminal. Once nobody reads it, calls `on_closed` and falls silent."""
 
-    def __init__(self, stream: TextIO, *, coloured: bool | None = None) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self.on_closed: Callable[[], object] = lambda: None
         self._stream = stream
-        self._coloured = stream.isatty() and not os.environ.get("NO_COLOR") if coloured is None else coloured
+        self._coloured = stream.isatty() and not os.environ.get("NO_COLOR")
         self._names: dict[str, int] = {}
         self._closed = False
 

@@ -1,11 +1,11 @@
-"""Ties a process to its parent: run as a script, it asks the kernel for a signal on the parent's death, then becomes
+"""Ends a process with its parent: run as a script, it asks the kernel for a signal on the parent's death, then becomes
 the command it was given.
 
-    python -I -S tether.py PARENT_PID SIGNAL COMMAND [ARGUMENT ...]
+    python -I -S parent_death.py PARENT_PID SIGNAL COMMAND [ARGUMENT ...]
 
 The kernel sends the signal when the *thread* that started this process ends, so start it from the main thread.
 Imports nothing of gradientd: it is on the way of every process that `gradientd up` starts. Only Linux has this call;
-elsewhere the command runs untied.
+elsewhere the command may outlive its parent.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ def ask_for_signal_on_parent_death(signum: int) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Tie this process to its parent, then replace it with the command."""
+    """Ask for the signal, then replace this process with the command."""
     parent, signum, *command = arguments
     if sys.platform == "linux":
         ask_for_signal_on_parent_death(int(signum))

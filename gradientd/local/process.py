@@ -1,4 +1,4 @@
-"""One running process: started tied to us and in a group of its own, read line by line, stopped with all it started."""
+"""One running process: started to end with us, in its own group, read line by line, stopped with all it started."""
 
 import asyncio
 import os
@@ -46,7 +46,7 @@ class Process:
         self._exited = asyncio.Event()
         self._buffer = b""
         self._process = subprocess.Popen(  # noqa: S603 - the commands are ours
-            tethered(launch),
+            command_ending_with_us(launch),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -145,7 +145,7 @@ class Process:
         self._stdout.close()
 
 
-def tethered(launch: Launch) -> list[str]:
-    """The command that ties itself to this process and then becomes the launch's."""
-    tie = [sys.executable, "-I", "-S", str(Path(parent_death.__file__)), str(os.getpid())]
-    return [*tie, str(int(launch.parent_death_signal)), *launch.command]
+def command_ending_with_us(launch: Launch) -> list[str]:
+    """The command that asks for the launch's signal on this process's death and then becomes the launch's."""
+    wrapper = [sys.executable, "-I", "-S", str(Path(parent_death.__file__)), str(os.getpid())]
+    return [*wrapper, str(int(launch.parent_death_signal)), *launch.command]

@@ -1,11 +1,11 @@
-"""Keeps one service running: starts it, sees it become ready, starts it again when it dies, with growing pauses."""
+"""Runs one service: starts it, sees it become ready, starts it again when it dies, with growing pauses."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from gradientd.errors import GaveUp
+from gradientd.local.errors import GaveUp
 from gradientd.local.output import Output
 from gradientd.local.process import Launch, Process
 
@@ -47,7 +47,7 @@ class Patience:
 
 
 class ServiceRunner:
-    """Keeps one service running until the task that runs `keep` is cancelled; `stop` then ends the process."""
+    """Runs one service until the task of `run` is cancelled; `stop` then ends the process."""
 
     def __init__(self, service: Service, *, output: Output, patience: Patience) -> None:
         self.service = service
@@ -55,10 +55,10 @@ class ServiceRunner:
         """Set once it has been ready; stays set over later restarts."""
         self._output = output
         self._patience = patience
-        self._child: Process | None = None
+        self._process: Process | None = None
 
-    async def keep(self) -> None:
-        """Run the service for ever.
+    async def run(self) -> None:
+        """Start the service, and start it again whenever it ends.
 
         Raises:
             GaveUp: it never became ready in `patience.starts` starts.
@@ -66,63 +66,63 @@ class ServiceRunner:
         deaths = 0
         while True:
             began_at = time.monotonic()
-            child = self._start()
-            await self._run_until_exit(child, began_at=began_at)
+            process = self._start()
+            await self._run_until_exit(process, began_at=began_at)
             healthy = time.monotonic() - began_at >= self._patience.healthy_after_seconds and self.ready.is_set()
             deaths = 1 if healthy else deaths + 1
-            note = await asyncio.to_thread(self.service.after_exit, tuple(child.tail))
+            note = await asyncio.to_thread(self.service.after_exit, tuple(process.tail))
             if note:
                 self._output.say(note)
             if not self.ready.is_set() and deaths >= self._patience.starts:
-                raise GaveUp(self._last_words(child, starts=deaths))
+                raise GaveUp(self._last_words(process, starts=deaths))
             pause = self._patience.pause_seconds(deaths)
-            self._output.say(f"{self.service.name} {child.ending()}; starting it again in {pause:g} s")
+            self._output.say(f"{self.service.name} {process.ending()}; starting it again in {pause:g} s")
             await asyncio.sleep(pause)
 
     async def stop(self, *, hurry: asyncio.Event) -> None:
         """End the process and all it started, if any is running."""
-        child = self._child
-        if child is None:
+        process = self._process
+        if process is None:
             return
         allowed = self.service.stop_within_seconds
-        if not await child.stop(within_seconds=allowed, hurry=hurry) and not hurry.is_set():
+        if not await process.stop(within_seconds=allowed, hurry=hurry) and not hurry.is_set():
             self._output.say(f"{self.service.name} did not stop within {allowed:g} s and was killed")
 
     def _start(self) -> Process:
-        self._child = Process(self.service.launch(), on_line=self._forward)
-        return self._child
+        self._process = Process(self.service.launch(), on_line=self._forward)
+        return self._process
 
     def _forward(self, line: str) -> None:
         if not any(hushed in line for hushed in self.service.hushed):
             self._output.forward(self.service.name, line)
 
-    async def _run_until_exit(self, child: Process, *, began_at: float) -> None:
-        exited = asyncio.create_task(child.exited())
-        becoming_ready = asyncio.create_task(self._announce_when_ready(child, began_at=began_at))
+    async def _run_until_exit(self, process: Process, *, began_at: float) -> None:
+        exited = asyncio.create_task(process.exited())
+        becoming_ready = asyncio.create_task(self._announce_when_ready(process, began_at=began_at))
         try:
             await asyncio.wait({exited, becoming_ready}, return_when=asyncio.FIRST_COMPLETED)
             if becoming_ready.done() and not becoming_ready.result():
                 self._output.say(
                     f"{self.service.name} is not ready after {self.service.ready_within_seconds:g} s; stopping it"
                 )
-                await child.stop(within_seconds=self.service.stop_within_seconds, hurry=asyncio.Event())
+                await process.stop(within_seconds=self.service.stop_within_seconds, hurry=asyncio.Event())
             await exited
         finally:
             exited.cancel()
             becoming_ready.cancel()
 
-    async def _announce_when_ready(self, child: Process, *, began_at: float) -> bool:
+    async def _announce_when_ready(self, process: Process, *, began_at: float) -> bool:
         """Say so once it is ready and answer True, or False when it takes too long."""
-        while not await self.service.is_ready(child.launch):
+        while not await self.service.is_ready(process.launch):
             if time.monotonic() - began_at > self.service.ready_within_seconds:
                 return False
             await asyncio.sleep(PROBE_EVERY_SECONDS)
         self.ready.set()
         seconds = time.monotonic() - began_at
-        what = self.service.describe(child.launch)
-        self._output.say(f"{self.service.name} is ready after {seconds:.1f} s: {what} (pid {child.pid})")
+        what = self.service.describe(process.launch)
+        self._output.say(f"{self.service.name} is ready after {seconds:.1f} s: {what} (pid {process.pid})")
         return True
 
-    def _last_words(self, child: Process, *, starts: int) -> str:
-        said = "\n".join(f"  {line}" for line in child.tail) or "  (it wrote nothing)"
-        return f"{self.service.name} {child.ending()} before it was ready, {starts} times. Its last output:\n{said}"
+    def _last_words(self, process: Process, *, starts: int) -> str:
+        said = "\n".join(f"  {line}" for line in process.tail) or "  (it wrote nothing)"
+        return f"{self.service.name} {process.ending()} before it was ready, {starts} times. Its last output:\n{said}"

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from gradientd.errors import CannotStart
 from gradientd.local.directory import DataDirectory
+from gradientd.local.errors import CannotStart
 from gradientd.local.machine import base_url, claim_port, cores, gpus
 from gradientd.local.output import Output
 from gradientd.local.probes import Probes
@@ -17,8 +17,9 @@ from gradientd.local.process import Launch
 from gradientd.local.service_runner import Patience, Service
 from gradientd.local.supervisor import Supervisor
 from gradientd.local.valkey import LOOPBACK, EmbeddedStore
+from jobs.api_keys import Scope, entry_of, new_key, new_secret, read_entries
+from jobs.exposure import check_exposure
 from jobs.settings import Settings
-from store.access import Scope, check_exposure, entry_of, key_ring, new_key, new_secret
 
 Command = tuple[str, ...]
 
@@ -56,7 +57,7 @@ class Stack:
         self._output = output
         settings = plan.settings
         check_exposure(settings)
-        key_ring(settings)
+        read_entries(settings.api_keys.get_secret_value())
         self.api_key = new_secret() if settings.keys_required else None
         """A key of the stack's own, known to this process alone, where the API asks for keys."""
         self._port = claim_port(settings.host, settings.port)

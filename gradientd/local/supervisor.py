@@ -34,7 +34,7 @@ class Supervisor:
     async def run(self, *, on_ready: Callable[[], None] = lambda: None) -> None:
         """Start everything, call `on_ready` once all is ready, and return after a requested stop.
 
-        Must run on the main thread: the kernel ties the services' lives to the thread that starts them.
+        Must run on the main thread: the kernel ends the services with the thread that starts them.
 
         Raises:
             GradientdError: a service cannot be had; everything was stopped again.
@@ -44,19 +44,19 @@ class Supervisor:
         signals = STOP_SIGNALS if hung_up_on else STOP_SIGNALS - {signal.SIGHUP}
         for signum in signals:
             loop.add_signal_handler(signum, self._on_signal, signum)
-        keeping = asyncio.create_task(self._keep_all(on_ready))
+        running = asyncio.create_task(self._run_all(on_ready))
         stopping = asyncio.create_task(self._stop.wait())
         try:
-            await asyncio.wait({keeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._stop.set()
-            keeping.cancel()
+            running.cancel()
             stopping.cancel()
-            outcome = await asyncio.gather(keeping, return_exceptions=True)
+            (ended_by,) = await asyncio.gather(running, return_exceptions=True)
             await self._stop_all()
             for signum in signals:
                 loop.remove_signal_handler(signum)
-        raise_unless_cancelled(outcome[0])
+        raise_unless_cancelled(ended_by)
 
     def _on_signal(self, signum: signal.Signals) -> None:
         if self._stop.is_set():
@@ -65,29 +65,29 @@ class Supervisor:
             self._output.say(f"{signum.name}: stopping (again to hurry)")
         self.request_stop()
 
-    async def _keep_all(self, on_ready: Callable[[], None]) -> None:
+    async def _run_all(self, on_ready: Callable[[], None]) -> None:
         first, *others = self._tiers
         async with asyncio.TaskGroup() as tasks:
             await bring_up(first, tasks)
-            await bring_up([keeper for tier in others for keeper in tier], tasks)
+            await bring_up([runner for tier in others for runner in tier], tasks)
             on_ready()
 
     async def _stop_all(self) -> None:
         for tier in reversed(self._tiers):
-            await asyncio.gather(*(keeper.stop(hurry=self._hurry) for keeper in tier))
+            await asyncio.gather(*(runner.stop(hurry=self._hurry) for runner in tier))
 
 
-async def bring_up(keepers: Sequence[ServiceRunner], tasks: asyncio.TaskGroup) -> None:
-    """Start keeping services and return when all of them are ready."""
-    for keeper in keepers:
-        tasks.create_task(keeper.keep())
-    for keeper in keepers:
-        await keeper.ready.wait()
+async def bring_up(runners: Sequence[ServiceRunner], tasks: asyncio.TaskGroup) -> None:
+    """Start running services and return when all of them are ready."""
+    for runner in runners:
+        tasks.create_task(runner.run())
+    for runner in runners:
+        await runner.ready.wait()
 
 
-def raise_unless_cancelled(outcome: BaseException | None) -> None:
-    """Raise what ended the keeping of services, unless that was our own stop."""
-    while isinstance(outcome, BaseExceptionGroup):
-        outcome = cast("BaseExceptionGroup[BaseException]", outcome).exceptions[0]
-    if outcome is not None and not isinstance(outcome, asyncio.CancelledError):
-        raise outcome
+def raise_unless_cancelled(ended_by: BaseException | None) -> None:
+    """Raise what ended the running of services, unless that was our own stop."""
+    while isinstance(ended_by, BaseExceptionGroup):
+        ended_by = cast("BaseExceptionGroup[BaseException]", ended_by).exceptions[0]
+    if ended_by is not None and not isinstance(ended_by, asyncio.CancelledError):
+        raise ended_by

@@ -9,10 +9,10 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from gradientd.errors import CannotStart
 from gradientd.local import aof
-from gradientd.local.directory import write_private
+from gradientd.local.errors import CannotStart
 from gradientd.local.process import Launch
+from store.files import PRIVATE, atomic_write
 
 LOOPBACK = "127.0.0.1"
 
@@ -56,12 +56,10 @@ class EmbeddedStore:
         """
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         configuration = self.directory / "valkey.conf"
-        write_private(
-            configuration,
-            CONFIGURATION.format(
-                host=LOOPBACK, port=self.port, password=self._password, directory=quoted(self.directory)
-            ),
+        text = CONFIGURATION.format(
+            host=LOOPBACK, port=self.port, password=self._password, directory=quoted(self.directory)
         )
+        atomic_write(configuration, text.encode(), mode=PRIVATE)
         return Launch(
             name="valkey",
             command=(str(self._server), str(configuration)),

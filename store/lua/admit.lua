@@ -1,14 +1,15 @@
 -- Look an API key up and count a request of it.
--- ARGV: key id, SHA-256 of the secret, requests per minute of a key that has none of its own and is no admin's (0: any
--- number), '1' for a key that need not be stored here.
+-- `digest` is the SHA-256 of the secret, `per_minute` the rate of a key that has none of its own and is no admin's (0: any
+-- number), `given` '1' for a key that need not be stored here.
 -- Returns: JSON of the key ('' for one that is not stored), 0 or the microseconds to wait; nil for an unknown key.
 --
 -- The rate is kept as GCRA does: one time for each key, at which its next request is due. A minute's requests may come
 -- at once; after that they come as time passes. That time stays in memory: losing it harms nobody, and reading a job
 -- must not cost a write to the disk.
-local id, digest, per_minute, given = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1'
+local id, digest, per_minute, given = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+per_minute = tonumber(per_minute)
 local text, us = '', now_us()
-if not given then
+if given ~= '1' then
   text = redis.call('HGET', api_key_key(id), 'record')
   if not text then return false end
   local record = cjson.decode(text)

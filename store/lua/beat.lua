@@ -1,4 +1,5 @@
--- Keep a claim alive. ARGV: id, fence, lease_ms. Returns: status, or nil when the claim has ended.
-if not holds(ARGV[1], ARGV[2]) then return false end
-renew(ARGV[1], ARGV[3])
-return field(ARGV[1], 'status')
+-- Keep a claim alive. Returns: status, or nil when the claim has ended.
+local id, fence, lease_ms = ARGV[1], ARGV[2], ARGV[3]
+if not holds(id, fence) then return false end
+renew(id, lease_ms)
+return field(id, 'status')

@@ -1,8 +1,8 @@
--- Delete a final job: record, history, and its place in every list. ARGV: id, owner.
+-- Delete a final job: record, history, and its place in every list.
 -- Returns: nil for an unknown job, else its status and whether it was deleted.
 local id, owner = ARGV[1], ARGV[2]
+if not visible(id, owner) then return false end
 local status = field(id, 'status')
-if status == '' or (owner ~= '*' and owner ~= field(id, 'owner')) then return false end
 if not TERMINAL[status] then return {status, 0} end
 local whose = field(id, 'owner')
 redis.call('ZREM', expiring_key(), id .. '|' .. whose)

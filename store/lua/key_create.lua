@@ -1,4 +1,5 @@
--- Store an API key. ARGV: key id, JSON. Returns: 1. Storing it again changes nothing.
-redis.call('HSETNX', api_key_key(ARGV[1]), 'record', ARGV[2])
-redis.call('SADD', api_keys_key(), ARGV[1])
+-- Store an API key, as JSON. Returns: 1. Storing it again changes nothing.
+local id, record = ARGV[1], ARGV[2]
+redis.call('HSETNX', api_key_key(id), 'record', record)
+redis.call('SADD', api_keys_key(), id)
 return 1

@@ -1,10 +1,15 @@
--- One stretch of a list. ARGV: owner, status or '', newest first ('1' | '0'), lowest order, highest order,
--- rows wanted, rows to look at, cursor id or '', then status filter count, statuses…, then metadata key, value, …
+-- One stretch of a list, of one `status` or of all (''): of `span` rows between the orders `low` and `high`, and behind
+-- the job `cursor` ('' for the beginning), those `wanted` that fit. The rest: statuses, …, metadata key, value, …
 -- Returns: order to go on from ('' at the end, 'unknown' for a cursor that is not in the list), snapshots.
-local owner, status, newest_first = ARGV[1], ARGV[2], ARGV[3] == '1'
-local low, high, wanted, span, cursor = ARGV[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
-local statuses, n = {}, tonumber(ARGV[9])
-for i = 10, 9 + n do statuses[ARGV[i]] = true end
+local owner, status, newest_first, low, high, wanted, span, cursor, status_count =
+  ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+local FIRST_STATUS = 10
+newest_first, wanted, span, status_count = newest_first == '1', tonumber(wanted), tonumber(span), tonumber(status_count)
+local FIRST_LABEL = FIRST_STATUS + status_count
+
+local statuses, labels = {}, {}
+for i = FIRST_STATUS, FIRST_LABEL - 1 do statuses[ARGV[i]] = true end
+for i = FIRST_LABEL, #ARGV, 2 do labels[ARGV[i]] = ARGV[i + 1] end
 
 local key = status ~= '' and by_status_key(owner, status) or index_key(owner)
 if cursor ~= '' then
@@ -25,11 +30,11 @@ local found, go_on = {}, ''
 for i = 1, #rows, 2 do
   local id, fits = rows[i], true
   local job = redis.call('HMGET', job_key(id), 'status', 'metadata')
-  if not job[1] or (n > 0 and not statuses[job[1]]) then fits = false end
-  if fits and #ARGV > 9 + n then
+  if not job[1] or (status_count > 0 and not statuses[job[1]]) then fits = false end
+  if fits and next(labels) then
     local metadata = cjson.decode(job[2])
-    for j = 10 + n, #ARGV, 2 do
-      if metadata[ARGV[j]] ~= ARGV[j + 1] then fits = false end
+    for name, value in pairs(labels) do
+      if metadata[name] ~= value then fits = false end
     end
   end
   if fits then found[#found + 1] = snapshot(id) end

@@ -1,8 +1,7 @@
--- Ask for a job to be paused. ARGV: id, owner. Returns: whether its status allows it, the snapshot after it; nil for
--- an unknown job. A job that is paused or pausing stays so.
+-- Ask for a job to be paused. Returns: whether its status allows it, the snapshot after it; nil for an unknown job. A job that is paused or pausing stays so.
 local id, owner = ARGV[1], ARGV[2]
+if not visible(id, owner) then return false end
 local status = field(id, 'status')
-if status == '' or (owner ~= '*' and owner ~= field(id, 'owner')) then return false end
 local allowed = 1
 if status == 'queued' then
   transition(id, 'paused', 'user_requested')

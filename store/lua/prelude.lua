@@ -1,5 +1,6 @@
--- What every script begins with. `NS`, `ALLOWED`, `HELD`, `TERMINAL` and the `<kind>_key` builders are
--- put before this text by store/scripts.py, from jobs/states.py and store/keys.py.
+-- What every script begins with. `NS`, `ALLOWED`, `HELD`, `TERMINAL`, `wake_queues`, `wake_queue_of` and the
+-- `<kind>_key` builders are put before this text by store/scripts.py, from jobs/states.py, store/lanes.py and
+-- store/keys.py. A script names its arguments in its first statement, by which names store/calls.py hands them over.
 
 local function now_us()
   local t = redis.call('TIME')
@@ -17,6 +18,12 @@ end
 
 local function field(id, name)
   return redis.call('HGET', job_key(id), name) or ''
+end
+
+-- Whether there is such a job and this owner ('*': everybody) sees it.
+local function visible(id, owner)
+  local whose = redis.call('HGET', job_key(id), 'owner')
+  return whose and (owner == '*' or owner == whose)
 end
 
 local function queue_member(id)
@@ -127,11 +134,11 @@ local function snapshot(id)
   return {position, whole(now_ms()), record, changed}
 end
 
--- Bells that should be waiting in a lane's Celery queue and are not. A busy worker asks for the next job
+-- Bells that should be waiting in the wake queue of these lanes and are not. A busy worker asks for the next job
 -- by itself, so more bells than workers would only wake trainers for nothing.
-local function bells_missing(lanes, bells)
+local function bells_missing(lanes, wake_queue)
   local queued = 0
   for _, lane in ipairs(lanes) do queued = queued + redis.call('ZCARD', queue_key(lane)) end
   local live = redis.call('ZCOUNT', workers_key(), whole(now_ms()), '+inf')
-  return math.min(queued, math.max(1, live)) - redis.call('LLEN', wake_queue_key(bells))
+  return math.min(queued, math.max(1, live)) - redis.call('LLEN', wake_queue_key(wake_queue))
 end

@@ -1,36 +1,38 @@
--- Write what a worker has to tell, once. ARGV: id, fence, lease_ms, report number (grows by one within a claim),
--- then kind, a, b, c, … in fours:
+-- Write what a worker has to tell, once. The number of a report grows by one within a claim. The rest, in fours:
 --   'progress', json, '', ''          'phase', name, '', ''          'run', json, '', ''
 --   'metric', json, step, val_accuracy          'checkpoint', json, '', ''
 --   'best', json, '', '' (the checkpoint of the best epoch)
 -- Returns: status, or nil when the claim has ended. A number that was seen changes nothing.
-local id, fence, number = ARGV[1], ARGV[2], tonumber(ARGV[4])
+local id, fence, lease_ms, number = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local FIRST_NEWS = 5
+number = tonumber(number)
+
 if not holds(id, fence) then return false end
-renew(id, ARGV[3])
+renew(id, lease_ms)
 local key = job_key(id)
 if number <= tonumber(field(id, 'reports')) then return field(id, 'status') end
 redis.call('HSET', key, 'reports', number)
 
-for i = 5, #ARGV, 4 do
-  local kind, a, b, c = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+for i = FIRST_NEWS, #ARGV, 4 do
+  local kind, told, step, score = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   if kind == 'progress' then
-    redis.call('HSET', key, 'progress', a)
+    redis.call('HSET', key, 'progress', told)
   elseif kind == 'phase' then
-    redis.call('HSET', key, 'phase', a)
+    redis.call('HSET', key, 'phase', told)
   elseif kind == 'run' then
-    redis.call('HSET', key, 'run', a)
-    emit(id, 'run', a)
+    redis.call('HSET', key, 'run', told)
+    emit(id, 'run', told)
   elseif kind == 'checkpoint' then
-    redis.call('HSET', key, 'checkpoint', a)
-    emit(id, 'checkpoint', a)
+    redis.call('HSET', key, 'checkpoint', told)
+    emit(id, 'checkpoint', told)
   elseif kind == 'best' then
-    redis.call('HSET', key, 'best_checkpoint', a)
-  elseif tonumber(b) > tonumber(redis.call('HGET', key, 'metric_step') or '0') then
+    redis.call('HSET', key, 'best_checkpoint', told)
+  elseif tonumber(step) > tonumber(redis.call('HGET', key, 'metric_step') or '0') then
     -- A resumed attempt walks again over epochs that were reported before: same bits, so nothing to add.
-    redis.call('HSET', key, 'metric_step', b, 'latest', a)
-    emit(id, 'metric', a)
-    if tonumber(c) > tonumber(redis.call('HGET', key, 'best_score') or '-1') then
-      redis.call('HSET', key, 'best_score', c, 'best', a)
+    redis.call('HSET', key, 'metric_step', step, 'latest', told)
+    emit(id, 'metric', told)
+    if tonumber(score) > tonumber(redis.call('HGET', key, 'best_score') or '-1') then
+      redis.call('HSET', key, 'best_score', score, 'best', told)
     end
   end
 end

@@ -1,5 +1,5 @@
--- Give a held job back unfinished. ARGV: id, fence, reason, and the error that ends the job if this attempt counts as
--- lost and was the last one it had, else ''. Returns: the status it got and the change, or nil for a stale claim.
+-- Give a held job back unfinished. `failure` is the error that ends the job if this attempt counts as lost and was the
+-- last one it had, else ''. Returns: the status it got and the change, or nil for a stale claim.
 -- A wish to cancel or pause that the worker had not answered is fulfilled.
 local id, fence, reason, failure = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 if not holds(id, fence) then return false end

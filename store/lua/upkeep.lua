@@ -1,7 +1,10 @@
--- One sweep: give back jobs whose worker fell silent, forget deleted jobs, count missing bells.
--- ARGV: lease_ms, shortest time between sweeps in ms, sweeps a bell may be missing, then bells, lane count, lanes…, …
--- Returns: ids given back, then for each bells its missing bells that are due to be rung, then the changes of status.
-local lease_ms, every_ms, patience = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+-- One sweep: give back jobs whose worker fell silent, forget deleted jobs, count missing bells. Sweeps come `every_ms`
+-- at most, and a bell may be missing for `patience` of them.
+-- Returns: ids given back, then for each of the wake queues its missing bells that are due to be rung, then the changes of
+-- status.
+local lease_ms, every_ms, patience = ARGV[1], ARGV[2], ARGV[3]
+lease_ms, every_ms, patience = tonumber(lease_ms), tonumber(every_ms), tonumber(patience)
+
 local at = now_ms()
 local last = tonumber(redis.call('HGET', upkeep_key(), 'last_sweep_at') or '0')
 if at - last < every_ms then return {{}, {}, {}} end
@@ -35,13 +38,10 @@ end
 
 -- A job that was just given back need not wait until its bell counts as lost.
 if #given_back > 0 then patience = 1 end
-local due, i = {}, 4
-while i <= #ARGV do
-  local bells, lanes = ARGV[i], {}
-  for j = 1, tonumber(ARGV[i + 1]) do lanes[j] = ARGV[i + 1 + j] end
-  i = i + 2 + #lanes
-  local missing = bells_missing(lanes, bells)
-  local sweeps = 'missing:' .. bells
+local due = {}
+for _, wake_queue in ipairs(wake_queues()) do
+  local missing = bells_missing(wake_queue.lanes, wake_queue.name)
+  local sweeps = 'missing:' .. wake_queue.name
   if missing > 0 and redis.call('HINCRBY', upkeep_key(), sweeps, 1) >= patience then
     due[#due + 1] = missing
     redis.call('HDEL', upkeep_key(), sweeps)

@@ -34,7 +34,7 @@ class Line:
     def drop_reply(self, script: str) -> threading.Event:
         """Cut the connection of the next call of this script once it was answered; the event tells when."""
         if script not in self._marks:
-            text = (files("jobs") / "lua" / f"{script}.lua").read_text()
+            text = (files("store") / "lua" / f"{script}.lua").read_text()
             # By its SHA-1, or for a store that was just started by its text.
             self._marks[script] = (load(script).sha.encode(), text.splitlines()[0].encode())
         return self._armed.setdefault(script, threading.Event())

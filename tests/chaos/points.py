@@ -145,13 +145,13 @@ def _do_what_the_job_says(training: Any) -> None:
     """A job whose metadata says `chaos: kill` kills its process in every attempt; `chaos: hang` never ends a step."""
     original = training._train_chunk
 
-    def train_chunk(self: Any, plan: Any) -> None:
-        stop_reason = self._spec.metadata.get("chaos")
-        if stop_reason == "kill":
+    def train_chunk(self: Any, slot: Any) -> None:
+        order = slot.spec.metadata.get("chaos")
+        if order == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
-        while stop_reason == "hang":
+        while order == "hang":
             time.sleep(1)
-        original(self, plan)
+        original(self, slot)
 
     training._train_chunk = train_chunk
 
@@ -188,10 +188,10 @@ def mutate() -> None:
         return
     import hashlib
 
-    import store.jobs
+    import store.calls
 
     _, text, instead = MUTATIONS[_MUTATION]
-    load = store.jobs.load
+    load = store.calls.load
 
     def damaged(name: str) -> Any:
         script = load(name)
@@ -199,4 +199,4 @@ def mutate() -> None:
         return replace(script, source=source, sha=hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
     assert text in load("upkeep").source, f"the text to damage is gone from the scripts: {text}"
-    store.jobs.load = damaged  # pyright: ignore[reportAttributeAccessIssue]
+    store.calls.load = damaged  # pyright: ignore[reportAttributeAccessIssue]

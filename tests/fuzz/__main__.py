@@ -18,7 +18,7 @@ import httpx
 from gradientd.local import parent_death
 from gradientd.local.machine import claim_port
 from gradientd.local.valkey import EmbeddedStore
-from store.access import Scope, entry_of, new_key, new_secret
+from jobs.api_keys import Scope, entry_of, new_key, new_secret
 
 ROOT = Path(__file__).parents[2]
 HOST = "127.0.0.1"

@@ -78,7 +78,10 @@ def epoch_event(number: int, epoch: int) -> Event:
 def dump(value: Any) -> Any:
     """A value as JSON has it; a list of them as a page."""
     if isinstance(value, list):
-        return {"object": "list", "data": [dump(item) for item in value], "has_more": False}
+        data = [dump(item) for item in value]
+        ids = [item.get("id", item.get("name")) for item in data]
+        ends = {"first_id": ids[0], "last_id": ids[-1]} if ids else {"first_id": None, "last_id": None}
+        return {"object": "list", "data": data, **ends, "has_more": False}
     return value if isinstance(value, dict) else value.model_dump(mode="json")
 
 

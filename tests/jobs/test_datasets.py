@@ -3,7 +3,7 @@
 import pytest
 
 from jobs.datasets import CATALOGUE, find
-from jobs.errors import InvalidSpec
+from jobs.errors import UnknownDataset
 
 
 def test_every_dataset_is_found_by_its_name() -> None:
@@ -12,6 +12,6 @@ def test_every_dataset_is_found_by_its_name() -> None:
 
 
 def test_an_unknown_one_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InvalidSpec, match="known here: mnist, mnist-10k") as caught:
+    with pytest.raises(UnknownDataset, match="known here: mnist, mnist-10k") as caught:
         find("imagenet")
     assert (caught.value.code, caught.value.pointer) == ("unknown_dataset", "/dataset")

@@ -3,7 +3,7 @@
 import pytest
 
 from jobs.datasets import find
-from jobs.errors import InvalidSpec
+from jobs.errors import UnknownPreset
 from jobs.presets import PRESETS, TEXTBOOK, resolve
 from jobs.spec import MLP, SGD, Spec
 
@@ -54,7 +54,7 @@ def test_resolving_again_changes_nothing() -> None:
 
 
 def test_an_unknown_preset_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InvalidSpec, match="known here: textbook, mnist-99, mnist-best") as caught:
+    with pytest.raises(UnknownPreset, match="known here: textbook, mnist-99, mnist-best") as caught:
         resolved(preset="mnist-100")
     assert (caught.value.code, caught.value.pointer) == ("unknown_preset", "/preset")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from jobs.errors import InvalidCursor, JobNotFound, NotNow, StaleFence
+from jobs.errors import InvalidCursor, JobNotFound, NotNow, StaleFence, TooManyJobs
 from jobs.ids import new_job_id
 from jobs.record import EpochMetrics, Job, Metrics, Progress
 from jobs.report import Report
@@ -189,10 +189,10 @@ def test_report_sent_again_changes_nothing(submit: Any, claim: Any, store: Store
     job, fence = submit(), claim().fence
     report = Report(1, phase=Phase.TRAINING, epochs=(epoch(1),))
     do(store.report(job.id, fence, report))
-    once = do(store.events(job.id))
+    once = do(store.history.events(job.id))
     revision = do(store.get(job.id)).revision
     do(store.report(job.id, fence, report))
-    assert do(store.events(job.id)) == once
+    assert do(store.history.events(job.id)) == once
     assert do(store.get(job.id)).revision == revision
 
 
@@ -202,7 +202,7 @@ def test_epochs_walked_over_again_are_not_reported_twice(submit: Any, claim: Any
     do(store.requeue(job.id, fence, reason=Reason.WORKER_DRAINED))
     fence = claim().fence
     do(store.report(job.id, fence, Report(1, epochs=(epoch(2, accuracy=0.9), epoch(3, accuracy=0.7)))))
-    events = do(store.events(job.id))
+    events = do(store.history.events(job.id))
     assert [event.data["epoch"] for event in events if event.type == "metric"] == [1, 2, 3]
     ids = [tuple(map(int, event.id.split("-"))) for event in events]
     assert ids == sorted(set(ids))
@@ -385,3 +385,33 @@ def test_deleted_jobs_leave_the_lists(submit: Any, store: Store, do: Do, keys: K
     assert do(store.list(Filters(), owner="ann")).jobs == ()
     assert client.zcard(f"{keys.namespace}:index:ann") == 0
     assert client.zcard(f"{keys.namespace}:index:*:cancelled") == 0
+
+
+def test_the_caps_of_an_owner_are_counted_in_the_same_call(store: Store, do: Do) -> None:
+    def create(owner: str = "a", **caps: Any) -> str:
+        return do(store.create(new_job_id(), Spec(), steps=1, owner=owner, **caps)).job.id
+
+    first, second = create(max_jobs=2, max_queued=2), create(max_jobs=2, max_queued=2)
+    with pytest.raises(TooManyJobs, match="2 queued jobs; the key's limit is 2"):
+        create(max_queued=2)
+    create("b", max_jobs=1)
+    claim = do(store.claim("w", token="t", lanes=(Lanes.ANY,)))
+    assert claim.job.id == first
+    do(store.pause(second))
+    with pytest.raises(TooManyJobs, match="2 unfinished jobs; the key's limit is 2"):
+        create(max_jobs=2, max_queued=2)
+    do(store.cancel(second))
+    create(max_jobs=2, max_queued=2)
+    assert do(store.get(first)).status is Status.RUNNING
+
+
+def test_a_repeated_submission_is_no_job_more(store: Store, do: Do) -> None:
+    again = {"steps": 1, "owner": "a", "idempotency_key": "k", "digest": "d", "max_jobs": 1}
+    first = do(store.create(new_job_id(), Spec(), **again))
+    assert do(store.create(new_job_id(), Spec(), **again)).job.id == first.job.id
+
+
+def test_jobs_of_an_owner_are_told_apart(store: Store, do: Do) -> None:
+    ids = [do(store.create(new_job_id(), Spec(), steps=1, owner=owner)).job.id for owner in "ab"]
+    assert do(store.owned("a", ids)) == {ids[0]}
+    assert do(store.owned("a", [])) == frozenset()

@@ -312,7 +312,7 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def history_is_whole(self) -> None:
         for job in self.models.values():
-            events = self.do(self.store.events(job.id, limit=1000))
+            events = self.do(self.store.history.events(job.id, limit=1000))
             ids = [tuple(map(int, event.id.split("-"))) for event in events]
             assert [n for _, n in ids] == list(range(1, len(ids) + 1))
             assert ids == sorted(ids)

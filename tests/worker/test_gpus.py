@@ -30,7 +30,9 @@ def driver(tmp_path: Path) -> Path:
         ("1,-1,0", ("0000:3b:00.0",)),
         ("-1", ()),
         ("", ()),
-        ("7", ("7",)),
+        ("0,,1", ("0000:06:00.0",)),
+        ("0,99,GPU-abc", ("0000:06:00.0",)),
+        ("7", ()),
         ("MIG-1234", ("MIG-1234",)),
     ],
 )
@@ -47,6 +49,13 @@ def test_a_card_is_known_by_its_address(
 def test_without_the_drivers_list_the_first_card_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert cards(tmp_path / "none") == ("0",)
+
+
+def test_without_the_drivers_list_numbers_and_names_are_taken_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7,GPU-abc,,1")
+    assert cards(tmp_path / "none") == ("7", "GPU-abc")
 
 
 HOLDER = """

@@ -8,6 +8,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
 
@@ -20,7 +21,7 @@ MOST_IN_MEMORY = 4
 """Datasets kept decoded; the one used longest ago makes room."""
 
 LOOK_SECONDS = 0.05
-"""How often somebody who waits for a dataset looks up."""
+"""How often somebody who waits for a dataset asks whether to stop."""
 
 PACKAGED = Path(str(files("store"))) / "data" / "mnist-10k.npz"
 
@@ -49,13 +50,19 @@ class Datasets:
         """Begun and done; one that failed is not kept."""
         self._lock = threading.Lock()
 
-    def load(self, name: str, *, check_stop: Callable[[], None] = lambda: None) -> Dataset:
+    @overload
+    def load(self, name: str) -> Dataset: ...
+
+    @overload
+    def load(self, name: str, *, check_stop: Callable[[], Any | None]) -> Dataset | None: ...
+
+    def load(self, name: str, *, check_stop: Callable[[], Any | None] = lambda: None) -> Dataset | None:
         """A dataset; the same object again while it is kept.
 
-        `look_up` is called all the while, as a fetch may take minutes. What it raises ends the waiting; the fetch goes
-        on, for whoever asks next.
+        `check_stop` is called all the while, as a fetch may take minutes. A reason ends the waiting, and None is
+        returned; the fetch goes on, for whoever asks next.
 
-        Raises InvalidSpec for an unknown name, DatasetUnavailable where its files are nowhere to be had.
+        Raises UnknownDataset, DatasetUnavailable where its files are nowhere to be had.
         """
         info = find(name)
         with self._lock:
@@ -66,7 +73,8 @@ class Datasets:
             if len(self._loads) > MOST_IN_MEMORY:
                 self._loads.popitem(last=False)
         while not wait([load], LOOK_SECONDS).done:
-            check_stop()
+            if check_stop() is not None:
+                return None
         return load.result()
 
     def _begin(self, info: DatasetInfo) -> Future[Dataset]:

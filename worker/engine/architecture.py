@@ -8,8 +8,9 @@ from typing import cast
 import numpy as np
 import tensorflow as tf
 
+from jobs.architecture import Architecture, Layer, describe
 from jobs.datasets import DatasetInfo
-from jobs.spec import CNN, MLP, Model
+from jobs.spec import Model
 from worker.engine.stateless_random import StatelessRandom
 
 Weights = tuple[tf.Tensor, ...]
@@ -34,75 +35,49 @@ def sizes(tensor: tf.Tensor) -> tuple[int, ...]:
     return cast("tuple[int, ...]", tuple(tensor.shape))
 
 
-@dataclass(frozen=True, slots=True)
-class Dense:
-    """x·W + b for x [B, inputs]; a hidden layer has an activation behind it."""
-
-    name: str
-    inputs: int
-    outputs: int
-    activation: str
-
-    @property
-    def shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shapes of kernel and bias."""
-        return ((self.inputs, self.outputs), (self.outputs,))
-
-    def __call__(self, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-        return ACTIVATIONS[self.activation](tf.matmul(x, kernel) + bias)
+def _dense(layer: Layer, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """x·W + b for x [B, inputs], then the activation."""
+    return ACTIVATIONS[layer.activation](tf.matmul(x, kernel) + bias)
 
 
-@dataclass(frozen=True, slots=True)
-class Convolution:
-    """Same-size convolution, activation and 2x2 max-pooling of x [B, height, width, inputs]."""
+def _convolution(layer: Layer, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """Same-size convolution, activation and max-pooling of x [B, height, width, channels]."""
+    x = tf.nn.conv2d(x, kernel, strides=1, padding="SAME")
+    activation = ACTIVATIONS[layer.activation]
+    if layer.activation not in MONOTONE:
+        return tf.nn.max_pool2d(activation(tf.nn.bias_add(x, bias)), layer.pool, layer.pool, "VALID")
+    # The largest of four stays the largest when all get the same bias and a monotone activation: pooling
+    # first gives the same values for a quarter of the work.
+    return activation(tf.nn.bias_add(tf.nn.max_pool2d(x, layer.pool, layer.pool, "VALID"), bias))
 
-    name: str
-    size: int
-    inputs: int
-    outputs: int
-    activation: str
 
-    @property
-    def shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shapes of kernel and bias."""
-        return ((self.size, self.size, self.inputs, self.outputs), (self.outputs,))
-
-    def __call__(self, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-        x = tf.nn.conv2d(x, kernel, strides=1, padding="SAME")
-        _, height, width, _ = sizes(x)
-        pool = (min(2, height), min(2, width))
-        activation = ACTIVATIONS[self.activation]
-        if self.activation not in MONOTONE:
-            return tf.nn.max_pool2d(activation(tf.nn.bias_add(x, bias)), pool, pool, "VALID")
-        # The largest of four stays the largest when all get the same bias and a monotone activation: pooling
-        # first gives the same values for a quarter of the work.
-        return activation(tf.nn.bias_add(tf.nn.max_pool2d(x, pool, pool, "VALID"), bias))
+FUNCTIONS: dict[str, Callable[[Layer, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]] = {
+    "dense": _dense,
+    "convolution": _convolution,
+}
+"""What each kind of layer computes of its input, kernel and bias."""
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Convolutions, then dense layers. Weights are a flat tuple: kernel and bias of each layer in turn."""
+    """A described network as pure functions. Weights are a flat tuple: kernel and bias of each layer in turn."""
 
-    image: tuple[int, int, int]
-    """Height, width, channels."""
-    convolutions: tuple[Convolution, ...]
-    dense: tuple[Dense, ...]
-    dropout: float
+    described: Architecture
 
     @property
-    def layers(self) -> tuple[Convolution | Dense, ...]:
-        """All layers that have weights, first to last."""
-        return (*self.convolutions, *self.dense)
+    def image(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+        return self.described.image
 
     @property
     def names(self) -> tuple[str, ...]:
         """Name of each weight."""
-        return tuple(f"{layer.name}/{part}" for layer in self.layers for part in ("kernel", "bias"))
+        return tuple(weight.name for weight in self.described.weights)
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         """Shape of each weight."""
-        return tuple(shape for layer in self.layers for shape in layer.shapes)
+        return tuple(weight.shape for weight in self.described.weights)
 
     def initial_weights(self, seed: int) -> tuple[np.ndarray, ...]:
         """Kernels uniform in ±1/√fan_in (after LeCun et al. 1998), zero biases; float32.
@@ -114,34 +89,31 @@ class Network:
         any library, on any machine.
         """
         weights: list[np.ndarray] = []
-        for index, layer in enumerate(self.layers):
-            kernel, bias = layer.shapes
-            limit = np.float32(1 / math.sqrt(math.prod(kernel[:-1])))
-            weights.append(_uniform(kernel, key=(seed, WEIGHT_STREAMS + index)) * limit)
-            weights.append(np.zeros(bias, np.float32))
+        for index, layer in enumerate(self.described.layers):
+            kernel, bias = layer.weights
+            limit = np.float32(1 / math.sqrt(layer.fan_in))
+            weights.append(_uniform(kernel.shape, key=(seed, WEIGHT_STREAMS + index)) * limit)
+            weights.append(np.zeros(bias.shape, np.float32))
         return tuple(weights)
 
     def forward(self, weights: Weights, images: tf.Tensor, noise: StatelessRandom | None = None) -> tf.Tensor:
         """Outputs [B, classes] for images [B, pixels] of the weights' dtype. With `noise`, as in training."""
         rest = list(weights)
-        x = images
-        if self.convolutions:
-            x = tf.reshape(x, (-1, *self.image))
-            for convolution in self.convolutions:
-                x = convolution(x, rest.pop(0), rest.pop(0))
-            x = tf.reshape(x, (-1, math.prod(sizes(x)[1:])))
-        for index, dense in enumerate(self.dense):
-            if index or self.convolutions:
-                x = self._drop(x, noise, stream=index)
-            x = dense(x, rest.pop(0), rest.pop(0))
+        x, stream = images, 0
+        for layer in self.described.layers:
+            if sizes(x)[1:] != layer.inputs:
+                x = tf.reshape(x, (-1, *layer.inputs))
+            if noise is not None and layer.dropout:
+                x = _drop(x, noise, share=layer.dropout, stream=stream)
+            x = FUNCTIONS[layer.kind](layer, x, rest.pop(0), rest.pop(0))
+            stream += layer.kind == "dense"
         return x
 
-    def _drop(self, x: tf.Tensor, noise: StatelessRandom | None, *, stream: int) -> tf.Tensor:
-        """Zero a share of the values and scale up the others (Srivastava et al. 2014)."""
-        if noise is None or self.dropout == 0:
-            return x
-        keep = noise.uniform(sizes(x), stream=stream) >= self.dropout
-        return tf.where(keep, x / (1 - self.dropout), tf.zeros_like(x))
+
+def _drop(x: tf.Tensor, noise: StatelessRandom, *, share: float, stream: int) -> tf.Tensor:
+    """Zero a share of the values and scale up the others (Srivastava et al. 2014)."""
+    keep = noise.uniform(sizes(x), stream=stream) >= share
+    return tf.where(keep, x / (1 - share), tf.zeros_like(x))
 
 
 def _uniform(shape: tuple[int, ...], *, key: tuple[int, int]) -> np.ndarray:
@@ -152,23 +124,4 @@ def _uniform(shape: tuple[int, ...], *, key: tuple[int, int]) -> np.ndarray:
 
 def build(model: Model, dataset: DatasetInfo) -> Network:
     """The network of a spec for a dataset's images and classes."""
-    image = (dataset.height, dataset.width, dataset.channels)
-    convolutions: list[Convolution] = []
-    inputs, activation, dropout = dataset.pixels, "linear", 0.0
-    hidden: tuple[int, ...] = ()
-    if isinstance(model, CNN):
-        height, width, channels = image
-        for index, filters in enumerate(model.filters, 1):
-            convolutions.append(
-                Convolution(f"convolution_{index}", model.kernel_size, channels, filters, model.activation)
-            )
-            height, width, channels = max(1, height // 2), max(1, width // 2), filters
-        inputs, hidden, activation, dropout = height * width * channels, model.dense, model.activation, model.dropout
-    elif isinstance(model, MLP):
-        hidden, activation, dropout = model.hidden, model.activation, model.dropout
-    dense: list[Dense] = []
-    for index, width in enumerate(hidden, 1):
-        dense.append(Dense(f"dense_{index}", inputs, width, activation))
-        inputs = width
-    dense.append(Dense("output", inputs, dataset.classes, "linear"))
-    return Network(image, tuple(convolutions), tuple(dense), dropout)
+    return Network(describe(model, dataset))

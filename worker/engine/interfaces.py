@@ -8,18 +8,6 @@ from jobs.states import Phase
 from worker.engine.snapshot import Snapshot
 
 
-class Stop(Exception):
-    """Raised by `Control.check` to end training. `reason` means something to whoever raised it.
-
-    On its way out of `train`, `snapshot` is where training stopped: what `resume` takes to go on from there.
-    """
-
-    def __init__(self, reason: Any) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
-        self.snapshot: Snapshot | None = None
-
-
 class Reporter(Protocol):
     """Hears what the loop has to tell. Must not block."""
 
@@ -43,8 +31,11 @@ class Reporter(Protocol):
 class Control(Protocol):
     """Decides whether training goes on."""
 
-    def check(self) -> None:
-        """Called between any two chunks. Raises Stop to end training there."""
+    def check_stop(self) -> Any | None:
+        """Called between any two chunks: why training should end there, or None.
+
+        The reason means something to whoever gives it; the loop hands it back in `Stopped`.
+        """
         ...
 
 
@@ -61,7 +52,7 @@ class Checkpointer(Protocol):
 
 
 class NoCheckpoints:
-    """A Keeper for those who do without."""
+    """A Checkpointer for those who do without."""
 
     def offer(self, take: Callable[[], Snapshot]) -> None:
         """Decline."""

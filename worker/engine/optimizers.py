@@ -4,7 +4,6 @@ What a user may tune enters as tensors (`Hyper`), so that one compiled program s
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import tensorflow as tf
 
@@ -16,14 +15,6 @@ Hyper = Mapping[str, tf.Tensor]
 
 Update = Callable[[Tensors, Tensors, Tensors, tf.Tensor, tf.Tensor, Hyper], tuple[Tensors, Tensors]]
 """(weights, gradients, memory, learning rate, steps so far + 1, hyper) → (weights, memory)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """An optimizer: how many tensors it remembers per weight, and its update."""
-
-    memory_per_weight: int
-    update: Update
 
 
 def _sgd(
@@ -75,13 +66,14 @@ def _adamw(
     return _adam(decayed, gradients, memory, rate, count, hyper)
 
 
-RULES: dict[str, Rule] = {
-    "sgd": Rule(0, _sgd),
-    "momentum": Rule(1, _momentum),
-    "nesterov": Rule(1, _nesterov),
-    "adam": Rule(2, _adam),
-    "adamw": Rule(2, _adamw),
+RULES: dict[str, Update] = {
+    "sgd": _sgd,
+    "momentum": _momentum,
+    "nesterov": _nesterov,
+    "adam": _adam,
+    "adamw": _adamw,
 }
+"""Each optimizer's update, with `MEMORY_PER_WEIGHT` tensors of memory for each weight."""
 
 
 def hyper_of(optimizer: Optimizer) -> dict[str, float]:

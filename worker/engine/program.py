@@ -14,10 +14,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from jobs.architecture import MEMORY_PER_WEIGHT
 from jobs.datasets import DatasetInfo
 from jobs.spec import Spec
 from worker.engine.architecture import build, sizes
-from worker.engine.optimizers import RULES, Hyper
+from worker.engine.optimizers import Hyper
 from worker.engine.scaling import FIRST_FACTOR, LossScale
 from worker.engine.stateless_random import StatelessRandom
 from worker.engine.step import Batch, Measured, StepKind, TrainState, forward, measure, train_step
@@ -88,7 +89,7 @@ class Program:
     def initial(self, seed: int) -> TrainState:
         """Weights from the seed, the optimizer's memory at zero."""
         weights = self.kind.network.initial_weights(seed)
-        copies = range(RULES[self.kind.optimizer].memory_per_weight)
+        copies = range(MEMORY_PER_WEIGHT[self.kind.optimizer])
         memory = tuple(np.zeros_like(weight) for _ in copies for weight in weights)
         return self.train_state(weights, memory, (FIRST_FACTOR, 0.0))
 

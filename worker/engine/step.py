@@ -81,7 +81,7 @@ def train_step(
     gradients = cast("Weights", tuple(tape.gradient(loss, weights)))
     if kind.scales_loss:
         gradients = train_state.scale.lower(gradients)
-    updated = RULES[kind.optimizer].update(weights, gradients, train_state.memory, rate, count, hyper)
+    updated = RULES[kind.optimizer](weights, gradients, train_state.memory, rate, count, hyper)
     after = TrainState(*updated, train_state.scale)
     return (_unless_overflown(gradients, train_state, after) if kind.scales_loss else after), measured
 

@@ -16,6 +16,7 @@ import structlog
 from jobs.record import Checkpoint, EpochMetrics
 from store.artifacts import Artifacts
 from worker.engine.snapshot import Snapshot
+from worker.files.checkpoint_writer import CheckpointWriter
 from worker.lease.clock import elapsed_seconds
 from worker.lease.lease import Lease
 
@@ -33,15 +34,24 @@ class Taken(NamedTuple):
 
 
 class Checkpoints:
-    """The `Keeper` of a training loop, for one hold on a job. Enter it to start the writing thread.
+    """The `Checkpointer` of a training loop, for one claim of a job. Leaving it writes what still waits.
 
-    The loop only copies its state from the device; the thread writes, always the newest. A file that is on
-    record is never deleted before a newer one is on record.
+    The loop only copies its state from the device; the writer's thread writes, always the newest. A file that is
+    on record is never deleted before a newer one is on record.
     """
 
-    def __init__(self, lease: Lease, *, artifacts: Artifacts, steps_per_epoch: int, every_seconds: float) -> None:
+    def __init__(
+        self,
+        lease: Lease,
+        *,
+        artifacts: Artifacts,
+        writer: CheckpointWriter,
+        steps_per_epoch: int,
+        every_seconds: float,
+    ) -> None:
         self._lease = lease
         self._artifacts = artifacts
+        self._writer = writer
         self._steps_per_epoch = steps_per_epoch
         self._every_seconds = every_seconds
         self._every_epochs = lease.job.spec.checkpoint.every_epochs
@@ -51,28 +61,22 @@ class Checkpoints:
         self._best_accuracy = best.metrics.val_accuracy if best and best.metrics else -1.0
         self._best: Taken | None = None
         """The best epoch that is not written yet. Written with the next checkpoint, so that it costs little."""
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._waiting: Taken | None = None
-        self._closed = False
         self._writing = threading.RLock()
         """Held while files are written, so that an older one is not recorded after a newer one."""
-        self._thread = threading.Thread(target=self._write_waiting, name=f"checkpoints-{lease.job.id}", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._changed:
-            self._closed = True
-            if error is not None:
-                self._waiting = None
-            self._changed.notify_all()
-        self._thread.join()
+        if error is not None:
+            self.discard()
+        self._write_waiting()
 
-    # --- Keeper -----------------------------------------------------------------------------------
+    # --- Checkpointer -----------------------------------------------------------------------------
 
     def offer(self, take: Callable[[], Snapshot]) -> None:
         """Take a snapshot when the last one is old enough."""
@@ -94,11 +98,11 @@ class Checkpoints:
             self._hand_over(snapshot)
 
     def _hand_over(self, snapshot: Snapshot) -> None:
-        """Leave a snapshot to the thread, in the place of one that still waits."""
-        with self._changed:
+        """Leave a snapshot to the writer, in the place of one that still waits."""
+        with self._lock:
             self._waiting = self._taken(snapshot)
-            self._taken_at = elapsed_seconds()
-            self._changed.notify_all()
+        self._taken_at = elapsed_seconds()
+        self._writer.leave(self._write_waiting)
 
     # --- for the trainer --------------------------------------------------------------------------
 
@@ -108,6 +112,10 @@ class Checkpoints:
             self._take_waiting()
             self.write_best()
             self._write_last(self._taken(snapshot))
+
+    def discard(self) -> None:
+        """Forget what waits to be written: the claim has ended."""
+        self._take_waiting()
 
     def write_best(self) -> None:
         """Write and report the best epoch's, if that is still to be done."""
@@ -128,10 +136,10 @@ class Checkpoints:
         try:
             content = self._artifacts.read(self._lease.job.id, checkpoint.name)
         except OSError as error:
-            log.warning("checkpoint_missing", name=checkpoint.name, error=str(error))
+            log.warning("checkpoint_missing", job_id=self._lease.job.id, name=checkpoint.name, error=str(error))
             return None
         if hashlib.sha256(content).hexdigest() != checkpoint.sha256:
-            log.warning("checkpoint_damaged", name=checkpoint.name)
+            log.warning("checkpoint_damaged", job_id=self._lease.job.id, name=checkpoint.name)
             return None
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             snapshot = Snapshot.from_arrays(arrays)
@@ -160,7 +168,7 @@ class Checkpoints:
         try:
             file = self._artifacts.write(self._lease.job.id, name, buffer.getvalue())
         except OSError as error:
-            log.warning("checkpoint_not_written", name=name, error=str(error))
+            log.warning("checkpoint_not_written", job_id=self._lease.job.id, name=name, error=str(error))
             return None
         return Checkpoint(
             name=name,
@@ -173,21 +181,19 @@ class Checkpoints:
 
     def _prune(self, kind: str, newest: Checkpoint, recorded: Checkpoint | None) -> None:
         keep = {newest.name, *([recorded.name] if recorded else [])}
-        self._artifacts.delete(self._lease.job.id, f"{kind}-*.npz", keep=keep)
+        for file in self._artifacts.list(self._lease.job.id):
+            if file.name.startswith(f"{kind}-") and file.name.endswith(".npz") and file.name not in keep:
+                self._artifacts.delete(self._lease.job.id, file.name)
 
     def _write_waiting(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._waiting is not None)
-                if self._waiting is None:
-                    return
-            with self._writing:
-                if taken := self._take_waiting():
-                    # First, as an attempt that goes on from the last will not see this epoch again.
-                    self.write_best()
-                    self._write_last(taken)
+        """Write the snapshot that waits, if there is one; returns once none is being written."""
+        with self._writing:
+            if taken := self._take_waiting():
+                # First, as an attempt that goes on from the last will not see this epoch again.
+                self.write_best()
+                self._write_last(taken)
 
     def _take_waiting(self) -> Taken | None:
-        with self._changed:
+        with self._lock:
             taken, self._waiting = self._waiting, None
             return taken

@@ -1,1 +1,1 @@
-"""Keeping a job: its lease, what is reported under it, and what ends it."""
+"""Holding a job: its lease, what is reported under it, and what ends it."""

@@ -22,9 +22,9 @@ class ControlListener:
     def __init__(self, worker: str, *, client: redis.Redis, keys: Keys) -> None:
         self._client = client
         self._channel = keys.control(worker)
-        self._heed: dict[str, Callable[[Status], None]] = {}
+        self._on_status: dict[str, Callable[[Status], None]] = {}
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._listen, name="wishes", daemon=True)
+        self._thread = threading.Thread(target=self._listen, name="control", daemon=True)
 
     def start(self) -> None:
         """Begin to listen."""
@@ -37,12 +37,12 @@ class ControlListener:
 
     @contextmanager
     def about(self, job_id: str, on_status: Callable[[Status], None]) -> Iterator[None]:
-        """Within, hand the wishes about a job to `heed`."""
-        self._heed[job_id] = on_status
+        """Within, hand a job's status to `on_status` when somebody wants it stopped."""
+        self._on_status[job_id] = on_status
         try:
             yield
         finally:
-            del self._heed[job_id]
+            del self._on_status[job_id]
 
     def _listen(self) -> None:
         while not self._closed.is_set():
@@ -58,5 +58,5 @@ class ControlListener:
 
     def _pass_on(self, message: str) -> None:
         job_id, status = message.split()
-        if on_status := self._heed.get(job_id):
+        if on_status := self._on_status.get(job_id):
             on_status(Status(status))

@@ -45,7 +45,7 @@ class Heartbeat:
         self._job_id: str | None = None
         self._changed = threading.Event()
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="presence", daemon=True)
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def start(self) -> None:
         """Announce the worker, and go on doing so."""

@@ -1,12 +1,11 @@
-"""A worker's hold on one job: keeps the lease, carries reports out, brings wishes to stop in.
+"""A worker's lease of one job: reports go out under it, and what ends the job's training comes in.
 
-The training loop never waits for Redis: it leaves its news here, and a thread sends them. A wish to stop
-arrives with every answer, and sooner through `worker.lease.control`.
+The training loop never waits for Redis: it leaves its reports in an outbox, and the thread of `worker.lease.renewer`
+sends them. A reason to stop arrives with every reply, and sooner through `worker.lease.control`.
 """
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from enum import Enum
 from types import TracebackType
 from typing import Self
@@ -20,8 +19,9 @@ from jobs.report import Report
 from jobs.states import Phase, Status
 from store.calls import Operation, T, run
 from store.jobs import Claim, Store
-from worker.engine.interfaces import Stop
 from worker.lease.clock import elapsed_seconds
+from worker.lease.outbox import Outbox
+from worker.lease.renewer import LeaseRenewer
 
 log = structlog.get_logger(__name__)
 
@@ -50,9 +50,9 @@ _STOP_REASONS = {Status.CANCELLING: StopReason.CANCEL, Status.PAUSING: StopReaso
 
 
 class Lease:
-    """The `Reporter` and `Control` of a training loop. Enter it to start the lease's thread.
+    """The `Reporter` and `Control` of a training loop. Enter it to have it renewed.
 
-    Everything public may be called from the training thread at any time; nothing blocks but `settle`
+    Everything public may be called from the training thread at any time; nothing blocks but `flush`
     and `until_done`.
     """
 
@@ -62,6 +62,7 @@ class Lease:
         *,
         client: redis.Redis,
         store: Store,
+        renewer: LeaseRenewer,
         beat_seconds: float,
         draining: threading.Event,
     ) -> None:
@@ -69,6 +70,7 @@ class Lease:
         self.fence = claim.fence
         self._client = client
         self._store = store
+        self._renewer = renewer
         self._beat_seconds = beat_seconds
         self._draining = draining
         self._stop_reason: StopReason | None = None
@@ -77,23 +79,29 @@ class Lease:
         self.stopping = False
         """Whether the loop has been told to stop."""
         self._deadline = _deadline(claim)
-        self._outbox = _Outbox()
-        self._spoke_at = elapsed_seconds()
+        self._outbox = Outbox(wake=renewer.wake)
+        self._renewed_at = self._progress_at = self._retry_at = elapsed_seconds()
+        """Before `_progress_at` progress alone is not sent, and before `_retry_at` nothing is."""
+        self._beat_at = self._renewed_at + beat_seconds
+        """When there has been nothing to send for so long that a beat is."""
         self._recorded_checkpoint: Checkpoint | None = None
         self._recorded_best: Checkpoint | None = None
         self._closed = threading.Event()
-        self._speaker = threading.Thread(target=self._speak, name=f"lease-{self.job.id}", daemon=True)
+        self._renewing = threading.Lock()
+        """Held while the renewer speaks to the store."""
 
     def __enter__(self) -> Self:
-        self._speaker.start()
+        self._renewer.add(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closed.set()
-        self._outbox.close()
-        self._speaker.join()
+        self._renewer.remove(self)
+        with self._renewing:
+            # What is being sent has ended now, and nothing follows.
+            return
 
     # --- Reporter ---------------------------------------------------------------------------------
 
@@ -128,26 +136,27 @@ class Lease:
 
     @property
     def recorded_checkpoint(self) -> Checkpoint | None:
-        """The last checkpoint of this hold that is on record."""
+        """The last checkpoint of this claim that is on record."""
         return self._recorded_checkpoint
 
     @property
     def recorded_best(self) -> Checkpoint | None:
-        """The last best epoch's checkpoint of this hold that is on record."""
+        """The last best epoch's checkpoint of this claim that is on record."""
         return self._recorded_best
 
     # --- Control ----------------------------------------------------------------------------------
 
-    def check(self) -> None:
-        """Raise Stop, carrying the Wish, when training should end here. A sign that it goes on otherwise."""
+    def check_stop(self) -> StopReason | None:
+        """Why training should end here, or None. Asking shows that it goes on."""
         self.activity += 1
-        self.check_stop()
+        return self.check_stop_waiting()
 
-    def check_stop(self) -> None:
-        """The same while something else is waited for, which is no sign of anything."""
-        if stop_reason := self.stop_reason:
+    def check_stop_waiting(self) -> StopReason | None:
+        """The same while something else is waited for, which shows nothing."""
+        stop_reason = self.stop_reason
+        if stop_reason:
             self.stopping = True
-            raise Stop(stop_reason)
+        return stop_reason
 
     @property
     def stop_reason(self) -> StopReason | None:
@@ -162,10 +171,10 @@ class Lease:
     # --- the end ----------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Return once all news were sent. Raises StaleFence when the claim ended before."""
+        """Return once all reports were sent. Raises StaleFence when the claim ended before."""
         # From here on it is the store that is waited for.
         self.stopping = True
-        self._outbox.wait_empty(lambda: self._stop_reason is StopReason.LOST)
+        self._outbox.flush(lambda: self._stop_reason is StopReason.LOST)
         if self._stop_reason is StopReason.LOST:
             raise StaleFence(self.job.id, self.fence)
 
@@ -184,14 +193,22 @@ class Lease:
                 self.activity += 1
                 self._closed.wait(RETRY_SECONDS)
 
-    # --- threads ----------------------------------------------------------------------------------
+    # --- for the renewer --------------------------------------------------------------------------
 
-    def _speak(self) -> None:
-        """Send news as they come, and a beat when there are none."""
-        number = 0
-        while not self._closed.is_set() and self._stop_reason is not StopReason.LOST:
-            self._outbox.wait(self._beat_seconds)
-            report = self._outbox.take(number + 1)
+    def due_at(self) -> float | None:
+        """When, on the elapsed clock, the next report or beat is due; None when the lease has ended."""
+        if self._ended:
+            return None
+        if self._outbox.empty:
+            return self._beat_at
+        return self._retry_at if self._outbox.urgent else max(self._retry_at, self._progress_at)
+
+    def renew(self) -> bool:
+        """Send what waits, or a beat when nothing does. Tells whether the store could be reached."""
+        with self._renewing:
+            if self._ended:
+                return True
+            report = self._outbox.take()
             try:
                 status = run(
                     self._client,
@@ -202,34 +219,50 @@ class Lease:
             except StaleFence:
                 if not self._closed.is_set():
                     self._lose("claim_ended")
-                return
+                return True
             except StoreUnavailable as error:
                 self._away(error)
-                continue
-            self._spoke_at = elapsed_seconds()
-            self.on_status(status)
-            if report:
-                number = report.number
-                self._recorded_checkpoint = report.checkpoint or self._recorded_checkpoint
-                self._recorded_best = report.best or self._recorded_best
-                self._outbox.sent()
-                if report.only_progress:
-                    # News that matter cut this pause short.
-                    self._outbox.wait_beyond_progress(PROGRESS_SECONDS)
+                return False
+            except Exception:  # what one lease meets must not end the beats of the others
+                log.exception("lease_crashed", job_id=self.job.id)
+                self._lose("lease_crashed")
+                return True
+            self._renewed(status, report)
+            return True
+
+    def check_silence(self) -> None:
+        """The store is away: take the lease for lost when it could not be renewed for too long."""
+        if not self._ended and elapsed_seconds() - self._renewed_at > LEASE_SHARE * self._store.lease_seconds:
+            self._lose("lease_ran_out")
+
+    def _renewed(self, status: Status, report: Report | None) -> None:
+        self._renewed_at = elapsed_seconds()
+        self.on_status(status)
+        quiet_seconds = 0.0
+        if report:
+            self._recorded_checkpoint = report.checkpoint or self._recorded_checkpoint
+            self._recorded_best = report.best or self._recorded_best
+            self._outbox.sent()
+            quiet_seconds = PROGRESS_SECONDS if report.only_progress else 0.0
+        self._progress_at = self._renewed_at + quiet_seconds
+        self._beat_at = self._progress_at + self._beat_seconds
 
     def _away(self, error: StoreUnavailable) -> None:
         log.warning("store_away", job_id=self.job.id, error=str(error))
-        if elapsed_seconds() - self._spoke_at > LEASE_SHARE * self._store.lease_seconds:
-            self._lose("lease_ran_out")
-        self._closed.wait(RETRY_SECONDS)
+        self._retry_at = elapsed_seconds() + RETRY_SECONDS
+        self._beat_at = self._retry_at + self._beat_seconds
+
+    @property
+    def _ended(self) -> bool:
+        return self._closed.is_set() or self._stop_reason is StopReason.LOST
 
     def _lose(self, why: str) -> None:
         log.warning("hold_lost", job_id=self.job.id, fence=self.fence, why=why)
         self._stop_reason = StopReason.LOST
-        self._outbox.close()
+        self._outbox.give_up_changed()
 
     def on_status(self, status: Status) -> None:
-        """Take note of the job's status, which may be a wish to stop. From any thread."""
+        """Take note of the job's status, which may be a reason to stop. From any thread."""
         if self._stop_reason is None:
             self._stop_reason = _STOP_REASONS.get(status)
 
@@ -238,58 +271,3 @@ def _deadline(claim: Claim) -> float | None:
     """When, on the elapsed clock, the job has run for as long as it may."""
     limit = claim.job.spec.max_runtime_seconds
     return None if limit is None else elapsed_seconds() + limit - claim.ran_seconds
-
-
-class _Outbox:
-    """What is to be sent. Newer progress, phases and checkpoints replace older ones; epochs are all kept."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._pending = Report(0)
-        self._sending: Report | None = None
-        self._hurry = False
-        self._closed = False
-
-    def add(self, *, epoch: EpochMetrics | None = None, **newest: Phase | Runtime | Progress | Checkpoint) -> None:
-        """Leave news: an epoch, or the newest `phase`, `run`, `progress`, `checkpoint` or `best`."""
-        with self._changed:
-            epochs = (*self._pending.epochs, epoch) if epoch else self._pending.epochs
-            self._pending = replace(self._pending, epochs=epochs, **newest)
-            self._changed.notify_all()
-
-    def wait(self, seconds: float) -> None:
-        """Wait for news, for so long."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or not self._pending.empty, seconds)
-
-    def wait_beyond_progress(self, seconds: float) -> None:
-        """Wait for news other than progress, for so long."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._hurry or not self._pending.only_progress, seconds)
-
-    def take(self, number: int) -> Report | None:
-        """What to send under this number: the same again until `sent` is called."""
-        with self._changed:
-            if self._sending is None and not self._pending.empty:
-                self._sending = replace(self._pending, number=number)
-                self._pending = Report(0)
-            return self._sending
-
-    def sent(self) -> None:
-        """What was taken has arrived."""
-        with self._changed:
-            self._sending = None
-            self._changed.notify_all()
-
-    def wait_empty(self, give_up: Callable[[], bool]) -> None:
-        """Wait until all has arrived, without any more pauses, or until `give_up` holds."""
-        with self._changed:
-            self._hurry = True
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: (self._sending is None and self._pending.empty) or give_up())
-
-    def close(self) -> None:
-        """End all waiting, now and from now on."""
-        with self._changed:
-            self._closed = self._hurry = True
-            self._changed.notify_all()

@@ -65,7 +65,7 @@ class ProcessWatchdog:
         self._trainers = trainers
         self._known: Process | None = None
         self._looks_in_vain = 0
-        self._thread = threading.Thread(target=self._watch, name="guard", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name="process-watchdog", daemon=True)
 
     def start(self) -> None:
         """Begin to watch, for as long as the process lives."""

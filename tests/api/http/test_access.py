@@ -14,9 +14,10 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from api.app import create_app
+from jobs.api_keys import KeyLimits, Scope, entry_of, new_key, new_secret
 from jobs.ids import new_job_id
 from jobs.settings import Settings
-from store.access import KeyRing, Limits, Scope, entry_of, key_ring, new_key, new_secret
+from store.api_keys import KeyRing
 from store.jobs import Claim, Store
 from store.keys import Keys
 from tests.api.conftest import Do, assert_problem, talk_to, worker
@@ -36,7 +37,7 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 def ring(settings: Settings) -> KeyRing:
-    return key_ring(settings)
+    return KeyRing.of(settings)
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def key(ring: KeyRing, do: Do) -> GivenKey:
         secret = new_secret()
         do(
             ring.create(
-                new_key(secret, owner=owner, scopes=scopes or (Scope.READ, Scope.SUBMIT), limits=Limits(**limits))
+                new_key(secret, owner=owner, scopes=scopes or (Scope.READ, Scope.SUBMIT), limits=KeyLimits(**limits))
             )
         )
         return {"Authorization": f"Bearer {secret}"}

@@ -134,15 +134,18 @@ async def test_a_moved_place_in_the_queue_ends_a_wait(
 
 
 async def test_many_readers_share_one_subscriber(
-    app: FastAPI, http: httpx.AsyncClient, submit: Any, client: redis.Redis, keys: Keys, claim: Callable[[], Claim]
+    http: httpx.AsyncClient, submit: Any, client: redis.Redis, keys: Keys, claim: Callable[[], Claim]
 ) -> None:
     job = await submit()
     other = await submit(device="gpu", wait_for_device=True)  # a queue of its own
     path = f"/v1/jobs/{job['id']}"
-    tasks = [asyncio.create_task(http.get(path, headers={"Prefer": "wait=30"})) for _ in range(100)]
-    tasks.append(asyncio.create_task(http.get(f"/v1/jobs/{other['id']}", headers={"Prefer": "wait=30"})))
+    tags = [(await http.get(f"/v1/jobs/{it['id']}")).headers["etag"] for it in (job, other)]
+    tasks = [
+        asyncio.create_task(http.get(path, headers={"Prefer": "wait=30", "If-None-Match": tags[0]})) for _ in range(100)
+    ]
+    known = {"Prefer": "wait=30", "If-None-Match": tags[1]}
+    tasks.append(asyncio.create_task(http.get(f"/v1/jobs/{other['id']}", headers=known)))
     channels = [keys.changes(job["id"]), keys.changes(other["id"])]
-    await until(lambda: app.state.services.changes.waiting == 101, what="101 waiters")
     await until(lambda: [n for _, n in client.pubsub_numsub(*channels)] == [1, 1], what="both subscriptions")
     claim()
     await http.post(f"/v1/jobs/{other['id']}/cancel")
@@ -165,7 +168,7 @@ async def test_a_broken_subscription_is_made_anew(
 
 async def test_waiting_readers_are_let_go_when_the_process_ends(app: FastAPI, submit: Any, waiting: Any) -> None:
     task = await waiting((await submit())["id"])
-    app.state.services.changes.close()
+    app.state.services.change_feed.close()
     assert (await asyncio.wait_for(task, 5)).status_code == 200
 
 

@@ -7,8 +7,8 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from api.http.kinds import KINDS
 from api.http.pointers import to_pointer
-from api.http.problems import KINDS
 from jobs import errors
 from tests.api.conftest import assert_problem
 
@@ -79,13 +79,14 @@ async def test_every_kind_is_explained_at_its_type(http: httpx.AsyncClient) -> N
 
 
 async def test_every_error_that_callers_can_cause_has_a_kind() -> None:
-    """Failures of training are a job's, not a request's."""
+    """Failures of training are a job's, a claim that ended its worker's, wrong settings the operator's."""
+    others = (errors.TrainingFailed, errors.StaleFence, errors.Misconfigured)
     ours = {
         error.code
         for error in vars(errors).values()
         if isinstance(error, type)
         and issubclass(error, errors.GradientdError)
-        and not issubclass(error, errors.TrainingFailed)
+        and (issubclass(error, errors.InvalidSpec) or not issubclass(error, others))
         and error is not errors.GradientdError
     }
     assert ours <= KINDS.keys()

@@ -10,9 +10,9 @@ import pytest
 
 from api.http.negotiation import choose
 from api.http.problems import Refused
-from api.routes import history
 from api.series import NAMES, thinned
 from jobs.report import Report
+from store import history
 from store.jobs import Claim, Store
 from tests.api.conftest import Do, assert_problem, epoch
 
@@ -56,7 +56,7 @@ async def test_a_cursor_behind_the_end_gives_an_empty_page(http: httpx.AsyncClie
 
 
 async def test_metrics_are_columns(http: httpx.AsyncClient, trained: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "ROWS_PER_READ", 3)
+    monkeypatch.setattr(history, "ENTRIES_PER_READ", 3)
     answer = (await http.get(f"/v1/jobs/{trained}/metrics")).json()
     assert (answer["object"], answer["job_id"], answer["points"]) == ("training.metrics", trained, 10)
     assert answer["names"] == list(NAMES)

@@ -15,11 +15,14 @@ from gradientd import __version__
 from gradientd.cli.app import app
 from gradientd.cli.exit_codes import ExitCode
 from jobs.record import Device, Worker
+from jobs.spec import Spec
 from jobs.states import Status
+from jobs.wire import Preset
 from tests.conftest import free_port
 from tests.gradientd.samples import (
     JOB_ID,
     Route,
+    dump,
     epoch_event,
     failed_job,
     one_after_another,
@@ -231,11 +234,10 @@ def test_workers_are_a_table_or_json() -> None:
 
 
 def test_presets_are_a_table_or_json() -> None:
-    routes: dict[str, Route] = {
-        "GET /v1/presets": lambda body: (200, {"object": "list", "data": [{"name": "textbook", "description": "x"}]})
-    }
+    preset = Preset(name="textbook", description="x", spec=Spec(epochs=3))
+    routes: dict[str, Route] = {"GET /v1/presets": lambda body: (200, [preset])}
     assert gradientd("presets", routes=routes).stdout.splitlines()[1].split() == ["textbook", "x"]
-    assert json.loads(gradientd("presets", "--json", routes=routes).stdout)["data"][0]["name"] == "textbook"
+    assert json.loads(gradientd("presets", "--json", routes=routes).stdout) == dump([preset])
 
 
 def test_version_is_the_packages() -> None:

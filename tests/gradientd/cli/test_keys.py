@@ -12,14 +12,16 @@ from typer.testing import CliRunner, Result
 
 from gradientd.cli.app import app
 from gradientd.cli.exit_codes import ExitCode
-from gradientd.cli.local import access_words
-from gradientd.client.client import Client
+from gradientd.cli.up import access_words
+from gradientd.client import Client
 from gradientd.local.stack import Plan, Stack
 from gradientd.local.valkey import url_of_running
+from jobs.api_keys import Scope, new_secret, read_entries
+from jobs.errors import Misconfigured
 from jobs.settings import Settings
-from store.access import Misconfigured, Scope, key_ring, new_secret, read_entries
+from store.api_keys import KeyRing
 from tests.conftest import free_port
-from tests.gradientd.samples import serving
+from tests.gradientd.samples import dump, serving
 
 Do = Callable[[Any], Any]
 
@@ -38,7 +40,7 @@ def test_a_key_is_created_listed_and_revoked(keys_command: Callable[..., Result]
     made = keys_command("create", "--owner", "alice", "--scopes", "read", "--name", "ci", "--max-jobs", "3")
     assert made.exit_code == 0, made.output
     secret = made.stdout.strip()
-    ring = key_ring(settings)
+    ring = KeyRing.of(settings)
     key = do(ring.admit(secret))
     assert (key.owner, key.scopes, key.limits.max_jobs) == ("alice", {Scope.READ}, 3)
     assert secret not in made.stderr
@@ -112,7 +114,7 @@ def test_the_client_sends_its_key() -> None:
 
     def answer(request: httpx.Request) -> httpx.Response:
         sent.append(request.headers.get("authorization"))
-        return httpx.Response(200, json={"object": "list", "data": []})
+        return httpx.Response(200, json=dump([]))
 
     for key in (secret, None):
         with Client("http://train.test", api_key=key, transport=httpx.MockTransport(answer)) as client:

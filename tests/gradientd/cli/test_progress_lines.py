@@ -6,15 +6,15 @@ from jobs.states import Reason, Status
 from tests.gradientd.samples import epoch_event, failed_job, sample_epoch, sample_job, status_event, succeeded_job
 
 
-def narrated(*updates: Update, seconds_between: float = 10.0) -> list[str]:
+def lines_for(*updates: Update, seconds_between: float = 10.0) -> list[str]:
     """All lines for the updates, which come so many seconds apart."""
     times = (seconds_between * turn for turn in range(1000))
-    narrator = ProgressLines(clock=lambda: next(times))
-    return [line for update in updates for line in narrator.lines(update)]
+    progress_lines = ProgressLines(clock=lambda: next(times))
+    return [line for update in updates for line in progress_lines.lines(update)]
 
 
 def test_a_job_is_told_from_queue_to_accuracy() -> None:
-    lines = narrated(
+    lines = lines_for(
         Update(job=sample_job(queue_position=2), events=(status_event(1, Status.QUEUED),)),
         Update(
             job=sample_job(Status.RUNNING, worker="worker-1", attempt=1),
@@ -34,7 +34,7 @@ def test_a_job_is_told_from_queue_to_accuracy() -> None:
 
 def test_fast_epochs_are_told_at_a_calm_rate_and_the_last_one_always() -> None:
     events = tuple(epoch_event(number, number) for number in range(1, 30))
-    lines = narrated(
+    lines = lines_for(
         Update(job=sample_job(Status.RUNNING), events=events[:20]),
         Update(job=succeeded_job(), events=events[20:]),
         seconds_between=0.2,
@@ -46,7 +46,7 @@ def test_fast_epochs_are_told_at_a_calm_rate_and_the_last_one_always() -> None:
 def test_a_requeue_says_why_and_the_next_run_says_which_attempt() -> None:
     requeued = status_event(7, Status.QUEUED, attempt=1)
     requeued = requeued.model_copy(update={"data": requeued.data | {"reason": Reason.WORKER_LOST.value}})
-    lines = narrated(
+    lines = lines_for(
         Update(
             job=sample_job(Status.RUNNING, worker="worker-2", attempt=2),
             events=(requeued, status_event(8, Status.RUNNING, attempt=2)),
@@ -57,25 +57,25 @@ def test_a_requeue_says_why_and_the_next_run_says_which_attempt() -> None:
 
 def test_an_earlier_run_is_not_laid_to_the_present_worker() -> None:
     events = (status_event(2, Status.RUNNING, attempt=1), status_event(4, Status.RUNNING, attempt=2))
-    lines = narrated(Update(job=sample_job(Status.RUNNING, worker="worker-2", attempt=2), events=events))
+    lines = lines_for(Update(job=sample_job(Status.RUNNING, worker="worker-2", attempt=2), events=events))
     assert lines == ["running", "running on worker-2, attempt 2"]
 
 
 def test_a_failure_says_what_and_why() -> None:
-    assert narrated(Update(job=failed_job())) == ["failed: Loss is not finite: the loss became nan at step 7"]
+    assert lines_for(Update(job=failed_job())) == ["failed: Loss is not finite: the loss became nan at step 7"]
 
 
 def test_a_cancelled_job_says_so() -> None:
     job = sample_job(Status.CANCELLED, status_reason=Reason.USER_REQUESTED)
-    assert narrated(Update(job=job)) == ["cancelled (user requested)"]
+    assert lines_for(Update(job=job)) == ["cancelled (user requested)"]
 
 
 def test_an_absence_of_the_server_is_told_once_and_its_end_too() -> None:
     away = Update(job=sample_job(), trouble="no answer")
-    assert narrated(away, away, Update(job=sample_job())) == ["no answer; trying again", "the server answers again"]
+    assert lines_for(away, away, Update(job=sample_job())) == ["no answer; trying again", "the server answers again"]
 
 
 def test_epochs_of_a_newer_worker_are_understood() -> None:
     event = epoch_event(1, 1)
     event = event.model_copy(update={"data": sample_epoch(1).model_dump(mode="json") | {"val_top_5": 1.0}})
-    assert len(narrated(Update(job=sample_job(Status.RUNNING), events=(event,)))) == 1
+    assert len(lines_for(Update(job=sample_job(Status.RUNNING), events=(event,)))) == 1

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
 
-from gradientd.client.client import Client, Page
-from gradientd.errors import Refused, ServerUnreachable, UnexpectedAnswer
+from gradientd.client import Client, Refused, ServerUnreachable, UnexpectedAnswer
 from jobs.record import Job
+from jobs.spec import Spec
 from jobs.states import Status
+from jobs.wire import MOST_ERRORS, Page, Preset, Series
 from tests.conftest import free_port
 from tests.gradientd.samples import JOB_ID, dump, sample_job, succeeded_job
 
@@ -59,6 +61,34 @@ def test_a_refusal_names_each_wrong_field() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        ({"status": 422}, "the server answered 422"),
+        ({"status": 422, "title": "Invalid spec"}, "Invalid spec"),
+        ({"status": 422, "detail": "one\nof two", "request_id": None, "colour": "blue"}, "one\nof two"),
+        ({"status": 422, "detail": "wrong", "errors": [{"pointer": "/epochs", "line": 7}]}, "wrong"),
+        (
+            {"status": 422, "detail": "much is wrong", "errors": [{"detail": "wrong"}] * (MOST_ERRORS + 1)},
+            "much is wrong",
+        ),
+    ],
+)
+def test_a_problem_may_lack_members_and_have_others(problem: dict[str, Any], said: str) -> None:
+    with client_of(answer(422, problem)) as client, pytest.raises(Refused) as refused:
+        client.submit({})
+    assert str(refused.value) == said
+    assert refused.value.code == "refused"
+    assert refused.value.problem.status == 422
+    assert len(refused.value.problem.errors) == min(len(problem.get("errors", ())), MOST_ERRORS)
+
+
+@pytest.mark.parametrize("body", [{"detail": "Not Found"}, {"status": "wrong"}, {"status": 404, "errors": "all"}, []])
+def test_json_that_is_no_problem_is_unexpected(body: object) -> None:
+    with client_of(answer(404, body)) as client, pytest.raises(UnexpectedAnswer, match="answered 404, but not as"):
+        client.get(JOB_ID)
+
+
 def test_nobody_listening_is_said_with_the_url() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     with Client(url) as client, pytest.raises(ServerUnreachable, match=f"no answer from {url}: connection refused"):
@@ -95,6 +125,15 @@ def test_members_of_a_newer_server_are_ignored() -> None:
         assert client.get(JOB_ID) == succeeded_job()
 
 
+def test_presets_and_metrics_are_typed_as_the_api_has_them() -> None:
+    preset = Preset(name="textbook", description="the loop", spec=Spec(epochs=3))
+    with client_of(answer(200, dump([preset]) | {"total": 1})) as client:
+        assert client.presets() == Page[Preset](data=(preset,), first_id="textbook", last_id="textbook", has_more=False)
+    series = Series(job_id=JOB_ID, names=("loss",), epochs=(1,), steps=(71,), series={"loss": (None,)}, points=1)
+    with client_of(answer(200, dump(series) | {"unit": "nats"})) as client:
+        assert client.metrics(JOB_ID) == series
+
+
 def test_a_long_poll_asks_for_what_is_newer_than_what_is_known() -> None:
     requests: list[httpx.Request] = []
 
@@ -124,11 +163,11 @@ def test_list_sends_its_filters() -> None:
 
     def server(request: httpx.Request) -> httpx.Response:
         urls.append(request.url)
-        return httpx.Response(200, json=dump([sample_job()]) | {"has_more": True, "first_id": JOB_ID})
+        return httpx.Response(200, json=dump([sample_job()]) | {"has_more": True})
 
     with client_of(server) as client:
         page = client.list(limit=5, after=JOB_ID, statuses=[Status.QUEUED], metadata={"team": "a&b"})
-    assert page == Page[Job](data=(sample_job(),), has_more=True)
+    assert page == Page[Job](data=(sample_job(),), first_id=JOB_ID, last_id=JOB_ID, has_more=True)
     assert dict(urls[0].params) == {
         "limit": "5",
         "order": "desc",

@@ -5,9 +5,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from gradientd.client.client import Client
+from gradientd.client import Client, Refused, ServerUnreachable
 from gradientd.client.follow import Update, follow
-from gradientd.errors import Refused, ServerUnreachable
 from jobs.record import Event, Job
 from jobs.states import Status
 from tests.gradientd.samples import JOB_ID, dump, epoch_event, sample_job, status_event, succeeded_job

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from gradientd.errors import CannotStart, StoreDamaged
 from gradientd.local import aof
 from gradientd.local.directory import DataDirectory
+from gradientd.local.errors import CannotStart, StoreDamaged
 from gradientd.local.probes import Probes
 from gradientd.local.process import Process
 from gradientd.local.valkey import EmbeddedStore, find_server, packaged_server
@@ -33,14 +33,14 @@ def run(store: EmbeddedStore, use: Callable[[redis.Redis], object]) -> list[str]
 
     async def main() -> list[str]:
         lines: list[str] = []
-        child = Process(store.launch(), on_line=lines.append)
+        process = Process(store.launch(), on_line=lines.append)
         async with Probes(redis_url=store.url, api_url="http://test") as probes:
-            while not child.has_exited and not await probes.store_answers():  # noqa: ASYNC110 - nothing tells us
+            while not process.has_exited and not await probes.store_answers():  # noqa: ASYNC110 - nothing tells us
                 await asyncio.sleep(0.01)
-        if not child.has_exited:
+        if not process.has_exited:
             with redis.Redis.from_url(store.url, decode_responses=True) as client:
                 await asyncio.to_thread(use, client)
-            await child.stop(within_seconds=10, hurry=UNHURRIED)
+            await process.stop(within_seconds=10, hurry=UNHURRIED)
         return lines
 
     return asyncio.run(bounded(main()))

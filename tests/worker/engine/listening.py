@@ -11,14 +11,14 @@ from jobs.spec import Spec
 from jobs.states import Phase
 from worker.datasets.memory import Dataset
 from worker.engine import devices
-from worker.engine.interfaces import Stop
+from worker.engine.slot import Outcome, Stopped
 from worker.engine.snapshot import Snapshot
-from worker.engine.train import Outcome, train
+from worker.engine.train import train
 
 
 @dataclass
 class Listener:
-    """Reporter, control and keeper in one. Stops training at the `stop_at`-th look, if that is given."""
+    """Reporter, control and checkpointer in one. Stops training at the `stop_at`-th look, if that is given."""
 
     stop_at: int | None = None
     phases: list[Phase] = field(default_factory=list)
@@ -41,10 +41,9 @@ class Listener:
     def epoch(self, metrics: EpochMetrics) -> None:
         self.epochs.append(metrics)
 
-    def check(self) -> None:
+    def check_stop(self) -> str | None:
         self.looks += 1
-        if self.looks == self.stop_at:
-            raise Stop("enough")
+        return "enough" if self.looks == self.stop_at else None
 
     def offer(self, take: Callable[[], Snapshot]) -> None:
         self.offers += 1
@@ -61,9 +60,22 @@ def spec_of(**body: Any) -> Spec:
 def run(
     dataset: Dataset, spec: Spec, *, listener: Listener | None = None, resume: Snapshot | None = None
 ) -> tuple[Outcome, Listener]:
-    """Train on the CPU."""
+    """Train on the CPU, to the end."""
     listener = listener or Listener()
-    outcome = train(
+    ending = _train(dataset, spec, listener=listener, resume=resume)
+    assert isinstance(ending, Outcome)
+    return ending, listener
+
+
+def stopped(dataset: Dataset, spec: Spec, *, listener: Listener) -> Stopped:
+    """Train on the CPU until the listener stops it."""
+    ending = _train(dataset, spec, listener=listener)
+    assert isinstance(ending, Stopped)
+    return ending
+
+
+def _train(dataset: Dataset, spec: Spec, *, listener: Listener, resume: Snapshot | None = None) -> Outcome | Stopped:
+    return train(
         spec,
         dataset,
         device=devices.choose("cpu"),
@@ -72,7 +84,6 @@ def run(
         checkpointer=listener,
         resume=resume,
     )
-    return outcome, listener
 
 
 def measured(metrics: EpochMetrics) -> dict[str, Any]:

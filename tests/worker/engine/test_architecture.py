@@ -11,7 +11,7 @@ import tensorflow as tf
 from jobs.datasets import DatasetInfo
 from jobs.estimate import estimate
 from tests.worker.engine.listening import spec_of
-from worker.engine.architecture import ACTIVATIONS, Network, build
+from worker.engine.architecture import ACTIVATIONS, FUNCTIONS, Network, build
 
 DIGITS = DatasetInfo("digits", "", 10, 10, 28, 28, 1, 10)
 COLOURS = DatasetInfo("colours", "", 10, 10, 21, 15, 3, 7)
@@ -76,4 +76,6 @@ def test_a_convolution_block_is_convolution_activation_pooling(activation: str) 
     kernel, bias, *_ = (tf.constant(w + 0.1) for w in built.initial_weights(0))
     x = tf.constant(np.random.default_rng(0).random((2, 21, 15, 3)).astype(np.float32))
     expected = tf.nn.max_pool2d(ACTIVATIONS[activation](tf.nn.conv2d(x, kernel, 1, "SAME") + bias), 2, 2, "VALID")
-    np.testing.assert_allclose(built.convolutions[0](x, kernel, bias), expected, atol=1e-6)
+    np.testing.assert_allclose(
+        FUNCTIONS["convolution"](built.described.layers[0], x, kernel, bias), expected, atol=1e-6
+    )

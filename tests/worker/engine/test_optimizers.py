@@ -1,13 +1,14 @@
 """The update rules against Keras' optimizers, which were written by others."""
 
-from typing import Any
+from typing import Any, get_args
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from jobs.estimate import MEMORY_PER_WEIGHT
+from jobs.architecture import MEMORY_PER_WEIGHT
+from jobs.spec import Optimizer
 from tests.worker.engine.listening import spec_of
 from worker.engine.optimizers import RULES, hyper_of
 
@@ -47,14 +48,15 @@ def test_ten_updates_agree_with_keras(chosen: dict[str, Any], theirs: Any) -> No
     rule = RULES[chosen["type"]]
     hyper = {name: tf.constant(value) for name, value in hyper_of(spec_of(optimizer=chosen).optimizer).items()}
     weights = tuple(tf.constant(w) for w in start)
-    memory = tuple(tf.zeros_like(w) for _ in range(rule.memory_per_weight) for w in weights)
+    memory = tuple(tf.zeros_like(w) for _ in range(MEMORY_PER_WEIGHT[chosen["type"]]) for w in weights)
     for count, step in enumerate(gradients, 1):
         known = tuple(tf.constant(g) for g in step)
-        weights, memory = rule.update(weights, known, memory, tf.constant(RATE), tf.constant(float(count)), hyper)
+        weights, memory = rule(weights, known, memory, tf.constant(RATE), tf.constant(float(count)), hyper)
 
     for ours, variable in zip(weights, variables, strict=True):
         np.testing.assert_allclose(ours, variable.numpy(), rtol=1e-5, atol=1e-6)
 
 
-def test_the_estimate_knows_what_each_optimizer_remembers() -> None:
-    assert {name: rule.memory_per_weight for name, rule in RULES.items()} == MEMORY_PER_WEIGHT
+def test_every_optimizer_of_a_spec_has_a_rule_and_a_memory() -> None:
+    offered = {model.model_fields["type"].default for model in get_args(get_args(Optimizer)[0])}
+    assert set(RULES) == set(MEMORY_PER_WEIGHT) == offered

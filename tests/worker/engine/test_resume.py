@@ -13,10 +13,9 @@ import pytest
 
 from jobs.states import Reason
 from tests.worker.engine.conftest import made_up
-from tests.worker.engine.listening import Listener, measured, run, same_bits, spec_of
+from tests.worker.engine.listening import Listener, measured, run, same_bits, spec_of, stopped
 from worker.datasets.memory import Dataset
 from worker.engine import chunk_sizer
-from worker.engine.interfaces import Stop
 from worker.engine.snapshot import Snapshot
 from worker.files.exports import weights_npz
 
@@ -50,10 +49,9 @@ BODIES: dict[str, dict[str, Any]] = {
 def interrupted(dataset: Dataset, body: dict[str, Any], look: int) -> tuple[Snapshot, Listener]:
     """Train one step a chunk until the `look`-th look, and pass the snapshot through a file's bytes."""
     heard = Listener(stop_at=look)
-    with pytest.raises(Stop) as caught:
-        run(dataset, spec_of(**COMMON, **body), listener=heard)
+    ending = stopped(dataset, spec_of(**COMMON, **body), listener=heard)
     file = io.BytesIO()
-    np.savez(file, allow_pickle=False, **caught.value.snapshot.arrays())  # pyright: ignore[reportOptionalMemberAccess]
+    np.savez(file, allow_pickle=False, **ending.snapshot.arrays())
     file.seek(0)
     with np.load(file, allow_pickle=False) as arrays:
         return Snapshot.from_arrays(arrays), heard
@@ -134,10 +132,8 @@ def test_a_snapshot_of_another_model_is_refused(bands: Dataset) -> None:
 
 
 def test_a_snapshot_without_early_stopping_survives_a_file() -> None:
-    with pytest.raises(Stop) as caught:
-        run(made_up(train=96, test=10, shape=(4, 4, 1), classes=2), spec_of(), listener=Listener(stop_at=1))
-    snapshot = caught.value.snapshot
-    assert snapshot
+    small = made_up(train=96, test=10, shape=(4, 4, 1), classes=2)
+    snapshot = stopped(small, spec_of(), listener=Listener(stop_at=1)).snapshot
     assert snapshot.best is None
     again = Snapshot.from_arrays(snapshot.arrays())
     assert again.arrays().keys() == snapshot.arrays().keys()

@@ -9,10 +9,9 @@ import tensorflow as tf
 from jobs.errors import NonFiniteLoss, OutOfMemory
 from jobs.estimate import estimate
 from jobs.states import Phase, Reason
-from tests.worker.engine.listening import Listener, measured, run, same_bits, spec_of
+from tests.worker.engine.listening import Listener, measured, run, same_bits, spec_of, stopped
 from worker.datasets.memory import Dataset
 from worker.engine import chunk_sizer, program
-from worker.engine.interfaces import Stop
 from worker.engine.program import Mode
 
 SMALL = {
@@ -156,13 +155,11 @@ def test_early_stopping_keeps_the_best_epochs_weights(bands: Dataset) -> None:
     assert same_bits(last.weights, up_to_last.weights)
 
 
-def test_stop_ends_training_between_two_chunks_and_carries_a_snapshot(bands: Dataset) -> None:
+def test_a_reason_to_stop_ends_training_between_two_chunks_with_a_snapshot(bands: Dataset) -> None:
     heard = Listener(stop_at=3)
-    with pytest.raises(Stop) as caught:
-        run(bands, spec_of(**SMALL, epochs=5), listener=heard)
-    assert caught.value.reason == "enough"
-    assert caught.value.snapshot is not None
-    assert caught.value.snapshot.step == heard.steps[-1].step
+    ending = stopped(bands, spec_of(**SMALL, epochs=5), listener=heard)
+    assert ending.reason == "enough"
+    assert ending.snapshot.step == heard.steps[-1].step
     assert heard.offers == heard.looks == 3
 
 

@@ -11,13 +11,16 @@ import redis
 
 from jobs.ids import new_job_id
 from jobs.spec import Spec
-from store.artifacts import Artifacts
+from store.artifacts import LocalArtifacts
 from store.jobs import Store
 from store.lanes import Lanes
+from tests.conftest import wait_until
 from tests.worker.lease.test_lease import epoch
 from worker.engine.snapshot import Snapshot
+from worker.files.checkpoint_writer import CheckpointWriter
 from worker.files.checkpoints import Checkpoints
 from worker.lease.lease import Lease
+from worker.lease.renewer import LeaseRenewer
 
 Do = Callable[[Any], Any]
 
@@ -29,16 +32,27 @@ def snapshot(epochs: int) -> Snapshot:
 
 
 @pytest.fixture
-def lease(client: redis.Redis, store: Store, do: Do) -> Iterator[Lease]:
+def writer() -> Iterator[CheckpointWriter]:
+    """A running one."""
+    writer = CheckpointWriter()
+    writer.start()
+    yield writer
+    writer.stop()
+
+
+@pytest.fixture
+def lease(client: redis.Redis, store: Store, do: Do, renewer: LeaseRenewer) -> Iterator[Lease]:
     do(store.create(new_job_id(), Spec(), steps=10))
     claim = do(store.claim("w", token=new_job_id(), lanes=(Lanes.ANY,)))
-    with Lease(claim, client=client, store=store, beat_seconds=60, draining=threading.Event()) as lease:
+    with Lease(
+        claim, client=client, store=store, renewer=renewer, beat_seconds=60, draining=threading.Event()
+    ) as lease:
         yield lease
 
 
 @pytest.fixture
-def checkpoints(lease: Lease, tmp_path: Path) -> Checkpoints:
-    return Checkpoints(lease, artifacts=Artifacts(tmp_path), steps_per_epoch=2, every_seconds=3600)
+def checkpoints(lease: Lease, writer: CheckpointWriter, tmp_path: Path) -> Checkpoints:
+    return Checkpoints(lease, artifacts=LocalArtifacts(tmp_path), writer=writer, steps_per_epoch=2, every_seconds=3600)
 
 
 def told(checkpoints: Checkpoints, accuracies: list[float]) -> None:
@@ -88,16 +102,46 @@ def test_a_disk_that_refuses_costs_the_checkpoint_only(
 
 
 def test_a_spec_can_ask_for_a_checkpoint_every_so_many_epochs(
-    client: redis.Redis, store: Store, do: Do, tmp_path: Path
+    client: redis.Redis, store: Store, do: Do, renewer: LeaseRenewer, writer: CheckpointWriter, tmp_path: Path
 ) -> None:
     spec = Spec.model_validate({"checkpoint": {"every_epochs": 2}})
     do(store.create(new_job_id(), spec, steps=10))
     claim = do(store.claim("w", token=new_job_id(), lanes=(Lanes.ANY,)))
-    with Lease(claim, client=client, store=store, beat_seconds=60, draining=threading.Event()) as lease:
+    with Lease(
+        claim, client=client, store=store, renewer=renewer, beat_seconds=60, draining=threading.Event()
+    ) as lease:
         # Closing writes what still waits, so the last one is there for sure.
-        with Checkpoints(lease, artifacts=Artifacts(tmp_path), steps_per_epoch=2, every_seconds=3600) as checkpoints:
+        with Checkpoints(
+            lease, artifacts=LocalArtifacts(tmp_path), writer=writer, steps_per_epoch=2, every_seconds=3600
+        ) as checkpoints:
             told(checkpoints, [0.5, 0.4, 0.3, 0.2, 0.1])
         lease.flush()
     job = do(store.get(lease.job.id))
     assert (job.checkpoint.name, job.checkpoint.metrics.val_accuracy) == ("checkpoint-1-8.npz", 0.2)
     assert (tmp_path / lease.job.id / "checkpoint-1-8.npz").exists()
+
+
+def test_the_writer_writes_beside_the_training(
+    lease: Lease, writer: CheckpointWriter, store: Store, do: Do, tmp_path: Path
+) -> None:
+    checkpoints = Checkpoints(
+        lease, artifacts=LocalArtifacts(tmp_path), writer=writer, steps_per_epoch=2, every_seconds=0
+    )
+    with checkpoints:
+        checkpoints.offer(lambda: snapshot(1))
+        wait_until(lambda: do(store.get(lease.job.id)).checkpoint, what="the checkpoint on record")
+    assert (tmp_path / lease.job.id / "checkpoint-1-2.npz").exists()
+
+
+def test_what_still_waits_when_a_claim_is_lost_is_not_written(lease: Lease, tmp_path: Path) -> None:
+    idle = CheckpointWriter()
+    checkpoints = Checkpoints(
+        lease, artifacts=LocalArtifacts(tmp_path), writer=idle, steps_per_epoch=2, every_seconds=0
+    )
+    with checkpoints:
+        checkpoints.offer(lambda: snapshot(1))
+        checkpoints.discard()
+    checkpoints.offer(lambda: snapshot(2))
+    with pytest.raises(ZeroDivisionError), checkpoints:
+        raise ZeroDivisionError
+    assert not (tmp_path / lease.job.id).exists()

@@ -1,4 +1,4 @@
-"""The hold on a job: what is said arrives once, what is wished for arrives soon, a lost claim ends it."""
+"""A lease: what is reported arrives once, a reason to stop arrives soon, a lost claim ends it."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -19,9 +19,9 @@ from store.jobs import Store
 from store.keys import Keys
 from store.lanes import Lanes
 from tests.conftest import wait_until
-from worker.engine.interfaces import Stop
 from worker.lease.control import ControlListener
 from worker.lease.lease import Lease, StopReason
+from worker.lease.renewer import LeaseRenewer
 
 Do = Callable[[Any], Any]
 
@@ -38,11 +38,11 @@ def control(client: redis.Redis, keys: Keys) -> Iterator[ControlListener]:
 
 
 @pytest.fixture
-def hold_one(client: redis.Redis, store: Store, do: Do) -> Callable[..., Any]:
-    """Accept a job, claim it and hold it."""
+def lease_one(client: redis.Redis, store: Store, do: Do, renewer: LeaseRenewer) -> Callable[..., Any]:
+    """Accept a job, claim it and keep its lease."""
 
     @contextmanager
-    def hold_one(
+    def lease_one(
         *, beat_seconds: float = 60.0, draining: threading.Event | None = None, **fields: Any
     ) -> Iterator[Lease]:
         do(store.create(new_job_id(), Spec.model_validate(fields), steps=10))
@@ -51,12 +51,13 @@ def hold_one(client: redis.Redis, store: Store, do: Do) -> Callable[..., Any]:
             claim,
             client=client,
             store=store,
+            renewer=renewer,
             beat_seconds=beat_seconds,
             draining=draining or threading.Event(),
         ) as lease:
             yield lease
 
-    return hold_one
+    return lease_one
 
 
 def epoch(number: int) -> EpochMetrics:
@@ -73,24 +74,24 @@ def epoch(number: int) -> EpochMetrics:
     )
 
 
-def test_news_arrive_once_and_in_order(hold_one: Any, store: Store, do: Do) -> None:
-    with hold_one() as lease:
+def test_reports_arrive_once_and_in_order(lease_one: Any, store: Store, do: Do) -> None:
+    with lease_one() as lease:
         lease.phase(Phase.TRAINING)
         for number in range(1, 40):
             lease.progress(Progress(epochs=40, epoch=number, step=number, steps=40))
             lease.epoch(epoch(number))
         lease.flush()
         job = do(store.get(lease.job.id))
-        epochs = [event.data["epoch"] for event in do(store.events(lease.job.id)) if event.type == "metric"]
+        epochs = [event.data["epoch"] for event in do(store.history.events(lease.job.id)) if event.type == "metric"]
     assert epochs == list(range(1, 40))
     assert (job.phase, job.progress.step) == (Phase.TRAINING, 39)
 
 
-def test_settle_does_not_wait_out_the_pause_between_progress_reports(
-    hold_one: Any, store: Store, do: Do, monkeypatch: pytest.MonkeyPatch
+def test_a_flush_does_not_wait_out_the_pause_between_progress_reports(
+    lease_one: Any, store: Store, do: Do, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.lease.lease.PROGRESS_SECONDS", 3600)
-    with hold_one() as lease:
+    with lease_one() as lease:
         for step in range(1, 4):
             lease.progress(Progress(epochs=1, step=step, steps=10))
         lease.flush()
@@ -98,25 +99,23 @@ def test_settle_does_not_wait_out_the_pause_between_progress_reports(
 
 
 def test_a_cancel_arrives_without_waiting_for_a_beat(
-    hold_one: Any, store: Store, do: Do, control: ControlListener
+    lease_one: Any, store: Store, do: Do, control: ControlListener
 ) -> None:
-    with hold_one(beat_seconds=3600) as lease, control.about(lease.job.id, lease.on_status):
-        lease.check()
+    with lease_one(beat_seconds=3600) as lease, control.about(lease.job.id, lease.on_status):
+        assert lease.check_stop() is None
         do(store.cancel(lease.job.id))
         wait_until(lambda: lease.stop_reason is StopReason.CANCEL, what="the cancel to arrive")
-        with pytest.raises(Stop) as stop:
-            lease.check()
-        assert stop.value.reason is StopReason.CANCEL
+        assert lease.check_stop() is StopReason.CANCEL
 
 
-def test_a_cancel_that_was_not_heard_comes_with_the_next_beat(hold_one: Any, store: Store, do: Do) -> None:
-    with hold_one(beat_seconds=0.01) as lease:
+def test_a_cancel_that_was_not_heard_comes_with_the_next_beat(lease_one: Any, store: Store, do: Do) -> None:
+    with lease_one(beat_seconds=0.01) as lease:
         do(store.cancel(lease.job.id))
         wait_until(lambda: lease.stop_reason is StopReason.CANCEL, what="the cancel to arrive")
 
 
-def test_a_claim_that_ended_is_noticed(hold_one: Any, store: Store, do: Do) -> None:
-    with hold_one(beat_seconds=0.01) as lease:
+def test_a_claim_that_ended_is_noticed(lease_one: Any, store: Store, do: Do) -> None:
+    with lease_one(beat_seconds=0.01) as lease:
         do(store.requeue(lease.job.id, lease.fence, reason=Reason.WORKER_LOST))
         wait_until(lambda: lease.stop_reason is StopReason.LOST, what="the loss to be noticed")
         lease.epoch(epoch(1))
@@ -125,13 +124,13 @@ def test_a_claim_that_ended_is_noticed(hold_one: Any, store: Store, do: Do) -> N
     assert do(store.get(lease.job.id)).status is Status.QUEUED
 
 
-def test_draining_and_deadline_stop_the_loop(hold_one: Any) -> None:
+def test_draining_and_deadline_stop_the_loop(lease_one: Any) -> None:
     draining = threading.Event()
-    with hold_one(draining=draining) as lease:
+    with lease_one(draining=draining) as lease:
         assert lease.stop_reason is None
         draining.set()
         assert lease.stop_reason is StopReason.DRAIN
-    with hold_one(max_runtime_seconds=1) as lease:
+    with lease_one(max_runtime_seconds=1) as lease:
         wait_until(lambda: lease.stop_reason is StopReason.DEADLINE, what="the deadline")
 
 
@@ -149,7 +148,7 @@ RUN = Runtime(
 
 @pytest.mark.parametrize(("threads", "said"), [(2, []), (4, ["resumed_otherwise"])])
 def test_going_on_where_other_bits_must_be_expected_is_said(
-    client: redis.Redis, store: Store, do: Do, threads: int, said: list[str]
+    client: redis.Redis, store: Store, do: Do, renewer: LeaseRenewer, threads: int, said: list[str]
 ) -> None:
     do(store.create(new_job_id(), Spec(), steps=10))
     first = do(store.claim("w", token=new_job_id(), lanes=(Lanes.ANY,)))
@@ -157,7 +156,7 @@ def test_going_on_where_other_bits_must_be_expected_is_said(
     do(store.report(first.job.id, first.fence, Report(1, run=RUN, checkpoint=checkpoint)))
     do(store.requeue(first.job.id, first.fence, reason=Reason.WORKER_DRAINED))
     second = do(store.claim("w", token=new_job_id(), lanes=(Lanes.ANY,)))
-    lease = Lease(second, client=client, store=store, beat_seconds=60, draining=threading.Event())
+    lease = Lease(second, client=client, store=store, renewer=renewer, beat_seconds=60, draining=threading.Event())
     with capture_logs() as logs:
         lease.run(RUN.model_copy(update={"threads": threads}))
     assert [entry["event"] for entry in logs] == said

@@ -100,18 +100,12 @@ def test_a_store_that_is_away_proves_nothing(settings: Settings, trainer: subpro
         with pytest.raises(redis.ConnectionError):
             client.ping()
         guard = ProcessWatchdog(
-            "w", client=client, store=Store(_keys(settings)), beat_seconds=99, trainers=lambda: [trainer.pid]
+            "w", client=client, store=Store.of(settings), beat_seconds=99, trainers=lambda: [trainer.pid]
         )
         guard._known = process(trainer.pid)
         for _ in range(5):
             guard.look()
     assert trainer.poll() is None
-
-
-def _keys(settings: Settings) -> Any:
-    from store.keys import Keys
-
-    return Keys(settings.namespace)
 
 
 def test_only_the_process_that_was_known_is_killed(trainer: subprocess.Popen[bytes]) -> None:

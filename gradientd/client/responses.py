@@ -1,0 +1,68 @@
+"""Reads responses: into the wire's types, leniently towards other versions of the server, or into errors."""
+
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
+
+from gradientd.client.errors import Refused, ServerUnreachable, UnexpectedAnswer
+from jobs.wire import MOST_ERRORS, Problem
+
+AWAY = frozenset({502, 503, 504})
+"""Statuses of a server, or of a proxy before it, that cannot serve for the moment."""
+
+LEFT_OUT = {"type": "about:blank", "title": "", "detail": "", "instance": "", "code": "", "request_id": ""}
+"""What stands for the members that a problem lacks: RFC 9457 requires none. A server of ours always tells `status`."""
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Document(RootModel[dict[str, Any]]):
+    """A JSON object whose members are passed on as they are."""
+
+
+class ProblemMembers(BaseModel):
+    """A problem's members as they came, `errors` apart from the others."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    errors: tuple[dict[str, Any], ...] = ()
+
+
+def parse(response: httpx.Response, model: type[M]) -> M:
+    """The response's body; members that a newer server added are ignored.
+
+    Raises:
+        UnexpectedAnswer: it is something else.
+    """
+    try:
+        return model.model_validate_json(response.content, extra="ignore")
+    except ValidationError as error:
+        raise UnexpectedAnswer(
+            f"{response.request.url} did not answer as a gradientd server does: {error.errors()[0]['msg']}"
+        ) from error
+
+
+def parse_problem(content: bytes) -> Problem | None:
+    """The problem in a response's body, members that it lacks being empty; None if there is none."""
+    try:
+        members = ProblemMembers.model_validate_json(content)
+        told = {name: value for name, value in (members.model_extra or {}).items() if value is not None}
+        errors = [{"detail": "", **error} for error in members.errors[:MOST_ERRORS]]
+        return Problem.model_validate({**LEFT_OUT, **told, "errors": errors})
+    except ValidationError:
+        return None
+
+
+def refusal(response: httpx.Response, *, url: str) -> Refused | ServerUnreachable | UnexpectedAnswer:
+    """The error that a response of 400 or above stands for."""
+    problem = parse_problem(response.content)
+    if response.status_code in AWAY:
+        return ServerUnreachable(
+            f"{url} cannot serve at the moment: {problem.detail if problem else response.status_code}"
+        )
+    if problem is None:
+        return UnexpectedAnswer(
+            f"{response.request.url} answered {response.status_code}, but not as a gradientd server does"
+        )
+    return Refused(problem)

@@ -1,0 +1,88 @@
+"""The description of networks: shapes, weights, work. The engine's own tests hold that it builds just this."""
+
+import pytest
+
+from jobs.architecture import describe
+from jobs.datasets import CATALOGUE, DatasetInfo
+from jobs.estimate import estimate
+from jobs.spec import Spec
+
+TINY = DatasetInfo("tiny", "", train_images=50, test_images=7, height=3, width=1, channels=2, classes=4)
+"""Images of one column: pooling leaves that axis alone, and soon the other one too."""
+
+DEEP = {"type": "cnn", "filters": [3, 5, 7, 9, 11, 13], "kernel_size": 5, "dense": [17, 19], "dropout": 0.3}
+
+
+def test_an_mlp_is_its_hidden_layers_and_the_output() -> None:
+    network = describe(Spec.model_validate({"model": {"type": "mlp", "hidden": [30, 20], "dropout": 0.5}}).model, TINY)
+    assert [(weight.name, weight.shape) for weight in network.weights] == [
+        ("dense_1/kernel", (6, 30)),
+        ("dense_1/bias", (30,)),
+        ("dense_2/kernel", (30, 20)),
+        ("dense_2/bias", (20,)),
+        ("output/kernel", (20, 4)),
+        ("output/bias", (4,)),
+    ]
+    assert [layer.dropout for layer in network.layers] == [0.0, 0.5, 0.5]
+    assert [layer.activation for layer in network.layers] == ["relu", "relu", "linear"]
+
+
+def test_convolutions_halve_the_image_until_an_axis_is_one_pixel() -> None:
+    network = describe(Spec.model_validate({"model": DEEP}).model, TINY)
+    assert [layer.outputs for layer in network.layers] == [
+        (1, 1, 3),
+        (1, 1, 5),
+        (1, 1, 7),
+        (1, 1, 9),
+        (1, 1, 11),
+        (1, 1, 13),
+        (17,),
+        (19,),
+        (4,),
+    ]
+    assert [layer.dropout for layer in network.layers] == [0.0] * 6 + [0.3] * 3
+
+
+def test_each_layer_takes_what_the_one_before_gives() -> None:
+    network = describe(Spec.model_validate({"model": {"type": "cnn", "dense": [8]}}).model, CATALOGUE["mnist"])
+    assert [layer.inputs for layer in network.layers] == [(28, 28, 1), (14, 14, 16), (7, 7, 32), (576,), (8,)]
+
+
+@pytest.mark.parametrize(
+    ("body", "dataset", "sizes"),
+    [
+        ({}, "mnist", (235146, 4690, 58249488, 60426240000)),
+        ({}, "tiny", (35204, 10, 593802, 10291200)),
+        ({"model": {"type": "softmax"}}, "mnist", (7850, 4690, 55644688, 1881600000)),
+        ({"model": {"type": "mlp", "hidden": [1]}, "batch_size": 65536}, "mnist", (805, 10, 253886440, 191760000)),
+        (
+            {"model": {"type": "mlp", "hidden": [300, 20, 7]}, "optimizer": {"type": "adamw"}},
+            "mnist",
+            (241747, 4690, 60119536, 58683600000),
+        ),
+        ({"model": {"type": "cnn"}}, "mnist", (29066, 4690, 100772112, 679449600000)),
+        (
+            {"model": DEEP, "optimizer": {"type": "momentum"}, "early_stopping": {"monitor": "loss"}},
+            "mnist",
+            (9778, 4690, 63553504, 63552240000),
+        ),
+        (
+            {"model": DEEP, "optimizer": {"type": "momentum"}, "early_stopping": {"monitor": "loss"}},
+            "tiny",
+            (9733, 10, 232698, 2938500),
+        ),
+        (
+            {"model": {"type": "cnn", "filters": [1]}, "batch_size": 1, "validation_split": 0.3},
+            "mnist",
+            (1980, 420000, 55191680, 1679328000),
+        ),
+        (
+            {"model": {"type": "cnn", "filters": [24, 48, 96], "dense": [128]}, "epochs": 15},
+            "mnist",
+            (164234, 7035, 124594448, 1544048640000),
+        ),
+    ],
+)
+def test_estimates_are_those_of_the_version_before(body: dict, dataset: str, sizes: tuple[int, int, int, int]) -> None:
+    found = estimate(Spec.model_validate(body), TINY if dataset == "tiny" else CATALOGUE[dataset])
+    assert (found.parameters, found.steps, found.memory_bytes, found.flops_per_epoch) == sizes

@@ -1,0 +1,32 @@
+"""The scripts: each names its arguments once, and Python hands them over by these names."""
+
+import re
+from importlib.resources import files
+
+import pytest
+
+from store.calls import script
+from store.keys import Keys
+from store.scripts import load
+
+NAMES = sorted(path.name.removesuffix(".lua") for path in (files("store") / "lua").iterdir())
+SCRIPTS = [name for name in NAMES if name != "prelude"]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_arguments_are_named_once_at_the_top(name: str) -> None:
+    text = re.sub(r"--.*", "", (files("store") / "lua" / f"{name}.lua").read_text())
+    numbered = [int(number) for number in re.findall(r"ARGV\[(\d+)\]", text)]
+    assert numbered == list(range(1, len(load(name).arguments) + 1))
+
+
+def test_arguments_come_in_the_scripts_order_and_the_rest_behind_them() -> None:
+    call = script(Keys("ns"), "claim", token="t", worker="w", lease_ms=5, rest=["any", "gpu"])
+    assert call.command == ("ns", "w", 5, "t", "any", "gpu")
+
+
+def test_an_argument_that_is_missing_or_unknown_is_refused() -> None:
+    with pytest.raises(KeyError, match="fence"):
+        script(Keys("ns"), "beat", id="job", lease_ms=5)
+    with pytest.raises(TypeError, match=r"beat\.lua takes no token"):
+        script(Keys("ns"), "beat", id="job", lease_ms=5, fence=1, token="t")

@@ -1,0 +1,181 @@
+"""One job's place in a program: its state, how far it has come, whom it tells, and how it ends."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from jobs.errors import NonFiniteLoss
+from jobs.estimate import Estimate
+from jobs.record import EpochMetrics
+from jobs.spec import Spec
+from jobs.states import Reason
+from worker.engine import reports
+from worker.engine.interfaces import Checkpointer, Control, Reporter
+from worker.engine.optimizers import hyper_of
+from worker.engine.program import Epoch, Program, State, Sums
+from worker.engine.schedules import learning_rates
+from worker.engine.shuffle import padded, shuffled
+from worker.engine.snapshot import Snapshot
+from worker.engine.stopping import Stopper
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a job that ran to its end leaves."""
+
+    weights: dict[str, np.ndarray]
+    """float32 arrays by name."""
+    test_loss: float
+    test_accuracy: float
+    reason: Reason
+    """COMPLETED or EARLY_STOPPED."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What a job that was told to stop leaves."""
+
+    reason: Any
+    """What `Control.check_stop` returned."""
+    snapshot: Snapshot
+    """Where training stopped: what `resume` takes to go on from there."""
+
+
+Ending = Outcome | Stopped | NonFiniteLoss
+"""How a slot ends. It leaves its neighbours alone, whichever it is."""
+
+
+class Slot:
+    """A job in training. It is active until it has an `ending`.
+
+    `epoch` epochs are done, and `step` steps of the next one, which have taken `seconds` and follow `plan`.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        sizes: Estimate,
+        *,
+        program: Program,
+        reporter: Reporter,
+        control: Control,
+        checkpointer: Checkpointer,
+        resume: Snapshot | None = None,
+    ) -> None:
+        """Raises ValueError for a snapshot of another model."""
+        self.spec, self.sizes = spec, sizes
+        self.reporter = reporter
+        self._program = program
+        self._control, self._checkpointer = control, checkpointer
+        self._rates = learning_rates(spec.schedule, peak=spec.optimizer.learning_rate, steps=sizes.steps)
+        self._stopper = Stopper(spec.early_stopping, resume.best if resume else None)
+        self.hyper = program.hyper(hyper_of(spec.optimizer))
+        self.epoch = resume.epoch if resume else 0
+        self.step = resume.step if resume else 0
+        self.seconds = resume.seconds if resume else 0.0
+        self.state = _state(program, spec.seed, resume)
+        self.plan: Epoch | None = None
+        """Of the epoch under way, once it has begun."""
+        self.ending: Ending | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether there is more to do."""
+        return self.ending is None
+
+    @property
+    def trained(self) -> bool:
+        """Whether no epoch is left to train. So it can be from the beginning: a snapshot may be of the very end."""
+        return self.epoch == self.spec.epochs or (self.step == 0 and self._stopper.says_stop(self.epoch))
+
+    @property
+    def named_weights(self) -> dict[str, tf.Tensor]:
+        """The weights on the device, by name."""
+        return dict(zip(self._program.kind.network.names, self.state.train_state.weights, strict=True))
+
+    def snapshot(self) -> Snapshot:
+        """The state as it is now. Waits for the device and copies from it."""
+        train_state, sums = self.state
+        return Snapshot(
+            epoch=self.epoch,
+            step=self.step,
+            weights=tuple(weight.numpy() for weight in train_state.weights),
+            memory=tuple(memory.numpy() for memory in train_state.memory),
+            scale=(float(train_state.scale.factor), float(train_state.scale.finite_steps)),
+            sums=(float(sums.loss), float(sums.correct)),
+            seconds=self.seconds,
+            best=self._stopper.best,
+        )
+
+    # --- between chunks ---------------------------------------------------------------------------
+
+    def check_stop(self) -> None:
+        """Offer a snapshot, then end here if somebody wants that."""
+        self._checkpointer.offer(self.snapshot)
+        reason = self._control.check_stop()
+        if reason is not None:
+            self.ending = Stopped(reason, self.snapshot())
+
+    def report_progress(self, *, steps_per_second: float | None) -> None:
+        """Tell how far the job has come. Reads the sums from the device."""
+        sums = float(self.state.sums.loss), float(self.state.sums.correct)
+        self.reporter.progress(
+            reports.progress(
+                self.spec,
+                self.sizes,
+                epoch=self.epoch,
+                step=self.step,
+                sums=sums,
+                steps_per_second=steps_per_second,
+            )
+        )
+
+    # --- between epochs ---------------------------------------------------------------------------
+
+    def begin_epoch(self) -> Epoch:
+        """Make the epoch's plan the one to follow, on the device."""
+        sizes, seed = self.sizes, self.spec.seed
+        first = self.epoch * sizes.steps_per_epoch
+        order = shuffled(sizes.train_images, seed=seed, epoch=self.epoch)
+        self.plan = self._program.epoch(
+            padded(order, self.spec.batch_size),
+            self._rates[first : first + sizes.steps_per_epoch],
+            count=sizes.train_images,
+            first_step=first,
+            seed=seed,
+        )
+        return self.plan
+
+    @property
+    def epoch_end(self) -> int:
+        """Steps of the whole job that are done when the epoch under way is."""
+        return (self.epoch + 1) * self.sizes.steps_per_epoch
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step of the whole job; they count from 1."""
+        return float(self._rates[step - 1])
+
+    def end_epoch(self, metrics: EpochMetrics, sums: Sums) -> None:
+        """Stand at the beginning of the next epoch, with its `sums`, and tell of the one that is done."""
+        self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
+        self.state = self.state._replace(sums=sums)
+        self.reporter.epoch(metrics)
+        self._stopper.note(metrics, self.state.train_state.weights)
+        self._checkpointer.epoch_done(metrics, self.snapshot)
+
+    def restore_best(self) -> None:
+        """Take the best epoch's weights back, where early stopping asks for them."""
+        if best := self._stopper.best_weights():
+            self.state = self.state._replace(train_state=self._program.train_state(best, (), (1.0, 0.0)))
+
+
+def _state(program: Program, seed: int, resume: Snapshot | None) -> State:
+    if resume is None:
+        return State(program.initial(seed), program.sums())
+    shapes, expected = tuple(weight.shape for weight in resume.weights), program.kind.network.shapes
+    if shapes != expected:
+        raise ValueError(f"the snapshot's weights have the shapes {shapes}, the model's {expected}")
+    train_state = program.train_state(resume.weights, resume.memory, resume.scale)
+    return State(train_state, program.sums(*resume.sums))

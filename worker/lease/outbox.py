@@ -1,0 +1,68 @@
+"""What a lease has yet to send, merged: a report that waits takes in what comes after it."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from jobs.record import Checkpoint, EpochMetrics, Progress, Runtime
+from jobs.report import Report
+from jobs.states import Phase
+
+
+class Outbox:
+    """Newer progress, phases and checkpoints replace older ones; epochs are all kept. Any thread may use it.
+
+    `wake` is called whenever there is more to send, or more reason to send it soon.
+    """
+
+    def __init__(self, *, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._changed = threading.Condition()
+        self._pending = Report(0)
+        self._sending: Report | None = None
+        self._last_number = 0
+        self._flushing = False
+
+    def add(self, *, epoch: EpochMetrics | None = None, **newest: Phase | Runtime | Progress | Checkpoint) -> None:
+        """Leave an epoch, or the newest `phase`, `run`, `progress`, `checkpoint` or `best`."""
+        with self._changed:
+            epochs = (*self._pending.epochs, epoch) if epoch else self._pending.epochs
+            self._pending = replace(self._pending, epochs=epochs, **newest)
+        self._wake()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing new waits."""
+        return self._pending.empty
+
+    @property
+    def urgent(self) -> bool:
+        """Whether more than progress waits, or somebody waits for all of it to be sent."""
+        return self._flushing or not self._pending.only_progress
+
+    def take(self) -> Report | None:
+        """The report to send, numbered: the same again until `sent` is called. None when there is nothing to send."""
+        with self._changed:
+            if self._sending is None and not self._pending.empty:
+                self._sending = replace(self._pending, number=self._last_number + 1)
+                self._pending = Report(0)
+            return self._sending
+
+    def sent(self) -> None:
+        """What was taken has arrived."""
+        with self._changed:
+            self._last_number += 1
+            self._sending = None
+            self._changed.notify_all()
+
+    def flush(self, give_up: Callable[[], bool]) -> None:
+        """Wait until all has arrived, urgently from now on, or until `give_up` holds; see `give_up_changed`."""
+        self._flushing = True
+        self._wake()
+        with self._changed:
+            self._changed.wait_for(lambda: (self._sending is None and self._pending.empty) or give_up())
+
+    def give_up_changed(self) -> None:
+        """Have whoever flushes look again whether to give up."""
+        with self._changed:
+            self._changed.notify_all()
