@@ -1,6 +1,7 @@
 """Named starting points for a job."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from jobs.errors import UnknownPreset
@@ -62,12 +63,19 @@ def resolve(body: Spec) -> Spec:
     """
     name = body.preset or TEXTBOOK
     try:
-        preset = PRESETS[name]
+        preset = _parsed(name)
     except KeyError:
         raise UnknownPreset(name, known=PRESETS) from None
-    given = body.model_dump(exclude_unset=True)
-    values = {**preset.values, **given, "preset": name}
-    if "loss" not in values and isinstance(body.model, Softmax):
+    values = {field: getattr(body, field) for field in body.model_fields_set}
+    # Neither side needs its fields checked again, and no preset has one that is checked beside another.
+    spec = preset.model_copy(update={**values, "preset": name})
+    if "loss" not in spec.model_fields_set and isinstance(spec.model, Softmax):
         # Squared error over 784 raw inputs diverges at the rates that suit every other default.
-        values["loss"] = "cross_entropy"
-    return Spec.model_validate(values)
+        spec = spec.model_copy(update={"loss": "cross_entropy"})
+    return spec
+
+
+@cache
+def _parsed(name: str) -> Spec:
+    """The preset's values, checked once. Raises KeyError where there is none of this name."""
+    return Spec.model_validate(PRESETS[name].values)

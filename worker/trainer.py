@@ -155,16 +155,18 @@ class Trainer:
         dataset = self._datasets.load(spec.dataset, check_stop=lease.check_stop_waiting)
         if (stop_reason := lease.check_stop()) or dataset is None:
             return stop_reason
+        sizes = estimate(spec, dataset.info)
         with Checkpoints(
             lease,
             artifacts=self._artifacts,
             writer=self._checkpoint_writer,
-            steps_per_epoch=estimate(spec, dataset.info).steps_per_epoch,
+            steps_per_epoch=sizes.steps_per_epoch,
             every_seconds=self._settings.checkpoint_seconds,
         ) as checkpoints:
             ending = train(
                 spec,
                 dataset,
+                sizes=sizes,
                 device=device,
                 reporter=lease,
                 control=lease,

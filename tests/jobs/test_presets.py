@@ -63,3 +63,32 @@ def test_a_softmax_models_loss_is_cross_entropy_unless_another_was_given() -> No
     assert resolved(model={"type": "softmax"}).loss == "cross_entropy"
     assert resolved(model={"type": "softmax"}, loss="mse").loss == "mse"
     assert resolved(model={"type": "cnn"}).loss == "mse"
+
+
+BODIES: list[dict[str, object]] = [
+    {},
+    {"epochs": 3, "model": {"type": "cnn", "filters": [8]}, "metadata": {"team": "a"}},
+    {"model": {"type": "softmax"}, "validation_split": 0.1, "early_stopping": {"patience": 2}},
+    {"augmentation": None, "loss": "mse", "schedule": {"type": "cosine"}},
+]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: "-".join(body) or "empty")
+def test_what_is_resolved_is_as_if_it_had_been_asked_for_in_full(name: str, body: dict[str, object]) -> None:
+    spec = resolved(**body, preset=name)
+    assert Spec.model_validate(spec.model_dump()) == spec
+    written = Spec.model_validate({**PRESETS[name].values, **body, "preset": name})
+    assert spec.model_copy(update={"loss": written.loss}) == written
+
+
+def test_no_preset_has_a_field_that_is_checked_beside_another() -> None:
+    # Presets and bodies are checked each by itself: what both together must satisfy would need a look at both.
+    assert not any({"validation_split", "early_stopping"} & preset.values.keys() for preset in PRESETS.values())
+
+
+def test_a_body_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = Spec.model_validate({"preset": "mnist-99", "epochs": 2})
+    resolved(preset="mnist-99")
+    monkeypatch.setattr(Spec, "model_validate", None)
+    assert resolve(body).epochs == 2

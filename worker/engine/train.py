@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from jobs.errors import NonFiniteLoss, OutOfMemory
-from jobs.estimate import estimate
+from jobs.estimate import Estimate
 from jobs.record import Device, EpochMetrics
 from jobs.spec import Spec
 from jobs.states import Phase, Reason
@@ -25,20 +25,20 @@ def train(
     spec: Spec,
     dataset: Dataset,
     *,
+    sizes: Estimate,
     device: Device,
     reporter: Reporter,
     control: Control,
     checkpointer: Checkpointer | None = None,
     resume: Snapshot | None = None,
 ) -> Outcome | Stopped:
-    """Train a job to its end, or until `control` gives a reason to stop.
+    """Train a job of these `sizes` to its end, or until `control` gives a reason to stop.
 
     The result is a pure function of the spec, the dataset, the execution and the kind of device with its number
     of threads: neither where chunks end nor stopping and resuming changes a bit of it.
 
     Raises NonFiniteLoss, OutOfMemory, or ValueError for a snapshot of another model.
     """
-    sizes = estimate(spec, dataset.info)
     execution = devices.execution_for(spec, device)
     try:
         runner = program(spec, dataset.info, execution=execution, device=device.name)

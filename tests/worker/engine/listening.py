@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from jobs.estimate import estimate
 from jobs.record import EpochMetrics, Progress, Runtime
 from jobs.spec import Spec
 from jobs.states import Phase
@@ -78,6 +79,7 @@ def _train(dataset: Dataset, spec: Spec, *, listener: Listener, resume: Snapshot
     return train(
         spec,
         dataset,
+        sizes=estimate(spec, dataset.info),
         device=devices.choose("cpu"),
         reporter=listener,
         control=listener,
