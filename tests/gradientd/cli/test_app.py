@@ -261,12 +261,14 @@ def test_an_interruption_leaves_the_job_running_and_says_how_to_go_on() -> None:
     with serving(training(sample_job(Status.RUNNING))) as url:
         command = [sys.executable, "-m", "gradientd", "train", "--url", url]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as train:
-            assert train.stdout is not None
-            assert train.stderr is not None
-            assert [train.stdout.readline() for _ in range(2)] == [f"job {JOB_ID}\n", "queued\n"]
-            train.send_signal(signal.SIGINT)
-            said = train.stderr.read()
-            assert train.wait(30) == ExitCode.INTERRUPTED
+            try:
+                assert train.stdout is not None
+                assert [train.stdout.readline() for _ in range(2)] == [f"job {JOB_ID}\n", "queued\n"]
+                train.send_signal(signal.SIGINT)
+                said = train.communicate(timeout=30)[1]
+                assert train.returncode == ExitCode.INTERRUPTED
+            finally:
+                train.kill()  # one that ignores the signal, as begun by `nohup`, must fail this test and not hang it
     assert "the job goes on" in said
     assert f"gradientd cancel {JOB_ID}" in said
     assert "Traceback" not in said
