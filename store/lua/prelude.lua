@@ -54,7 +54,8 @@ end
 local changed = ''
 
 -- The only way a status changes. Returns false, and changes nothing, where the table forbids it.
-local function transition(id, to, reason)
+-- `held_until` is when a worker's hold on the job ended, in ms, if that was before now.
+local function transition(id, to, reason, held_until)
   local key = job_key(id)
   local from = field(id, 'status')
   if not (ALLOWED[from] and ALLOWED[from][to]) then return false end
@@ -68,7 +69,7 @@ local function transition(id, to, reason)
   if HELD[from] and not HELD[to] then
     redis.call('ZREM', leases_key(), id)
     redis.call('HDEL', key, 'phase')
-    redis.call('HINCRBY', key, 'ran_ms', whole(tonumber(at) - tonumber(field(id, 'claimed_at'))))
+    redis.call('HINCRBY', key, 'ran_ms', whole((held_until or tonumber(at)) - tonumber(field(id, 'claimed_at'))))
   end
   redis.call('HSET', key, 'status', to, 'reason', reason)
   local line = cjson.encode({at = tonumber(at), status = to, reason = reason, attempt = tonumber(field(id, 'attempt'))})
@@ -101,14 +102,16 @@ end
 local function lose(id, reason, failure)
   local onward = {cancelling = 'cancelled', pausing = 'paused'}
   local to = onward[field(id, 'status')]
+  -- While nobody spoke for the job nothing ran: an outage, however long, is no running time.
+  local held_until = tonumber(field(id, 'last_heartbeat_at'))
   if to then
-    transition(id, to, 'user_requested')
+    transition(id, to, 'user_requested', held_until)
     return to
   end
   local losses = redis.call('HINCRBY', job_key(id), 'losses', 1)
   to = losses < tonumber(field(id, 'max_attempts')) and 'queued' or 'failed'
   if to == 'failed' then redis.call('HSET', job_key(id), 'error', failure(losses)) end
-  transition(id, to, reason)
+  transition(id, to, reason, held_until)
   return to
 end
 

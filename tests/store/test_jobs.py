@@ -1,6 +1,7 @@
 """The store against a real server: who may change a job, and what becomes of it."""
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -298,6 +299,18 @@ def test_a_silent_worker_loses_its_job_until_attempts_run_out(
     lost = do(store.get(job.id))
     assert (lost.status, lost.status_reason) == (Status.FAILED, Reason.WORKER_LOST)
     assert lost.error.code == "worker_lost"
+
+
+def test_time_in_which_nobody_spoke_for_a_job_is_no_running_time(
+    submit: Any, claim: Any, store: Store, do: Do, client: redis.Redis, keys: Keys, silence: Callable[[Job], None]
+) -> None:
+    job = submit()
+    claim()
+    month_ago = int(time.time() * 1000) - 40 * 24 * 3600 * 1000
+    client.hset(keys.job(job.id), mapping={"claimed_at": month_ago, "last_heartbeat_at": month_ago + 5000})
+    silence(job)
+    assert do(store.upkeep(every_seconds=0)).given_back == (job.id,)
+    assert claim().ran_seconds == 5.0
 
 
 def test_after_a_gap_between_sweeps_workers_get_a_lease_to_come_back(
