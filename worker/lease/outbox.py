@@ -32,8 +32,8 @@ class Outbox:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing new waits."""
-        return self._pending.empty
+        """Whether nothing waits: neither what is new nor what was taken and has not arrived."""
+        return self._sending is None and self._pending.empty
 
     @property
     def urgent(self) -> bool:

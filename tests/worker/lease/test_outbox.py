@@ -21,6 +21,8 @@ def test_the_newest_is_sent_and_every_epoch() -> None:
     report = outbox.take()
     assert report
     assert (report.number, report.progress, [e.epoch for e in report.epochs]) == (1, at(2), [1, 2])
+    assert not outbox.empty
+    outbox.sent()
     assert outbox.empty
 
 

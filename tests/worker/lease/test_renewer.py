@@ -7,6 +7,7 @@ from typing import Any
 import redis
 from structlog.testing import capture_logs
 
+from jobs.errors import StoreUnavailable
 from jobs.ids import new_job_id
 from jobs.report import Report
 from jobs.settings import Settings
@@ -138,6 +139,25 @@ def test_a_lease_is_lost_when_the_store_is_away_for_most_of_it(
         wait_until(lambda: lease.stop_reason is StopReason.LOST, what="the loss")
     assert logs[-1]["why"] == "lease_ran_out"
     assert {entry["event"] for entry in logs[:-1]} == {"store_away"}
+
+
+def test_a_report_that_failed_waits_for_no_beat(
+    client: redis.Redis, store: Store, do: Do, renewer: LeaseRenewer
+) -> None:
+    failures: list[Report] = []
+
+    class AwayOnce(Store):
+        def report(self, job_id: str, fence: int, report: Report) -> Any:
+            if not failures:
+                failures.append(report)
+                raise StoreUnavailable("away")
+            return super().report(job_id, fence, report)
+
+    claim, away_once = claimed(store, do), AwayOnce(store.keys, store.lease_seconds)
+    with lease_of(claim, client=client, store=away_once, renewer=renewer, beat_seconds=3600) as lease:
+        lease.epoch(epoch(1))
+        wait_until(lambda: do(History(store.keys).metrics(lease.job.id)), what="the epoch", timeout_seconds=10)
+    assert failures
 
 
 def test_nothing_is_sent_once_a_lease_was_left(
