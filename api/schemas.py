@@ -27,9 +27,9 @@ class Resolved(Value):
     memory_bytes: Annotated[
         int, Field(ge=0, description="Memory of training by estimate: weights, gradients, activations, dataset.")
     ]
-    train_images: Annotated[int, Field(ge=0, description="Training images per epoch.")]
-    validation_images: Annotated[
-        int, Field(ge=0, description="Images held out; 0 when validation happens on the test images.")
+    train_examples: Annotated[int, Field(ge=0, description="Training examples per epoch.")]
+    validation_examples: Annotated[
+        int, Field(ge=0, description="Examples held out; 0 when validation happens on the test examples.")
     ]
     steps_per_epoch: Annotated[int, Field(ge=0, description="Steps of one epoch.")]
     steps: Annotated[int, Field(ge=0, description="Steps of all epochs.")]
@@ -42,8 +42,8 @@ class Resolved(Value):
             parameters=sizes.parameters,
             weight_bytes=sizes.weight_bytes,
             memory_bytes=sizes.memory_bytes,
-            train_images=sizes.train_images,
-            validation_images=sizes.validation_images,
+            train_examples=sizes.train_examples,
+            validation_examples=sizes.validation_examples,
             steps_per_epoch=sizes.steps_per_epoch,
             steps=sizes.steps,
         )
@@ -55,8 +55,8 @@ class Dataset(Value):
     name: Annotated[str, Field(description="What a spec's `dataset` says.")]
     object: Annotated[Literal["dataset"], Field(description="Always `dataset`.")] = "dataset"
     description: Annotated[str, Field(description="What it holds and where it comes from.")]
-    train_images: Annotated[int, Field(ge=1, description="Images to train on.")]
-    test_images: Annotated[int, Field(ge=1, description="Images to test on.")]
+    train_examples: Annotated[int, Field(ge=1, description="Examples to train on.")]
+    test_examples: Annotated[int, Field(ge=1, description="Examples to test on.")]
     height: Annotated[int, Field(ge=1, description="Height of an image, in pixels.")]
     width: Annotated[int, Field(ge=1, description="Width of an image, in pixels.")]
     channels: Annotated[int, Field(ge=1, description="Values of a pixel.")]
@@ -68,8 +68,8 @@ class Dataset(Value):
         return cls(
             name=info.name,
             description=info.description,
-            train_images=info.train_images,
-            test_images=info.test_images,
+            train_examples=info.train_examples,
+            test_examples=info.test_examples,
             height=info.height,
             width=info.width,
             channels=info.channels,

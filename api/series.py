@@ -15,7 +15,7 @@ MetricName = Literal[
     "val_accuracy",
     "learning_rate",
     "seconds",
-    "images_per_second",
+    "examples_per_second",
     "device_memory_bytes",
     "device_memory_peak_bytes",
 ]

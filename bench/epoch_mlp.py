@@ -47,7 +47,7 @@ def run(options: Options) -> list[Figure]:
         for one in peers
         if one not in (sgemm, training_alone)
     ]
-    return [*epochs, *_shares(measured.images_per_second.values, sgemm.rounds, training_alone.rounds)]
+    return [*epochs, *_shares(measured.examples_per_second.values, sgemm.rounds, training_alone.rounds)]
 
 
 def _shares(speeds: tuple[float, ...], rates: list[float], alone: list[float]) -> list[Figure]:

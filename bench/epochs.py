@@ -19,7 +19,7 @@ class Measured:
 
     seconds: Spread
     """Of an epoch with its evaluation, as the job's metrics tell."""
-    images_per_second: Spread
+    examples_per_second: Spread
     """While training, evaluation left out."""
 
 
@@ -34,7 +34,7 @@ def take_turns(stack: Stack, spec: dict[str, Any], peers: Sequence[Peer], option
     for _ in range(options.rounds(usual)):
         epochs = run_job(stack, spec, warm_epochs)
         seconds.append(Spread.of([epoch["seconds"] for epoch in epochs]).median)
-        speeds.append(Spread.of([epoch["images_per_second"] for epoch in epochs]).median)
+        speeds.append(Spread.of([epoch["examples_per_second"] for epoch in epochs]).median)
         for peer in peers:
             peer.measure()
     return Measured(Spread.of(seconds), Spread.of(speeds))

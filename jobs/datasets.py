@@ -11,8 +11,8 @@ class DatasetInfo:
 
     name: str
     description: str
-    train_images: int
-    test_images: int
+    train_examples: int
+    test_examples: int
     height: int
     width: int
     channels: int
@@ -31,8 +31,8 @@ CATALOGUE: dict[str, DatasetInfo] = {
             name="mnist-10k",
             description="10,000 handwritten digits, split 9,000 / 1,000; comes with the package. "
             "The test file of MNIST by LeCun, Cortes and Burges.",
-            train_images=9_000,
-            test_images=1_000,
+            train_examples=9_000,
+            test_examples=1_000,
             height=28,
             width=28,
             channels=1,
@@ -42,8 +42,8 @@ CATALOGUE: dict[str, DatasetInfo] = {
             name="mnist",
             description="70,000 handwritten digits, split 60,000 / 10,000; fetched at first use. "
             "MNIST by LeCun, Cortes and Burges.",
-            train_images=60_000,
-            test_images=10_000,
+            train_examples=60_000,
+            test_examples=10_000,
             height=28,
             width=28,
             channels=1,

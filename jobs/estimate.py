@@ -14,10 +14,10 @@ class Estimate:
 
     parameters: int
     """Trained values."""
-    train_images: int
-    """Images per epoch, those held out for validation taken off."""
-    validation_images: int
-    """Images held out; 0 when validation happens on the test images."""
+    train_examples: int
+    """Examples per epoch, those held out for validation taken off."""
+    validation_examples: int
+    """Examples held out; 0 when validation happens on the test examples."""
     steps_per_epoch: int
     steps: int
     """Steps of all epochs."""
@@ -31,19 +31,19 @@ class Estimate:
 
 def estimate(spec: Spec, dataset: DatasetInfo) -> Estimate:
     """Sizes of the job `spec` on `dataset`; exactly what the engine will build."""
-    held_out = int(dataset.train_images * spec.validation_split)
-    images = dataset.train_images - held_out
-    steps_per_epoch = math.ceil(images / spec.batch_size)
+    held_out = int(dataset.train_examples * spec.validation_split)
+    examples = dataset.train_examples - held_out
+    steps_per_epoch = math.ceil(examples / spec.batch_size)
     network = describe(spec.model, dataset)
     return Estimate(
         parameters=network.parameters,
-        train_images=images,
-        validation_images=held_out,
+        train_examples=examples,
+        validation_examples=held_out,
         steps_per_epoch=steps_per_epoch,
         steps=steps_per_epoch * spec.epochs,
         weight_bytes=4 * network.parameters,
         memory_bytes=_memory(spec, dataset, network),
-        flops_per_epoch=images * network.flops,
+        flops_per_epoch=examples * network.flops,
     )
 
 
@@ -51,6 +51,6 @@ def _memory(spec: Spec, dataset: DatasetInfo, network: Architecture) -> int:
     copies = 2 + MEMORY_PER_WEIGHT[spec.optimizer.type] + (spec.early_stopping is not None)
     # Each layer's values before and after its activation, and their gradients.
     values = dataset.pixels + 4 * network.values
-    images = dataset.train_images + dataset.test_images
-    batch = min(spec.batch_size, dataset.train_images)
-    return 4 * (copies * network.parameters + batch * values) + images * (dataset.pixels + 4)
+    examples = dataset.train_examples + dataset.test_examples
+    batch = min(spec.batch_size, dataset.train_examples)
+    return 4 * (copies * network.parameters + batch * values) + examples * (dataset.pixels + 4)

@@ -38,7 +38,7 @@ class Limits:
     def check(self, spec: Spec, sizes: Estimate) -> None:
         """Raise JobTooLarge, naming the numbers, for a job that asks for more than is allowed."""
         self._most("/model", "parameters", sizes.parameters, self.max_parameters)
-        self._most("/batch_size", "images in a batch", spec.batch_size, self.max_batch_size)
+        self._most("/batch_size", "examples in a batch", spec.batch_size, self.max_batch_size)
         self._most("/batch_size", "MiB of memory by estimate", -(-sizes.memory_bytes // 2**20), self.max_memory_mb)
         seconds = spec.max_runtime_seconds or 0
         self._most("/max_runtime_seconds", "seconds of running time", seconds, self.max_runtime_seconds)

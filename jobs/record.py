@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs.spec import Execution, Spec
 from jobs.states import Phase, Reason, Status
 
-Loss = Annotated[float, Field(description="Mean loss per image.", examples=[0.0213])]
-Accuracy = Annotated[float, Field(ge=0, le=1, description="Share of images classified right.", examples=[0.9771])]
+Loss = Annotated[float, Field(description="Mean loss per example.", examples=[0.0213])]
+Accuracy = Annotated[float, Field(ge=0, le=1, description="Share of examples classified right.", examples=[0.9771])]
 
 
 class Value(BaseModel):
@@ -19,7 +19,7 @@ class Value(BaseModel):
 
 
 class EpochMetrics(Value):
-    """What one epoch measured. Losses and accuracies of training are means over the epoch's images."""
+    """What one epoch measured. Losses and accuracies of training are means over the epoch's examples."""
 
     epoch: Annotated[int, Field(ge=1, description="Epochs done, this one included.", examples=[3])]
     step: Annotated[int, Field(ge=1, description="Steps done since the job began.", examples=[1407])]
@@ -29,8 +29,8 @@ class EpochMetrics(Value):
     val_accuracy: Accuracy
     learning_rate: Annotated[float, Field(description="Learning rate of the epoch's last step.", examples=[0.1])]
     seconds: Annotated[float, Field(ge=0, description="Wall time of the epoch, evaluation included.", examples=[0.45])]
-    images_per_second: Annotated[
-        float, Field(ge=0, description="Training images per second of training time.", examples=[142_000.0])
+    examples_per_second: Annotated[
+        float, Field(ge=0, description="Training examples per second of training time.", examples=[142_000.0])
     ]
     device_memory_bytes: Annotated[
         int | None, Field(description="Memory in use on the GPU; `null` on a CPU.", examples=[None])
@@ -48,10 +48,10 @@ class Metrics(Value):
         EpochMetrics | None, Field(description="The epoch with the highest `val_accuracy` (the first of equals).")
     ] = None
     test_loss: Annotated[
-        float | None, Field(description="Loss on the test images with the final weights, once succeeded.")
+        float | None, Field(description="Loss on the test examples with the final weights, once succeeded.")
     ] = None
     test_accuracy: Annotated[
-        float | None, Field(description="Accuracy on the test images with the final weights, once succeeded.")
+        float | None, Field(description="Accuracy on the test examples with the final weights, once succeeded.")
     ] = None
 
 
@@ -64,10 +64,10 @@ class Progress(Value):
     step: Annotated[int, Field(ge=0, description="Steps done.", examples=[1993])] = 0
     steps: Annotated[int, Field(ge=1, description="Steps in all epochs.", examples=[4690])]
     steps_per_second: Annotated[float | None, Field(description="Recent speed of training.", examples=[1100.0])] = None
-    images_per_second: Annotated[float | None, Field(description="Recent speed of training.", examples=[140_800.0])] = (
+    examples_per_second: Annotated[float | None, Field(description="Recent speed of training.", examples=[140_800.0])] = (
         None
     )
-    loss: Annotated[float | None, Field(description="Mean loss per image of the epoch so far.", examples=[0.03])] = None
+    loss: Annotated[float | None, Field(description="Mean loss per example of the epoch so far.", examples=[0.03])] = None
     accuracy: Annotated[float | None, Field(description="Accuracy of the epoch so far.", examples=[0.97])] = None
     estimated_finish_at: Annotated[
         datetime | None, Field(description="When the last step should be done, at the present speed.")

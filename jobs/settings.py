@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     max_parameters: Annotated[int, Field(ge=1)] = 100_000_000
     """Most trained values of a model."""
     max_batch_size: Annotated[int, Field(ge=1)] = 65_536
-    """Most images in a step."""
+    """Most examples in a step."""
     max_memory_mb: Annotated[int, Field(ge=1)] = 8192
     """Most memory that a job may need by estimate, in MiB: weights, gradients, activations, dataset."""
     max_runtime_seconds: Annotated[int, Field(ge=1)] = 30 * 24 * 3600

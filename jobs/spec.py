@@ -207,7 +207,7 @@ class Spec(Frozen):
         str | None,
         Field(max_length=64, description="Named starting point; fields beside it override its values."),
     ] = None
-    dataset: Annotated[DatasetName, Field(description="Name of the images and labels to learn.")] = "mnist-10k"
+    dataset: Annotated[DatasetName, Field(description="Name of the examples to learn.")] = "mnist-10k"
     model: Annotated[Model, Field(description="Network to train.")] = MLP()
     loss: Annotated[
         Literal["mse", "cross_entropy"],
@@ -224,20 +224,20 @@ class Spec(Frozen):
     augmentation: Annotated[
         Augmentation | None, Field(description="Random changes to the training images; `null` for none.")
     ] = None
-    epochs: Annotated[int, Field(ge=1, le=10_000, description="Passes over the training images.")] = 10
+    epochs: Annotated[int, Field(ge=1, le=10_000, description="Passes over the training examples.")] = 10
     batch_size: Annotated[
         int, Field(ge=1, le=65_536, description="Images per step; the last step of an epoch may have fewer.")
     ] = 128
     seed: Annotated[
-        int, Field(ge=0, le=LARGEST_SEED, description="Fixes initial weights, order of images and dropout.")
+        int, Field(ge=0, le=LARGEST_SEED, description="Fixes initial weights, order of examples and dropout.")
     ] = 0
     validation_split: Annotated[
         float,
         Field(
             ge=0.0,
             le=0.9,
-            description="Share of the training images, taken from their end, held out to compute `val_loss` and "
-            "`val_accuracy`. With 0 these are computed on the test images.",
+            description="Share of the training examples, taken from their end, held out to compute `val_loss` and "
+            "`val_accuracy`. With 0 these are computed on the test examples.",
         ),
     ] = 0.0
     early_stopping: Annotated[
@@ -281,6 +281,6 @@ class Spec(Frozen):
         if monitor.startswith("val_") and self.validation_split == 0:
             raise ValueError(
                 f"early_stopping.monitor is {monitor!r} but validation_split is 0: choosing when to stop by the "
-                "test images would make their accuracy meaningless; set validation_split, for example to 0.1"
+                "test examples would make their accuracy meaningless; set validation_split, for example to 0.1"
             )
         return self

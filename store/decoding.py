@@ -9,6 +9,17 @@ from jobs.spec import Spec
 from jobs.states import HELD, Phase, Reason, Status
 
 
+_RENAMED = {'"images_per_second":': '"examples_per_second":'}
+"""What records of older versions call otherwise. Such JSON holds no text of a user."""
+
+
+def current_names(text: str) -> str:
+    """Measured JSON with the names of this version."""
+    for old, new in _RENAMED.items():
+        text = text.replace(old, new)
+    return text
+
+
 def instant(milliseconds: str | int) -> datetime:
     """The UTC time so many milliseconds after 1970."""
     return datetime.fromtimestamp(int(milliseconds) / 1000, tz=UTC)
@@ -44,16 +55,14 @@ def job(reply: Any, *, lease_seconds: float) -> Job:
         status_reason=_reason(fields["reason"]),
         phase=Phase(fields["phase"]) if "phase" in fields else None,
         spec=(spec := Spec.model_validate_json(fields["spec"])),
-        progress=Progress.model_validate_json(fields["progress"]),
+        progress=Progress.model_validate_json(current_names(fields["progress"])),
         queue_position=position if status is Status.QUEUED else None,
         attempt=int(fields["attempt"]),
         worker=fields.get("worker"),
         run=Runtime.model_validate_json(fields["run"]) if "run" in fields else None,
         metrics=_metrics(fields),
-        checkpoint=Checkpoint.model_validate_json(fields["checkpoint"]) if "checkpoint" in fields else None,
-        best_checkpoint=(
-            Checkpoint.model_validate_json(fields["best_checkpoint"]) if "best_checkpoint" in fields else None
-        ),
+        checkpoint=checkpoint(fields.get("checkpoint")),
+        best_checkpoint=checkpoint(fields.get("best_checkpoint")),
         artifacts=tuple(Artifact.model_validate(row) for row in json.loads(fields.get("artifacts", "[]"))),
         created_at=instant(fields["created_at"]),
         started_at=_instant_or_none(fields.get("started_at")),
@@ -86,20 +95,29 @@ def event(row: Any) -> Event:
     """One entry of the stream (id, [name, value, …])."""
     event_id, flat = row
     fields = dict(zip(flat[::2], flat[1::2], strict=True))
-    data = json.loads(fields["data"])
+    data = json.loads(current_names(fields["data"]))
     if fields["type"] == "status":
         data = _transition(data).model_dump(mode="json")
     return Event(id=event_id, type=fields["type"], at=instant(fields["at"]), data=data)
 
 
+def checkpoint(text: str | None) -> Checkpoint | None:
+    """The checkpoint in a job's field or a script's answer, if there is one."""
+    return Checkpoint.model_validate_json(current_names(text)) if text else None
+
+
 def _metrics(fields: dict[str, str]) -> Metrics:
     test = json.loads(fields.get("test", "{}"))
     return Metrics(
-        latest=EpochMetrics.model_validate_json(fields["latest"]) if "latest" in fields else None,
-        best=EpochMetrics.model_validate_json(fields["best"]) if "best" in fields else None,
+        latest=_epoch(fields.get("latest")),
+        best=_epoch(fields.get("best")),
         test_loss=test.get("test_loss"),
         test_accuracy=test.get("test_accuracy"),
     )
+
+
+def _epoch(text: str | None) -> EpochMetrics | None:
+    return EpochMetrics.model_validate_json(current_names(text)) if text else None
 
 
 def _transition(data: dict[str, Any]) -> Transition:

@@ -62,7 +62,7 @@ class History:
             if reply is None:
                 raise JobNotFound(job_id)
             before, rows = reply
-            newest_first += (json.loads(row) for row in rows)
+            newest_first += (json.loads(decoding.current_names(row)) for row in rows)
             if not before:
                 return tuple(reversed(newest_first))
 
@@ -71,4 +71,4 @@ class History:
         reply = yield script(self.keys, "checkpoints", id=job_id, owner=owner)
         if reply is None:
             raise JobNotFound(job_id)
-        return Kept(*(Checkpoint.model_validate_json(text) if text else None for text in reply))
+        return Kept(*(decoding.checkpoint(text) for text in reply))

@@ -86,7 +86,7 @@ def _epoch(number: int) -> EpochMetrics:
         val_accuracy=0.9883,
         learning_rate=0.0033,
         seconds=3.1,
-        images_per_second=19_400.0,
+        examples_per_second=19_400.0,
     )
 
 
@@ -116,7 +116,7 @@ def _job() -> Job:
             step=850,
             steps=1266,
             steps_per_second=151.0,
-            images_per_second=19_400.0,
+            examples_per_second=19_400.0,
             loss=0.051,
             accuracy=0.984,
             estimated_finish_at=AT + timedelta(seconds=12),

@@ -155,8 +155,8 @@ def figures(job: Job) -> str:
         parts.append(f"loss {progress.loss:.4f}")
     if progress.accuracy is not None:
         parts.append(f"acc {progress.accuracy:.4f}")
-    if progress.images_per_second is not None:
-        parts.append(f"{progress.images_per_second:,.0f} images/s")
+    if progress.examples_per_second is not None:
+        parts.append(f"{progress.examples_per_second:,.0f} examples/s")
     if progress.estimated_finish_at is not None and job.status is Status.RUNNING:
         left = (progress.estimated_finish_at - datetime.now(UTC)).total_seconds()
         parts.append(f"ETA {duration(max(0.0, left))}")

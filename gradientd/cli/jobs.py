@@ -32,7 +32,7 @@ def train(
     model: Annotated[
         str | None, typer.Option(metavar="[mlp|cnn|softmax]", help="Kind of network.", rich_help_panel=SPEC)
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training images.", rich_help_panel=SPEC)] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training examples.", rich_help_panel=SPEC)] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per step.", rich_help_panel=SPEC)] = None,
     learning_rate: Annotated[
         float | None, typer.Option(help="The optimizer's step size.", rich_help_panel=SPEC)

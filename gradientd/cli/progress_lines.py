@@ -68,7 +68,7 @@ def epoch_line(epoch: EpochMetrics, *, epochs: int) -> str:
         f"epoch {epoch.epoch:>{len(str(epochs))}}/{epochs}"
         f"  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}"
         f"  val_loss {epoch.val_loss:.4f}  val_accuracy {epoch.val_accuracy:.4f}"
-        f"  {epoch.images_per_second:>9,.0f} images/s"
+        f"  {epoch.examples_per_second:>9,.0f} examples/s"
     )
 
 

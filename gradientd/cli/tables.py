@@ -100,7 +100,7 @@ def status_words(job: Job) -> str:
 
 
 def accuracy(job: Job) -> str:
-    """The job's accuracy on the test images, or else its latest one on the validation images."""
+    """The job's accuracy on the test examples, or else its latest one on the validation examples."""
     if job.metrics.test_accuracy is not None:
         return f"{job.metrics.test_accuracy:.4f}"
     return f"{job.metrics.latest.val_accuracy:.4f}" if job.metrics.latest else ""

@@ -88,7 +88,7 @@ def epoch(number: int, **changes: Any) -> EpochMetrics:
         "val_accuracy": 0.5,
         "learning_rate": 0.1,
         "seconds": 0.1,
-        "images_per_second": 1.0,
+        "examples_per_second": 1.0,
     }
     return EpochMetrics.model_validate({**values, **changes})
 

@@ -10,7 +10,7 @@ from jobs.states import TERMINAL, TRANSITIONS, Status
 from tests.chaos.stack import Stack, digest_of
 from tests.chaos.work import FINAL, MOST_ATTEMPTS, Order
 
-TIMES = frozenset({"seconds", "images_per_second", "device_memory_bytes", "device_memory_peak_bytes"})
+TIMES = frozenset({"seconds", "examples_per_second", "device_memory_bytes", "device_memory_peak_bytes"})
 """What depends on when and where an epoch ran."""
 WEIGHTS = "weights.npz"
 LOSSES = frozenset({"worker_lost", "stalled"})

@@ -20,6 +20,9 @@ import pytest
 from tests.conftest import free_port, wait_until
 from tests.e2e.conftest import FINAL
 
+RENAMED = {"images_per_second": "examples_per_second", "train_images": "train_examples", "test_images": "test_examples"}
+"""What answers of older versions call otherwise."""
+
 FIXTURES = Path(__file__).parents[1] / "old_data"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -50,7 +53,7 @@ class Site:
 def running(fixture: Path, folder: Path) -> Iterator[Site]:
     with tarfile.open(fixture / "data.tar.gz") as archive:
         archive.extractall(folder, filter="data")
-    facts = json.loads((fixture / "facts.json").read_text())
+    facts = json.loads(current_names((fixture / "facts.json").read_text()))
     port, data = free_port(), folder / "data"
     command = [sys.executable, "-m", "gradientd", "up", "--port", str(port), "--data-dir", str(data)]
     with (folder / "up.log").open("wb") as log:
@@ -64,6 +67,12 @@ def running(fixture: Path, folder: Path) -> Iterator[Site]:
     finally:
         stack.send_signal(signal.SIGTERM)
         stack.wait(60)
+
+
+def current_names(answers: str) -> str:
+    for old, new in RENAMED.items():
+        answers = answers.replace(old, new)
+    return answers
 
 
 def _is_up(log: Path) -> bool:

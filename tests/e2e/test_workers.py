@@ -110,7 +110,7 @@ def test_a_killed_job_ends_in_the_same_bits(make_stack: MakeStack) -> None:
 
 def bits(metrics: dict[str, float]) -> dict[str, float]:
     """What must not depend on when and where an epoch ran."""
-    return {name: value for name, value in metrics.items() if name not in {"seconds", "images_per_second"}}
+    return {name: value for name, value in metrics.items() if name not in {"seconds", "examples_per_second"}}
 
 
 def test_a_paused_job_goes_on_from_its_step(make_stack: MakeStack) -> None:

@@ -60,7 +60,7 @@ def sample_epoch(epoch: int) -> EpochMetrics:
         val_accuracy=0.91,
         learning_rate=0.1,
         seconds=0.5,
-        images_per_second=142_000.0,
+        examples_per_second=142_000.0,
     )
 
 

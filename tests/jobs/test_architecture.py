@@ -7,7 +7,7 @@ from jobs.datasets import CATALOGUE, DatasetInfo
 from jobs.estimate import estimate
 from jobs.spec import Spec
 
-TINY = DatasetInfo("tiny", "", train_images=50, test_images=7, height=3, width=1, channels=2, classes=4)
+TINY = DatasetInfo("tiny", "", train_examples=50, test_examples=7, height=3, width=1, channels=2, classes=4)
 """Images of one column: pooling leaves that axis alone, and soon the other one too."""
 
 DEEP = {"type": "cnn", "filters": [3, 5, 7, 9, 11, 13], "kernel_size": 5, "dense": [17, 19], "dropout": 0.3}

@@ -16,8 +16,8 @@ def of(dataset: DatasetInfo | None = None, **body: Any) -> Estimate:
 def test_the_textbook_on_the_full_set() -> None:
     assert of() == Estimate(
         parameters=235_146,
-        train_images=60_000,
-        validation_images=0,
+        train_examples=60_000,
+        validation_examples=0,
         steps_per_epoch=469,
         steps=4690,
         weight_bytes=940_584,
@@ -35,7 +35,7 @@ def test_the_last_batch_counts_although_it_is_not_full() -> None:
 
 def test_images_held_out_are_not_trained_on() -> None:
     sizes = of(validation_split=0.1, epochs=3)
-    assert (sizes.train_images, sizes.validation_images) == (54_000, 6_000)
+    assert (sizes.train_examples, sizes.validation_examples) == (54_000, 6_000)
     assert sizes.steps == 3 * 422
 
 

@@ -80,7 +80,7 @@ def epoch(number: int, *, accuracy: float = 0.5) -> EpochMetrics:
         val_accuracy=accuracy,
         learning_rate=0.1,
         seconds=0.1,
-        images_per_second=1.0,
+        examples_per_second=1.0,
     )
 
 

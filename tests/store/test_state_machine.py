@@ -345,7 +345,7 @@ def _epoch(number: int) -> EpochMetrics:
         val_accuracy=0.5,
         learning_rate=0.1,
         seconds=0.1,
-        images_per_second=1.0,
+        examples_per_second=1.0,
     )
 
 

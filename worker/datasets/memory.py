@@ -31,9 +31,9 @@ class Dataset:
     """Images uint8 [N, pixels], pixels row by row with channels last; labels int32 [N]. Read-only."""
 
     info: DatasetInfo
-    train_images: np.ndarray
+    train_examples: np.ndarray
     train_labels: np.ndarray
-    test_images: np.ndarray
+    test_examples: np.ndarray
     test_labels: np.ndarray
 
 
@@ -99,9 +99,9 @@ def from_arrays(info: DatasetInfo, arrays: Arrays) -> Dataset:
     """A dataset of images [N, height, width(, channels)] uint8 and labels [N], named as in Keras' mnist.npz."""
     return Dataset(
         info,
-        train_images=_flat(arrays["x_train"], info),
+        train_examples=_flat(arrays["x_train"], info),
         train_labels=_read_only(arrays["y_train"].astype(np.int32)),
-        test_images=_flat(arrays["x_test"], info),
+        test_examples=_flat(arrays["x_test"], info),
         test_labels=_read_only(arrays["y_test"].astype(np.int32)),
     )
 

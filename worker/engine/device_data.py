@@ -26,27 +26,27 @@ class DeviceData:
 _on_device: OrderedDict[tuple[int, int, str], tuple[Dataset, DeviceData]] = OrderedDict()
 
 
-def device_data(dataset: Dataset, train_images: int, device: str) -> DeviceData:
-    """The dataset on the device, its first `train_images` for training and the rest held out.
+def device_data(dataset: Dataset, train_examples: int, device: str) -> DeviceData:
+    """The dataset on the device, its first `train_examples` for training and the rest held out.
 
     The same tensors again while they are kept: copying a large dataset takes longer than a chunk.
     """
-    key = (id(dataset), train_images, device)
+    key = (id(dataset), train_examples, device)
     if key not in _on_device:
         # The entry holds the dataset too, so that its id stays its own.
-        _on_device[key] = (dataset, _copy(dataset, train_images, device))
+        _on_device[key] = (dataset, _copy(dataset, train_examples, device))
         if len(_on_device) > MOST_ON_DEVICE:
             _on_device.popitem(last=False)
     _on_device.move_to_end(key)
     return _on_device[key][1]
 
 
-def _copy(dataset: Dataset, train_images: int, device: str) -> DeviceData:
+def _copy(dataset: Dataset, train_examples: int, device: str) -> DeviceData:
     with tf.device(device):
-        train = _images(dataset.train_images[:train_images], dataset.train_labels[:train_images])
-        test = _images(dataset.test_images, dataset.test_labels)
-        held_out = len(dataset.train_labels) > train_images
-        validation = _images(dataset.train_images[train_images:], dataset.train_labels[train_images:])
+        train = _images(dataset.train_examples[:train_examples], dataset.train_labels[:train_examples])
+        test = _images(dataset.test_examples, dataset.test_labels)
+        held_out = len(dataset.train_labels) > train_examples
+        validation = _images(dataset.train_examples[train_examples:], dataset.train_labels[train_examples:])
     return DeviceData(train, validation if held_out else test, test)
 
 

@@ -36,7 +36,7 @@ def progress(
     An epoch of which no step is done has no loss and no accuracy yet.
     """
     done = epoch * sizes.steps_per_epoch + step
-    images = min(step * spec.batch_size, sizes.train_images)
+    images = min(step * spec.batch_size, sizes.train_examples)
     speed = steps_per_second
     left = timedelta(seconds=(sizes.steps - done) / speed) if speed else None
     return Progress(
@@ -46,7 +46,7 @@ def progress(
         step=done,
         steps=sizes.steps,
         steps_per_second=speed,
-        images_per_second=speed * sizes.train_images / sizes.steps_per_epoch if speed else None,
+        examples_per_second=speed * sizes.train_examples / sizes.steps_per_epoch if speed else None,
         loss=sums[0] / images if images else None,
         accuracy=sums[1] / images if images else None,
         estimated_finish_at=datetime.now(UTC) + left if left is not None else None,

@@ -138,11 +138,11 @@ class Slot:
         """Make the epoch's plan the one to follow, on the device."""
         sizes, seed = self.sizes, self.spec.seed
         first = self.epoch * sizes.steps_per_epoch
-        order = shuffled(sizes.train_images, seed=seed, epoch=self.epoch)
+        order = shuffled(sizes.train_examples, seed=seed, epoch=self.epoch)
         self.plan = self._program.epoch(
             padded(order, self.spec.batch_size),
             self._rates[first : first + sizes.steps_per_epoch],
-            count=sizes.train_images,
+            count=sizes.train_examples,
             first_step=first,
             seed=seed,
         )
@@ -154,8 +154,8 @@ class Slot:
         return (self.epoch + 1) * self.sizes.steps_per_epoch
 
     def rate_at(self, step: int) -> float:
-        """The learning rate of a step of the whole job; they count from 1."""
-        return float(self._rates[step - 1])
+        """The learning rate of a step of the whole job, in the fewest digits that mean its float32; steps count from 1."""
+        return float(str(self._rates[step - 1]))
 
     def end_epoch(self, metrics: EpochMetrics, sums: Sums) -> None:
         """Stand at the beginning of the next epoch, with its `sums`, and tell of the one that is done."""

@@ -42,7 +42,7 @@ def train(
     execution = devices.execution_for(spec, device)
     try:
         runner = program(spec, dataset.info, execution=execution, device=device.name)
-        data = device_data(dataset, sizes.train_images, device.name)
+        data = device_data(dataset, sizes.train_examples, device.name)
         slot = Slot(
             spec,
             sizes,
@@ -129,7 +129,7 @@ class Training:
     def _end_epoch(self, slot: Slot) -> None:
         """Evaluate the epoch whose steps are done, then begin the next one or finish."""
         began = time.perf_counter()
-        images, done = slot.sizes.train_images, slot.epoch_end
+        images, done = slot.sizes.train_examples, slot.epoch_end
         sums = slot.state.sums
         val_loss, val_accuracy = self._program.evaluate(slot.state.train_state, self._data.validation)
         if not math.isfinite(val_loss):
@@ -145,7 +145,7 @@ class Training:
             val_accuracy=val_accuracy,
             learning_rate=slot.rate_at(done),
             seconds=slot.seconds + time.perf_counter() - began,
-            images_per_second=images / slot.seconds,
+            examples_per_second=images / slot.seconds,
             device_memory_bytes=memory,
             device_memory_peak_bytes=peak,
         )

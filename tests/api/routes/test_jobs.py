@@ -333,7 +333,7 @@ async def test_a_final_job_is_neither_paused_nor_resumed(http: httpx.AsyncClient
     ("limit", "body", "pointer", "told"),
     [
         ({"max_parameters": 235_145}, {}, "/model", "235,146 parameters; this server allows 235,145"),
-        ({"max_batch_size": 127}, {}, "/batch_size", "128 images in a batch; this server allows 127"),
+        ({"max_batch_size": 127}, {}, "/batch_size", "128 examples in a batch; this server allows 127"),
         ({"max_memory_mb": 1}, {}, "/batch_size", "MiB of memory by estimate; this server allows 1"),
         ({"max_runtime_seconds": 60}, {"max_runtime_seconds": 61}, "/max_runtime_seconds", "61 seconds"),
         ({"max_runtime_seconds": 60, "worker_gflops": 1e-3}, {"epochs": 9}, "/epochs", "a job may run for 60"),

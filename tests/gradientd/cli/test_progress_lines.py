@@ -25,9 +25,9 @@ def test_a_job_is_told_from_queue_to_accuracy() -> None:
     assert lines == [
         "queued, 2 ahead of it",
         "running on worker-1",
-        "epoch 1/3  loss 0.3000  accuracy 0.9000  val_loss 0.2000  val_accuracy 0.9100    142,000 images/s",
-        "epoch 2/3  loss 0.1500  accuracy 0.9000  val_loss 0.2000  val_accuracy 0.9100    142,000 images/s",
-        "epoch 3/3  loss 0.1000  accuracy 0.9000  val_loss 0.2000  val_accuracy 0.9100    142,000 images/s",
+        "epoch 1/3  loss 0.3000  accuracy 0.9000  val_loss 0.2000  val_accuracy 0.9100    142,000 examples/s",
+        "epoch 2/3  loss 0.1500  accuracy 0.9000  val_loss 0.2000  val_accuracy 0.9100    142,000 examples/s",
+        "epoch 3/3  loss 0.1000  accuracy 0.9000  val_loss 0.2000  val_accuracy 0.9100    142,000 examples/s",
         "succeeded: test accuracy 0.9612 after 3 of 3 epochs in 5.2 s",
     ]
 

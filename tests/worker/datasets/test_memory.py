@@ -19,7 +19,7 @@ FULL = os.environ.get("GRADIENTD_TEST_MNIST")
 """The full set in Keras' layout, where there is one to test with."""
 
 SMALL = DatasetInfo(
-    name="small", description="", train_images=300, test_images=100, height=28, width=28, channels=1, classes=10
+    name="small", description="", train_examples=300, test_examples=100, height=28, width=28, channels=1, classes=10
 )
 
 
@@ -27,8 +27,8 @@ def check(dataset: Dataset) -> None:
     """What the training engine relies on."""
     info = dataset.info
     for images, labels, count in (
-        (dataset.train_images, dataset.train_labels, info.train_images),
-        (dataset.test_images, dataset.test_labels, info.test_images),
+        (dataset.train_examples, dataset.train_labels, info.train_examples),
+        (dataset.test_examples, dataset.test_labels, info.test_examples),
     ):
         assert images.shape == (count, info.pixels)
         assert images.dtype == np.uint8
@@ -42,7 +42,7 @@ def check(dataset: Dataset) -> None:
 def test_mnist_10k_is_split_as_the_catalogue_says(tmp_path: Path) -> None:
     dataset = Datasets(tmp_path / "none").load("mnist-10k")
     assert dataset.info is CATALOGUE["mnist-10k"]
-    assert (len(dataset.train_images), len(dataset.test_images)) == (9_000, 1_000)
+    assert (len(dataset.train_examples), len(dataset.test_examples)) == (9_000, 1_000)
     check(dataset)
     assert not (tmp_path / "none").exists()
 
@@ -70,13 +70,13 @@ def test_images_are_flattened_row_by_row() -> None:
     arrays = digits()
     dataset = from_arrays(SMALL, arrays)
     check(dataset)
-    assert dataset.train_images[7, 3 * 28 + 5] == arrays["x_train"][7, 3, 5]
+    assert dataset.train_examples[7, 3 * 28 + 5] == arrays["x_train"][7, 3, 5]
     assert dataset.test_labels.tolist() == arrays["y_test"].tolist()
 
 
 def test_nothing_can_be_written_to_what_jobs_share(tmp_path: Path) -> None:
     dataset = Datasets(tmp_path).load("mnist-10k")
-    for array in (dataset.train_images, dataset.train_labels, dataset.test_images, dataset.test_labels):
+    for array in (dataset.train_examples, dataset.train_labels, dataset.test_examples, dataset.test_labels):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1
 
@@ -164,7 +164,7 @@ def test_the_full_set_comes_from_a_users_file_and_from_the_cache_alike(tmp_path:
     (tmp_path / mnist.DROPPED).unlink()
     kept = Datasets(tmp_path, obtain_mnist=obtain).load("mnist")
     check(kept)
-    assert np.array_equal(kept.train_images, dropped.train_images)
+    assert np.array_equal(kept.train_examples, dropped.train_examples)
     assert np.array_equal(kept.train_labels, dropped.train_labels)
     assert kept.train_labels[:5].tolist() == [5, 0, 4, 1, 9]
     assert kept.test_labels[:5].tolist() == [7, 2, 1, 0, 4]

@@ -90,7 +90,7 @@ def _train(dataset: Dataset, spec: Spec, *, listener: Listener, resume: Snapshot
 
 def measured(metrics: EpochMetrics) -> dict[str, Any]:
     """An epoch's metrics without those that are times."""
-    return metrics.model_dump(exclude={"seconds", "images_per_second"})
+    return metrics.model_dump(exclude={"seconds", "examples_per_second"})
 
 
 def same_bits(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:

@@ -21,7 +21,7 @@ def textbook_losses(weights: list[np.ndarray], dataset: Dataset, orders: list[np
     for order in orders:
         for first in range(0, len(order), BATCH):
             rows = order[first : first + BATCH]
-            x = dataset.train_images[rows] / 255
+            x = dataset.train_examples[rows] / 255
             y = np.eye(10)[dataset.train_labels[rows]]
             h1 = np.maximum(x @ w1 + b1, 0)
             h2 = np.maximum(h1 @ w2 + b2, 0)

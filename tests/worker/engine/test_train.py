@@ -52,9 +52,9 @@ def test_held_out_images_come_from_the_end_and_are_not_trained_on(bands: Dataset
     assert heard.epochs[-1].step == 2 * math.ceil(900 / 96)
     garbled = Dataset(
         bands.info,
-        bands.train_images,
+        bands.train_examples,
         np.concatenate([bands.train_labels[:900], (bands.train_labels[900:] + 1) % 10]),
-        bands.test_images,
+        bands.test_examples,
         bands.test_labels,
     )
     other, heard_other = run(garbled, spec)

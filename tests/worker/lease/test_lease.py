@@ -70,7 +70,7 @@ def epoch(number: int) -> EpochMetrics:
         val_accuracy=0.5,
         learning_rate=0.1,
         seconds=1.0,
-        images_per_second=1.0,
+        examples_per_second=1.0,
     )
 
 
