@@ -64,10 +64,12 @@ class Progress(Value):
     step: Annotated[int, Field(ge=0, description="Steps done.", examples=[1993])] = 0
     steps: Annotated[int, Field(ge=1, description="Steps in all epochs.", examples=[4690])]
     steps_per_second: Annotated[float | None, Field(description="Recent speed of training.", examples=[1100.0])] = None
-    examples_per_second: Annotated[float | None, Field(description="Recent speed of training.", examples=[140_800.0])] = (
+    examples_per_second: Annotated[
+        float | None, Field(description="Recent speed of training.", examples=[140_800.0])
+    ] = None
+    loss: Annotated[float | None, Field(description="Mean loss per example of the epoch so far.", examples=[0.03])] = (
         None
     )
-    loss: Annotated[float | None, Field(description="Mean loss per example of the epoch so far.", examples=[0.03])] = None
     accuracy: Annotated[float | None, Field(description="Accuracy of the epoch so far.", examples=[0.97])] = None
     estimated_finish_at: Annotated[
         datetime | None, Field(description="When the last step should be done, at the present speed.")

@@ -8,7 +8,6 @@ from jobs.record import Artifact, Checkpoint, EpochMetrics, Event, Job, JobError
 from jobs.spec import Spec
 from jobs.states import HELD, Phase, Reason, Status
 
-
 _RENAMED = {'"images_per_second":': '"examples_per_second":'}
 """What records of older versions call otherwise. Such JSON holds no text of a user."""
 

@@ -154,7 +154,7 @@ class Slot:
         return (self.epoch + 1) * self.sizes.steps_per_epoch
 
     def rate_at(self, step: int) -> float:
-        """The learning rate of a step of the whole job, in the fewest digits that mean its float32; steps count from 1."""
+        """The learning rate of a step of the whole job (from 1), in the fewest digits that mean its float32."""
         return float(str(self._rates[step - 1]))
 
     def end_epoch(self, metrics: EpochMetrics, sums: Sums) -> None:
