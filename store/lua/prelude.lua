@@ -2,8 +2,8 @@
 -- `<kind>_key` builders are put before this text by store/scripts.py, from jobs/states.py, store/lanes.py and
 -- store/keys.py. A script names its arguments in its first statement, by which names store/calls.py hands them over.
 --
--- The store is not trusted to be whole: it may have evicted or lost a record, or come back from a newer version. Nor is
--- its clock: it may be set, so an instant further ahead than it could have been written is taken for none.
+-- The store is not trusted to be whole: it may have lost or evicted a record. Nor is its clock: it may be set, so an
+-- instant that lies further ahead than it can have been written counts as none.
 
 local function now_us()
   local t = redis.call('TIME')
@@ -34,9 +34,15 @@ local function decoded(text)
   if understood and type(value) == 'table' then return value end
 end
 
--- Whether the job has a record: without a status nothing can be done with what is left of it.
+-- Whether the job has a record that can be worked with. What a newer version wrote is left to whoever decodes it.
 local function exists(id)
-  return redis.call('HEXISTS', job_key(id), 'status') == 1
+  local found = redis.pcall('HMGET', job_key(id), 'id', 'status', 'owner', 'lane',
+    'order', 'priority', 'retention_ms', 'fence', 'attempt', 'events', 'revision')
+  if found.err then return false end
+  for i = 1, 11 do
+    if not found[i] or (i > 4 and not tonumber(found[i])) then return false end
+  end
+  return true
 end
 
 local function queue_member(id)
@@ -89,11 +95,10 @@ end
 
 -- Count how long the job ran since its worker last spoke: never longer than its lease, however the clock was set.
 local function count_running(id, at)
-  local longest = number(id, 'lease_ms', nil)
+  local lease_ms = number(id, 'lease_ms', nil)
   -- A claim of an older worker has no lease on record; it is counted from its beginning.
-  local since = number(id, longest and 'last_heartbeat_at' or 'claimed_at', at)
-  local ran = math.max(0, at - since)
-  redis.call('HINCRBY', job_key(id), 'ran_ms', whole(longest and math.min(ran, longest) or ran))
+  local ran = math.max(0, at - number(id, lease_ms and 'last_heartbeat_at' or 'claimed_at', at))
+  redis.call('HINCRBY', job_key(id), 'ran_ms', whole(lease_ms and math.min(ran, lease_ms) or ran))
 end
 
 -- The job's last change of status within this call, for the log: id, before, after, reason, owner.
@@ -112,8 +117,8 @@ local function transition(id, to, reason, held_until)
   if to == 'queued' then enqueue(id) end
   if HELD[from] and not HELD[to] then
     redis.call('ZREM', leases_key(), id)
-    redis.call('HDEL', key, 'phase')
     count_running(id, held_until or tonumber(at))
+    redis.call('HDEL', key, 'phase', 'lease_ms')
   end
   redis.call('HSET', key, 'status', to, 'reason', reason)
   local line = cjson.encode({at = tonumber(at), status = to, reason = reason, attempt = number(id, 'attempt', 0)})
@@ -123,7 +128,7 @@ local function transition(id, to, reason, held_until)
   emit(id, 'status', line)
   if TERMINAL[to] then
     redis.call('HSET', key, 'finished_at', at)
-    local retention = number(id, 'retention_ms', LONGEST_RETENTION_MS)
+    local retention = tonumber(field(id, 'retention_ms'))
     redis.call('PEXPIRE', key, whole(retention))
     redis.call('PEXPIRE', events_key(id), whole(retention))
     redis.call('ZADD', expiring_key(), whole(tonumber(at) + retention), id .. '|' .. field(id, 'owner'))
@@ -142,53 +147,33 @@ local function forget(id, owner)
   redis.call('SADD', trash_key(), id)
 end
 
--- Whether the final job `id` has no record because its time is over. Its owner is one of `owners`.
-local function is_over(id, owners)
-  for _, owner in ipairs(owners) do
-    local due = redis.call('ZSCORE', expiring_key(), id .. '|' .. owner)
-    if due and tonumber(due) <= now_ms() then return true end
+-- Take a job whose record is gone out of what workers and caps look at. Upkeep takes it out of its owner's lists and
+-- tells the log. The record of a final job ends by itself, and the job is forgotten when it was to be deleted anyway.
+local function drop(id)
+  local order = redis.call('ZSCORE', index_key('*'), id)
+  if not order then return end
+  for status in pairs(TERMINAL) do
+    if redis.call('ZSCORE', by_status_key('*', status), id) then return end
   end
-  return false
-end
-
--- Take a job whose record is gone out of every list. Its files stay: whoever lost a record may want them all the more.
--- Upkeep tells the log; its Idempotency-Key is free again. `owner` is whose list it was met in, if that is known.
-local function drop(id, owner)
-  local owners = redis.call('SMEMBERS', owners_key())
-  owners[#owners + 1] = owner
-  -- Upkeep forgets it within a sweep.
-  if is_over(id, owners) then return end
-  -- A store that is full takes no note of it: another time, then.
-  local noted = redis.pcall('SET', tombstone_key(id), 1, 'PX', TOMBSTONE_MS)
-  if noted.err or redis.pcall('RPUSH', lost_key(), id).err then return end
-  redis.call('LTRIM', lost_key(), -1000, -1)
-
-  local member = string.format('%016.0f', tonumber(redis.call('ZSCORE', index_key('*'), id) or '0')) .. ':' .. id
+  -- A store that takes no writes now takes this one another time.
+  local noted = redis.pcall('SADD', lost_key(), id)
+  if type(noted) == 'table' then return end
   for _, wake_queue in ipairs(wake_queues()) do
-    for _, lane in ipairs(wake_queue.lanes) do redis.call('ZREM', queue_key(lane), member) end
-  end
-  redis.call('ZREM', leases_key(), id)
-  owners[#owners + 1] = '*'
-  for _, who in ipairs(owners) do
-    redis.call('ZREM', expiring_key(), id .. '|' .. who)
-    if redis.call('ZREM', index_key(who), id) == 1 or who == '*' then
-      for status in pairs(ALLOWED) do redis.call('ZREM', by_status_key(who, status), id) end
+    for _, lane in ipairs(wake_queue.lanes) do
+      redis.call('ZREM', queue_key(lane), string.format('%016.0f', tonumber(order)) .. ':' .. id)
     end
   end
+  redis.call('ZREM', leases_key(), id)
+  redis.call('ZREM', index_key('*'), id)
+  for status in pairs(ALLOWED) do redis.call('ZREM', by_status_key('*', status), id) end
   redis.call('DEL', job_key(id), events_key(id))
   redis.call('PUBLISH', changes_key(id), 'lost')
-end
-
--- Whether the job was accepted, and its record was lost.
-local function destroyed(id)
-  if exists(id) then return false end
-  return redis.call('EXISTS', tombstone_key(id)) == 1 or redis.call('ZSCORE', index_key('*'), id) ~= false
 end
 
 -- Whether there is such a job and this owner ('*': everybody) sees it.
 local function visible(id, owner)
   if not exists(id) then
-    if redis.call('ZSCORE', index_key('*'), id) then drop(id) end
+    drop(id)
     return false
   end
   return owner == '*' or owner == field(id, 'owner')
@@ -220,6 +205,7 @@ end
 
 local function renew(id, lease_ms)
   local at = now_ms()
+  count_running(id, at)
   redis.call('ZADD', leases_key(), whole(at + tonumber(lease_ms)), id)
   redis.call('HSET', job_key(id), 'last_heartbeat_at', whole(at), 'lease_ms', lease_ms)
 end
