@@ -86,7 +86,9 @@ def _job(fields: dict[str, str], *, position: int, now_ms: int, lease_seconds: f
         metrics=_metrics(fields),
         checkpoint=checkpoint(fields.get("checkpoint")),
         best_checkpoint=checkpoint(fields.get("best_checkpoint")),
-        artifacts=tuple(Artifact.model_validate(row, extra="ignore") for row in json.loads(fields.get("artifacts", "[]"))),
+        artifacts=tuple(
+            Artifact.model_validate(row, extra="ignore") for row in json.loads(fields.get("artifacts", "[]"))
+        ),
         created_at=instant(fields["created_at"]),
         started_at=_instant_or_none(fields.get("started_at")),
         finished_at=_instant_or_none(fields.get("finished_at")),

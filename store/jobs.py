@@ -21,6 +21,8 @@ from store.history import History
 from store.keys import EVERYBODY, Keys
 from store.lanes import Lanes
 
+SAFE_POLICY = "noeviction"
+"""What Redis does when its memory is full: refuse writes, and drop nothing."""
 IDEMPOTENCY_SECONDS = 24 * 3600
 ROWS_PER_SCAN = 500
 """Jobs that one call of a filtered list looks at, so that no list holds up Redis."""
@@ -249,9 +251,17 @@ class Store:
         reply = yield script(self.keys, "workers")
         return tuple(sorted((decoding.stored(Worker, row) for row in reply), key=lambda worker: worker.name))
 
-    def ping(self) -> Operation[None]:
-        """Raise StoreUnavailable unless the store answers."""
-        yield Call(("PING",))
+    def check_health(self) -> Operation[tuple[str, ...]]:
+        """What of the store's settings endangers jobs, in words. Raises StoreUnavailable unless the store answers."""
+        # Its policy stands here too, where CONFIG is not for us.
+        found = yield Call(("INFO", "memory"))
+        policy = found.get("maxmemory_policy", SAFE_POLICY)
+        if policy == SAFE_POLICY:
+            return ()
+        return (
+            f"the store's maxmemory-policy is {policy}, so when its memory is full it drops jobs; "
+            f"set it to {SAFE_POLICY}",
+        )
 
     # --- for those who train ----------------------------------------------------------------------
 
