@@ -23,11 +23,11 @@ async def keep_up(client: Redis, store: Store, doorbell_sender: DoorbellSender, 
     checked = False
     while True:
         try:
+            await sweep(client, store, doorbell_sender, every_seconds=every_seconds)
             if not checked:
                 for warning in await arun(client, store.check_health()):
                     log.warning("store_may_lose_jobs", detail=warning)
                 checked = True
-            await sweep(client, store, doorbell_sender, every_seconds=every_seconds)
         except StoreUnavailable as error:
             if away_since is None:
                 away_since = time.monotonic()

@@ -1,10 +1,13 @@
 """Where the store may be: behind a Unix socket or TLS as well, for the API, for workers and for Celery."""
 
+import asyncio
 import shutil
+import ssl
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +32,11 @@ SECRET = "p@ss word"
 def _server(folder: Path, *options: str, url: str) -> Iterator[str]:
     """A store with these options, once it answers at `url`."""
     command = [_server_binary(), "--dir", str(folder), "--save", "", "--requirepass", SECRET, *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     settings = Settings(redis_url=SecretStr(url))
 
     def answers() -> bool:
-        if process.poll() is not None:
-            said = process.stdout.read() if process.stdout else ""
-            if "tls" in said.lower():
-                pytest.skip("this store was built without TLS")
-            pytest.fail(said)
+        assert process.poll() is None
         try:
             with connect(settings) as client:
                 run(client, Store.of(settings).check_health())
@@ -50,7 +49,7 @@ def _server(folder: Path, *options: str, url: str) -> Iterator[str]:
         yield url
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.wait(timeout=10)
 
 
 @contextmanager
@@ -66,17 +65,57 @@ def _behind_tls(folder: Path) -> Iterator[str]:
     if not (openssl := shutil.which("openssl")):
         pytest.skip("no openssl to make a certificate with")
     key, certificate, port = folder / "key.pem", folder / "certificate.pem", free_port()
+    made = ["-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
     subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-        + ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
-        check=True,
-        capture_output=True,
+        [openssl, "req", "-x509", *kind, *made, "-keyout", key, "-out", certificate], check=True, capture_output=True
     )
-    files = ("--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-ca-cert-file", str(certificate))
-    options = ("--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no", "--bind", "127.0.0.1", *files)
-    url = f"rediss://:p%40ss%20word@localhost:{port}/2?ssl_ca_certs={certificate}"
-    with _server(folder, *options, url=url):
-        yield url
+    with _tls_in_front(port, key=key, certificate=certificate) as tls_port:
+        url = f"rediss://:p%40ss%20word@localhost:{tls_port}/2?ssl_ca_certs={certificate}"
+        with _server(folder, "--port", str(port), "--bind", "127.0.0.1", url=url):
+            yield url
+
+
+@contextmanager
+def _tls_in_front(port: int, *, key: Path, certificate: Path) -> Iterator[int]:
+    """Speak TLS for a server that was built without: what arrives is forwarded to `port`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while chunk := await reader.read(1 << 16):
+                writer.write(chunk)
+                await writer.drain()
+        writer.transport.abort()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            store_reader, store_writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            writer.transport.abort()
+            return
+        await asyncio.gather(pump(reader, store_writer), pump(store_reader, writer))
+
+    async def end() -> None:
+        server.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    starting = asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    server = asyncio.run_coroutine_threadsafe(starting, loop).result(10)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        asyncio.run_coroutine_threadsafe(end(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
 
 
 @pytest.fixture(params=[_behind_a_socket, _behind_tls], ids=["unix", "rediss"])
