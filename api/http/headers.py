@@ -45,8 +45,7 @@ class Header(Generic[T_co]):
                 "in": "header",
                 "required": False,
                 "description": self.description,
-                "schema": {"type": "string", **self.constraints},
-                "example": self.example,
+                "schema": {"type": "string", **self.constraints, "examples": [self.example]},
             }
         ]
 

@@ -129,13 +129,14 @@ def _shown(location: tuple[int | str, ...]) -> str:
 
 def _described(name: str, schema: Json) -> Json:
     parameter = {"name": name, "in": "query", "required": False, "description": schema.pop("description")}
-    parameter["example"] = schema.pop("examples")[0]
     schema.pop("title")
     if "anyOf" in schema:
         # A parameter is left out; it is never null.
         (only,) = (choice for choice in schema.pop("anyOf") if choice != {"type": "null"})
         schema = {**only, **{key: value for key, value in schema.items() if key != "default"}}
     if schema.get("type") == "object":
-        parameter |= {"style": "deepObject", "explode": True}
+        # Without this Swagger UI would make up a member.
+        parameter |= {"style": "deepObject", "explode": True, "example": {}}
+        del schema["default"]
         schema["propertyNames"] = {"minLength": 1, "maxLength": 64}
     return {**parameter, "schema": schema}
