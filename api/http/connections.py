@@ -67,6 +67,10 @@ class Connection(Protocol):
         """End it because its request did not arrive in time."""
         ...
 
+    def end_unread(self) -> None:
+        """End it because its answer is not read."""
+        ...
+
     def abort(self) -> None:
         """End it at once, whatever is still to be written."""
         ...
@@ -139,5 +143,5 @@ class Connections:
             connection.end_late()
             self.note_ended()
         for connection in unread:
-            connection.abort()
+            connection.end_unread()
             self.note_ended()

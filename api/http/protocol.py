@@ -9,6 +9,8 @@ import asyncio
 import http
 import json
 import re
+import socket
+import struct
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -174,6 +176,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self.abort()  # it has asked for nothing: nothing is to be answered
         else:
             self._refuse(kinds.REQUEST_TOO_SLOW)
+
+    def end_unread(self) -> None:
+        """End a connection whose answer is not read: by a reset, or the kernel would go on offering what it holds."""
+        peer = self.transport.get_extra_info("socket")
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.abort()
 
     def abort(self) -> None:
         """End the connection at once, whatever is still to be written."""

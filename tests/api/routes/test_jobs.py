@@ -320,11 +320,17 @@ async def test_lists_are_filtered(http: httpx.AsyncClient, submit: Any, claim: C
         ("metadata[a]=b&metadata[a]=c", "metadata[a]"),
         ("offset=3", "offset"),
         ("&".join(f"metadata[{n}]=x" for n in range(17)), "metadata"),
+        ("status=" + "queued," * 100, "status"),
     ],
 )
 async def test_a_bad_query_names_its_parameter(http: httpx.AsyncClient, query: str, parameter: str) -> None:
     problem = assert_problem(await http.get(f"/v1/jobs?{query}"), 422, "invalid_parameter")
     assert problem["errors"][0]["parameter"] == parameter
+
+
+async def test_more_parameters_than_anybody_needs_are_refused_uncounted(http: httpx.AsyncClient) -> None:
+    problem = assert_problem(await http.get("/v1/jobs?" + "a=1&" * 10_000), 422, "invalid_parameter")
+    assert problem["detail"] == "there are more than 100 query parameters"
 
 
 @pytest.mark.parametrize("cursor", ["nope", "job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC", "a:b", "%00", "x" * 3000])
