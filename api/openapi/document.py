@@ -71,6 +71,7 @@ def _made(app: FastAPI, *, keys_required: bool) -> Json:
         license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
         routes=app.routes,
         tags=TAGS,
+        servers=[{"url": "/", "description": "The server that published this."}],
     )
     schemas: Json = document["components"]["schemas"]
     for model in (Problem, FieldError):
