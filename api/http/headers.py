@@ -92,8 +92,8 @@ def _idempotency_header(description: str) -> Header[str]:
 IdempotencyKey = Annotated[
     str,
     _idempotency_header(
-        "Makes sending again safe: for 24 hours the same key with the same job answers what was answered first, and "
-        "with another job is refused."
+        "Makes sending again safe: for 24 hours the same key with the same body answers what was answered first, and "
+        "with another body is refused."
     ),
 ]
 """The key, without quotes around it; empty without one."""

@@ -89,7 +89,7 @@ async def create_job(context: RequestContextDep, params: Annotated[JobCreation, 
         return to_json(Resolved.of(wanted.spec, wanted.sizes))
     created = await _created(context, body, params.idempotency_key)
     if created.conflict:
-        detail = "this Idempotency-Key came before with another job; nothing was created"
+        detail = "this Idempotency-Key came before with another body; nothing was created"
         errors = [FieldError(parameter="Idempotency-Key", detail="used for another body")]
         raise Refused(kinds.IDEMPOTENCY_KEY_REUSED, detail, errors=errors)
     job = created.job

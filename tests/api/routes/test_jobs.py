@@ -210,13 +210,12 @@ async def test_the_first_answer_is_repeated_by_a_server_with_other_limits_and_de
 async def test_the_first_answer_is_repeated_though_what_it_named_is_gone(
     http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    preset = presets.Preset("ours", "A preset.", {"epochs": 3})
-    monkeypatch.setitem(presets.PRESETS, "ours", preset)
     headers = {"Idempotency-Key": "k"}
-    first = await http.post("/v1/jobs", json={"preset": "ours"}, headers=headers)
+    with monkeypatch.context() as older:
+        older.setitem(presets.PRESETS, "ours", presets.Preset("ours", "A preset.", {"epochs": 3}))
+        first = await http.post("/v1/jobs", json={"preset": "ours"}, headers=headers)
     await http.post(f"{first.headers['location']}/cancel")
     await http.delete(first.headers["location"])
-    monkeypatch.undo()
     presets._parsed.cache_clear()
     again = await http.post("/v1/jobs", json={"preset": "ours"}, headers=headers)
     assert (again.status_code, again.text) == (202, first.text)
