@@ -91,7 +91,9 @@ async def _read(request: Request, *, most_bytes: int) -> bytes:
 
 def _too_large(most_bytes: int) -> Refused:
     # What is still on its way is not wanted: the connection ends with the answer.
-    return Refused(kinds.BODY_TOO_LARGE, f"the body is longer than {most_bytes:,} bytes", headers={"connection": "close"})
+    return Refused(
+        kinds.BODY_TOO_LARGE, f"the body is longer than {most_bytes:,} bytes", headers={"connection": "close"}
+    )
 
 
 def _check_form(headers: Headers) -> None:

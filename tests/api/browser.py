@@ -69,9 +69,7 @@ def browsing(url: str, folder: Path) -> Iterator[Page]:
     command = [CHROMIUM, *_OPTIONS, f"--user-data-dir={folder}", url]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as browser:
         try:
-            wait_until(
-                lambda: ports.exists() and ports.read_text().count("\n"), what="the browser", timeout_seconds=60
-            )
+            wait_until(lambda: ports.exists() and ports.read_text().count("\n"), what="the browser", timeout_seconds=60)
             tabs = httpx.get(f"http://127.0.0.1:{ports.read_text().split()[0]}/json/list", trust_env=False).json()
             (address,) = (tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
             with connect(address, max_size=None) as socket:

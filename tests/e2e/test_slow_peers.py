@@ -1,4 +1,4 @@
-"""Thousands of silent, slow, boundless and unreading connections at once: others go on being answered, and all of those end."""
+"""Thousands of silent, slow, boundless and unreading connections at once: others are answered, and all of those end."""
 
 import asyncio
 import os

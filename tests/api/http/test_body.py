@@ -94,7 +94,7 @@ async def test_strange_values_are_refused_without_repeating_them(http: httpx.Asy
         "multipart/form-data",
         "application/jsonp",
         "application/json; charset=latin-1",
-        "application/json; profile=x; Charset = \"UTF-16\"",
+        'application/json; profile=x; Charset = "UTF-16"',
         "application/json; charset=",
         "application/json, text/plain",
         "x" * 9000,
