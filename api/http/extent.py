@@ -7,7 +7,7 @@ what was sent. Here lengths are looked at before anything that they count, which
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, reduce
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel
 
@@ -36,14 +36,14 @@ class Extent:
     def excesses(self, value: Any, pointer: str = "") -> Iterator[FieldError]:
         """Where there is too much, outermost first, and nothing within that."""
         if isinstance(value, list) and self.most_items is not None:
-            items: list[Any] = value
+            items = cast("list[Any]", value)
             if len(items) > self.most_items:
                 yield _excess(pointer, "items", most=self.most_items, count=len(items))
             elif self.item:
                 for n, item in enumerate(items):
                     yield from self.item.excesses(item, f"{pointer}/{n}")
         elif isinstance(value, dict) and self.most_fields is not None:
-            given: Json = value
+            given = cast("Json", value)
             if len(given) > self.most_fields + self.spare_fields:
                 yield _excess(pointer, "fields", most=self.most_fields, count=len(given))
             else:

@@ -176,10 +176,10 @@ PRECONDITION_FAILED = Kind(
     "precondition_failed",
     412,
     "Condition cannot be met",
-    "The request was to change something under a condition (`If-Match`) that this operation does not look at, so it was "
-    "not carried out.",
-    "Leave `If-Match` out: cancelling, pausing, resuming and deleting again do no harm, and creating again is made safe "
-    "by an `Idempotency-Key`.",
+    "The request was to change something under a condition (`If-Match`) that this operation does not look at, so it "
+    "was not carried out.",
+    "Leave `If-Match` out: cancelling, pausing, resuming and deleting again do no harm, and creating again is made "
+    "safe by an `Idempotency-Key`.",
 )
 HEAD_TOO_LARGE = Kind(
     "head_too_large",

@@ -41,6 +41,7 @@ def test_what_needs_no_typing_is_executed_without(settings: Settings, client: re
         # What lists comes after what creates.
         untyped.sort(key=lambda operation: operation["operationId"] != "create_job")
         statuses = dict[str, str]()
+        first: list[dict[str, Any]] = []
         for operation in untyped:
             statuses[operation["operationId"]], text = executed(page, operation)
             if operation["operationId"] == "create_job":
