@@ -13,6 +13,7 @@ import socket
 import struct
 from typing import Any, cast
 
+from httptools import HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from api.http import kinds
@@ -116,13 +117,15 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         hosts = [value for name, value in self.headers if name == b"host"]
         is_named = len(hosts) == 1 and _HOST.fullmatch(hosts[0])
-        if not is_named and (hosts or self.parser.get_http_version() == "1.1"):
+        version = cast("HttpRequestParser", self.parser).get_http_version()
+        if not is_named and (hosts or version == "1.1"):
             self._refuse(kinds.BAD_REQUEST, "a request of HTTP/1.1 has one Host header, the name of a host")
             return
         self._all.heads.pop(self, None)
         self._all.bodies[self] = None
         self._body_since = self._looked_at = self.loop.time()
         super().on_headers_complete()
+        self.cycle.transport = cast("asyncio.Transport", _Lingering(self))
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
@@ -141,6 +144,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """The request is answered."""
+        if self._is_refused:
+            self.server_state.total_requests += 1
+            return
         super().on_response_complete()
         if not self.pipeline and self not in self._all.heads and self not in self._all.bodies:
             self._all.idle[self] = None
@@ -183,6 +189,14 @@ class BoundedProtocol(HttpToolsProtocol):
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.abort()
 
+    def end_answered(self) -> None:
+        """End a connection after its last answer; while its body still arrives, once that can have been read."""
+        if self not in self._all.bodies:
+            self.transport.close()
+            return
+        self._is_too_large = self._is_refused = True
+        self._linger()
+
     def abort(self) -> None:
         """End the connection at once, whatever is still to be written."""
         self._all.forget(self)
@@ -200,9 +214,9 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_refused:
             return
         is_body = self in self._all.bodies
-        self._all.forget(self)
         self._is_too_large = self._is_refused = True
         if self.transport.is_closing():
+            self._all.forget(self)
             return
         cycle = cast("RequestResponseCycle | None", self.cycle)
         if cycle is None or cycle.response_complete or (is_body and not cycle.response_started):
@@ -210,8 +224,28 @@ class BoundedProtocol(HttpToolsProtocol):
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
             cycle.message_event.set()
+        self._linger()
+
+    def _linger(self) -> None:
+        """Say that nothing more will come, and go on taking what does for a while."""
+        self._all.forget(self)
+        self.flow.resume_reading()
         self.transport.write_eof()
         self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+
+
+class _Lingering:
+    """The transport that uvicorn answers by, closed as the connection is ended."""
+
+    def __init__(self, connection: BoundedProtocol) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection.transport, name)
+
+    def close(self) -> None:
+        """Close it once the answer can have been read."""
+        self._connection.end_answered()
 
 
 def _answer(kind: Kind, detail: str) -> bytes:

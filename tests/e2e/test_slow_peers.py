@@ -6,6 +6,7 @@ import resource
 import select
 import socket
 import statistics
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -120,6 +121,9 @@ def many_descriptors() -> Iterator[None]:
 @pytest.mark.parametrize("descriptors", [None, 256])
 def test_others_are_answered_meanwhile(settings: Settings, client: redis.Redis, descriptors: int | None) -> None:
     with many_descriptors(), serving(settings, descriptors=descriptors) as (server, url):
+        assert server.stderr
+        # Its log has to be taken from it, or it waits for that.
+        threading.Thread(target=server.stderr.read, daemon=True).start()
         process = psutil.Process(server.pid)
         before = process.memory_info().rss
         took, ends = asyncio.run(besiege(int(url.rpartition(":")[2])))

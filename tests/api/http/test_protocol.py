@@ -246,6 +246,16 @@ async def test_a_body_that_goes_on_behind_its_answer_ends_the_connection() -> No
         await line.ended()
 
 
+async def test_an_answer_before_the_end_of_its_body_is_not_taken_away_by_a_reset() -> None:
+    async with running(Bounds()) as site:
+        head = GET.replace(b"/ ", b"/now ") + b"connection: close\r\ncontent-length: 500000\r\n\r\n"
+        line = await site.dial(head, b"x" * 250_000)
+        await asyncio.wait_for(line.reader.readuntil(b"\r\n\r\n"), 10)
+        line.write(b"x" * 250_000)
+        assert await asyncio.wait_for(line.reader.read(), 10) == b"0"
+        assert not site.connections.bodies
+
+
 async def test_trailers_without_end_are_refused() -> None:
     async with running(Bounds()) as site:
         line = await site.dial(GET + b"transfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n" + b"a: x\r\n" * 50_000)
