@@ -8,6 +8,7 @@ FUZZ_CASES ?= 5000
 .PHONY: help setup demo up test test-slow lint format chaos chaos-short fuzz bench compose-test lock clean
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@echo "  The command is $(BIN)/gradientd; 'source $(VENV)/bin/activate' has a shell find it as gradientd."
 
 # A stamp per set of requirements: set-up does nothing while requirements and pyproject are unchanged.
 $(VENV)/.python:

@@ -1,0 +1,56 @@
+"""Says in our words what Pydantic and the option parser say in theirs, and what was probably meant."""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+MOST_MEANT = 3
+
+SUBSTITUTES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.DOTALL), words)
+    for pattern, words in (
+        (r"Input tag ('.*?') found using .*? expected tags: (.*)", r"\1 is not one of \2"),
+        (r"Unable to extract tag using discriminator '?(\w+)'?.*", r"must say its `\1`"),
+        (r"Field required", "is missing"),
+        (r"(Extra inputs are not permitted|There is no such (field|parameter))", "there is no such field"),
+        (r"Input should be a valid integer.*", "must be a whole number"),
+        (r"Input should be a valid number.*", "must be a number"),
+        (r"Input should be a valid string.*", "must be text"),
+        (r"Input should be a valid boolean.*", "must be true or false"),
+        (r"Input should be a valid (list|tuple).*", "must be a list"),
+        (r"Input should be (a valid dictionary|an object).*", "must be an object"),
+        (r"Input should be greater than or equal to (.*)", r"must be at least \1"),
+        (r"Input should be less than or equal to (.*)", r"must be at most \1"),
+        (r"Input should be (.*)", r"must be \1"),
+        (r"\w+ should have at (least|most) (.*?)(?: after validation)?(, not .*)?", r"must have at \1 \2\3"),
+        (r"String should match pattern '(.*)'", r"must match \1"),
+    )
+)
+
+_CHOICES = re.compile(r"'([^']*)'")
+
+
+def in_our_words(message: str) -> str:
+    """The message, if it is one of theirs, as we would put it; any other as it is."""
+    message = message.removeprefix("Value error, ")
+    for pattern, words in SUBSTITUTES:
+        if match := pattern.fullmatch(message):
+            return match.expand(words)
+    return message
+
+
+def with_meant(message: str, given: object = None) -> str:
+    """The message, and what was meant, if it names choices and the value is like one of them.
+
+    The value is `given`, or the first that the message itself quotes.
+    """
+    quoted = _CHOICES.findall(message)
+    if "is not one of" in message and quoted:
+        given, *quoted = quoted
+    return message + meant(given, quoted) if isinstance(given, str) else message
+
+
+def meant(given: str, possible: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, or nothing where nothing is like what was given."""
+    near = [word for word in get_close_matches(given.lower(), list(possible), n=MOST_MEANT) if word != given]
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
