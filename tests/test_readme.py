@@ -1,4 +1,4 @@
-"""README's commands work as written: the command line reads each of them, and the slow test types them in their order."""
+"""README's commands work as written: the command line reads each, and the slow test types them in their order."""
 
 import os
 import re
@@ -23,7 +23,10 @@ from tests.gradientd.samples import JOB_ID, Route, sample_epoch, sample_job, ser
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-BLOCK = re.compile(r"(?:^<!-- not run by the tests: (?P<reason>[^\n]*) -->\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```", re.M | re.S)
+BLOCK = re.compile(
+    r"(?:^<!-- not run by the tests: (?P<reason>[^\n]*) -->\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```",
+    re.MULTILINE | re.DOTALL,
+)
 SERVER = re.compile(r"\b(make|gradientd) up\b")
 NOT_RUN = {"pip", "docker"}
 """What alone may be left to others, who are named beside it: what needs an index of packages or an engine."""
@@ -67,7 +70,7 @@ def test_only_what_cannot_run_here_is_left_out() -> None:
 def test_the_command_line_understands_it(command: str) -> None:
     given = arguments(command)
     if given is None:
-        assert command.split()[0] in ("make", "source", "curl", "export")
+        assert command.split(maxsplit=1)[0] in ("make", "source", "curl", "export")
         return
     # Before an option of `gradientd` itself, which would otherwise act: help that comes first ends it.
     result = CliRunner().invoke(app, ["--help", *given] if given[0].startswith("-") else [*given, "--help"])

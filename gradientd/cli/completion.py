@@ -1,4 +1,4 @@
-"""The values that a shell proposes for options and arguments: from the server if it answers soon, else what is known."""
+"""The values that a shell proposes for options and arguments: asked of the server, if it answers soon."""
 
 from collections.abc import Callable
 
@@ -14,11 +14,11 @@ PATIENCE_SECONDS = 1.0
 MOST_JOBS = 50
 
 
-
 def jobs(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """The newest jobs' ids, with or without their `job_`, as the word began; and `last`."""
     newest = asked(
-        ctx, lambda client: [(job.id, f"{job.status}, {job.spec.model.type}") for job in client.list(limit=MOST_JOBS).data]
+        ctx,
+        lambda client: [(job.id, f"{job.status}, {job.spec.model.type}") for job in client.list(limit=MOST_JOBS).data],
     )
     whole = not incomplete or incomplete.startswith("job_"[: len(incomplete)])
     ids = newest if whole else [(job_id.removeprefix("job_"), told) for job_id, told in newest]

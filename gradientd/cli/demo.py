@@ -115,7 +115,7 @@ def run(settings: Settings, *, keep: bool, console: Console) -> ExitCode:
         asyncio.run(stack.run(on_ready=visitor.begin))
         visitor.join()
     output.close()
-    print_line(console, f"everything is stopped; `{called_as()} up` starts it for good, and its page /docs shows the API")
+    print_line(console, f"everything is stopped; `{called_as()} up` starts it for good, its page /docs shows the API")
     return visitor.exit_code
 
 

@@ -85,13 +85,15 @@ def _instant(milliseconds: int, later_by: timedelta) -> datetime | None:
 
 def ambiguous(named: str, found: Sequence[Job], *, is_all: bool) -> AmbiguousJob:
     """The error for what is not enough of an id, with the jobs that it may mean."""
-    told = ", ".join(f"{job.id} ({job.status}, {job.spec.model.type} on {job.spec.dataset})" for job in found[:MOST_NAMED])
+    shown = found[:MOST_NAMED]
+    told = ", ".join(f"{job.id} ({job.status}, {job.spec.model.type} on {job.spec.dataset})" for job in shown)
     others = len(found) - MOST_NAMED
     told += f" and {others} more" if others > 0 else ""
     if is_all:
         return AmbiguousJob(f"several jobs' ids begin with {named!r}: {told}; give more of the one you mean")
     among = f"; among them are {told}" if found else ""
-    return AmbiguousJob(f"{named!r} is too little to find one job by: more than {MOST_PAGES * PAGE:,} were made in that time{among}")
+    many = f"more than {MOST_PAGES * PAGE:,} were made in that time"
+    return AmbiguousJob(f"{named!r} is too little to find one job by: {many}{among}")
 
 
 def unknown(client: Client, named: str) -> NoSuchJob:

@@ -39,9 +39,7 @@ class Table:
         heading = [Text(name, "bold") for name in self._columns]
         return [line for row in (heading, *self._rows) for line in self._row(row, shown, widths, width)]
 
-    def _row(
-        self, cells: Sequence[Text], shown: Sequence[int], widths: Sequence[int], width: int | None
-    ) -> list[Text]:
+    def _row(self, cells: Sequence[Text], shown: Sequence[int], widths: Sequence[int], width: int | None) -> list[Text]:
         last = shown[-1]
         line = Text()
         for at in shown[:-1]:

@@ -17,7 +17,7 @@ _AND_MORE = re.compile(r"\(and (\d+) more\)$")
 
 
 def refusal_lines(problem: Problem, *, body: Mapping[str, Any] | None = None) -> list[str]:
-    """What to tell of a problem: a line, and one for each wrong field where there are several. `body` is what was sent."""
+    """What to tell of a problem: a line, and one for each wrong field if there are several. `body` is what was sent."""
     said = problem.detail or problem.title or f"the server answered {problem.status}"
     fields = [field_words(field, body or {}) for field in problem.errors]
     if not fields:
@@ -64,7 +64,8 @@ def fields_at(path: Sequence[str], body: Mapping[str, Any]) -> list[str]:
     place: Any = body
     for step in path:
         place = cast("Mapping[str, Any]", place).get(step) if isinstance(place, Mapping) else None
-        kinds = [found for kind in kinds if step in kind.model_fields for found in models_in(kind.model_fields[step].annotation)]
+        fields = [kind.model_fields[step] for kind in kinds if step in kind.model_fields]
+        kinds = [found for field in fields for found in models_in(field.annotation)]
         chosen = cast("Mapping[str, Any]", place).get("type") if isinstance(place, Mapping) else None
         kinds = [kind for kind in kinds if type_of(kind) == chosen] or kinds
     return sorted({name for kind in kinds for name in kind.model_fields})

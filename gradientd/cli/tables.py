@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.text import Text
 
-from gradientd.cli.display import print_line
+from gradientd.cli.display import age, print_line
 from gradientd.cli.layout import Table, print_table
 from gradientd.cli.progress_lines import ending, figure, measures
 from gradientd.cli.spec_summary import summary

@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 
-MOST_MEANT = 3
+LEAST_ALIKE = 0.6
+"""How alike a word must be to what was given, from 0 to 1."""
+AS_ALIKE = 0.05
+"""How much less alike than the most alike one another may be and still be proposed beside it."""
 
 SUBSTITUTES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.DOTALL), words)
@@ -32,7 +35,7 @@ _CHOICES = re.compile(r"'([^']*)'")
 
 def in_our_words(message: str) -> str:
     """The message, if it is one of theirs, as we would put it; any other as it is."""
-    message = message.removeprefix("Value error, ")
+    message = message.removeprefix("Value error, ").removesuffix(".")
     for pattern, words in SUBSTITUTES:
         if match := pattern.fullmatch(message):
             return match.expand(words)
@@ -52,5 +55,12 @@ def with_meant(message: str, given: object = None) -> str:
 
 def meant(given: str, possible: Iterable[str]) -> str:
     """`; did you mean 'x'?`, or nothing where nothing is like what was given."""
-    near = [word for word in get_close_matches(given.lower(), list(possible), n=MOST_MEANT) if word != given]
+    alike = {word: likeness(given, word) for word in possible if word != given}
+    most = max(alike.values(), default=0.0)
+    near = [word for word, value in alike.items() if value >= max(LEAST_ALIKE, most - AS_ALIKE)]
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def likeness(given: str, word: str) -> float:
+    """How alike two words are, from 0 to 1; the dashes that all options begin with do not count."""
+    return SequenceMatcher(None, given.lower().lstrip("-"), word.lower().lstrip("-")).ratio()

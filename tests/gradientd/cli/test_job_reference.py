@@ -120,4 +120,3 @@ def test_only_jobs_of_the_beginnings_time_are_asked_for() -> None:
     assert until
     assert since < made_at < until
     assert until - since < 2 * job_reference.CLOCKS_DIFFER + timedelta(seconds=2)
-

@@ -25,6 +25,7 @@ from jobs.record import Device, Metrics, Worker
 from jobs.spec import CNN, Softmax, Spec
 from jobs.states import Status
 from jobs.wire import Dataset, KeptCheckpoint, Preset, Series
+from store.api_keys import StoredKey
 from tests.gradientd.samples import sample_epoch, sample_job, succeeded_job
 
 NOW = datetime(2026, 3, 1, 13, 0, tzinfo=UTC)
@@ -34,13 +35,13 @@ class Screen(Console):
     """A terminal of 80 columns, and what is on it."""
 
     def __init__(self) -> None:
-        self.out = io.StringIO()
-        super().__init__(file=self.out, width=80, force_terminal=True, color_system=None, highlight=False)
+        self.written = io.StringIO()
+        super().__init__(file=self.written, width=80, force_terminal=True, color_system=None, highlight=False)
 
     @property
     def lines(self) -> list[str]:
         """Its lines."""
-        return self.out.getvalue().splitlines()
+        return self.written.getvalue().splitlines()
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def screen() -> Screen:
 def assert_fits(screen: Screen) -> None:
     """No line is longer than the terminal is wide, and none was cut."""
     assert max(map(len, screen.lines)) <= 80
-    assert "…" not in screen.out.getvalue()
+    assert "…" not in screen.written.getvalue()
 
 
 def test_every_job_has_its_whole_id(screen: Screen) -> None:
@@ -90,7 +91,7 @@ def test_every_preset_and_dataset_has_its_name_and_all_its_words(screen: Screen)
     print_presets(screen, presets)
     print_datasets(screen, datasets)
     assert_fits(screen)
-    words = " ".join(screen.out.getvalue().split())
+    words = " ".join(screen.written.getvalue().split())
     for shown in (*presets, *datasets):
         assert any(line.split()[0] == shown.name for line in screen.lines if line.split())
         assert shown.description.split()[-1] in words
@@ -99,7 +100,7 @@ def test_every_preset_and_dataset_has_its_name_and_all_its_words(screen: Screen)
 def test_every_key_has_its_id_owner_and_name(screen: Screen) -> None:
     limits = KeyLimits(max_jobs=100, max_queued=50, requests_per_minute=6000, max_body_bytes=10_000)
     key = new_key(new_secret(), owner="alice@example.org", scopes=set(Scope), name="the nightly build", limits=limits)
-    print_keys(screen, [(key, None)])
+    print_keys(screen, [StoredKey(key, None)])
     assert_fits(screen)
     assert screen.lines[1].startswith(f"{key.id}  alice@example.org  ")
     assert screen.lines[1].rstrip().endswith("the nightly build")

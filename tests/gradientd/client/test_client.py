@@ -227,7 +227,7 @@ def test_wait_for_gives_up_in_time_and_the_job_goes_on() -> None:
         asked.append(request)
         return httpx.Response(200, json=dump(sample_job(Status.RUNNING)))
 
-    with client_of(server) as client, pytest.raises(TimeoutError, match="is running after 0.05 s") as gave_up:
+    with client_of(server) as client, pytest.raises(TimeoutError, match=r"is running after 0\.05 s") as gave_up:
         client.wait_for(JOB_ID, timeout_seconds=0.05)
     assert isinstance(gave_up.value, StillRunning)
     assert {request.method for request in asked} == {"GET"}
@@ -310,7 +310,11 @@ def test_datasets_are_typed() -> None:
 
 @pytest.mark.parametrize(
     ("body", "fault"),
-    [("<h1>It works!</h1>", "the answer is not JSON"), ("{}", "the answer lacks 'id'"), ("[]", "is not what it should be")],
+    [
+        ("<h1>It works!</h1>", "the answer is not JSON"),
+        ("{}", "the answer lacks 'id'"),
+        ("[]", "is not what it should be"),
+    ],
 )
 def test_what_is_wrong_with_an_answer_is_told_in_our_words(body: str, fault: str) -> None:
     with client_of(lambda request: httpx.Response(200, text=body)) as client, pytest.raises(UnexpectedAnswer) as error:
