@@ -110,7 +110,7 @@ def test_the_python_example_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest
         monkeypatch.setenv("GRADIENTD_URL", url)
         exec(compile(program, "README.md", "exec"), {})
     assert asked == [{"model": {"type": "softmax"}, "epochs": 3, "metadata": {"team": "vision"}}]
-    assert capsys.readouterr().out == f"succeeded 0.9612\n[0.2]\n{JOB_ID} 0.9612\n"
+    assert capsys.readouterr().out == f"succeeded 0.9612\n(0.2,)\n{JOB_ID} 0.9612\n"
 
 
 # --- the reader, who types all of it ---------------------------------------------------------------

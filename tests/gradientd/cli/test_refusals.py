@@ -22,11 +22,11 @@ def problem(detail: str, *errors: FieldError, title: str = "Job spec cannot be a
     )
 
 
-def refused(*errors: tuple[str, str]) -> Problem:
+def refused(first: tuple[str, str], *others: tuple[str, str]) -> Problem:
     """The problem as the server makes it of these pointers and details."""
-    fields = [FieldError(pointer=pointer, detail=detail) for pointer, detail in errors]
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return problem(f"{errors[0][0]}: {errors[0][1]}{more}", *fields[:MOST_ERRORS])
+    fields = [FieldError(pointer=pointer, detail=detail) for pointer, detail in (first, *others)]
+    more = f" (and {len(others)} more)" if others else ""
+    return problem(f"{first[0]}: {first[1]}{more}", *fields[:MOST_ERRORS])
 
 
 def test_one_wrong_field_is_one_line() -> None:
