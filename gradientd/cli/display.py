@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from gradientd.cli.progress_lines import ProgressLines, figure, rate
 from gradientd.client.follow import Update
+from jobs.escapes import escaped, escaped_json
 from jobs.record import Job
 from jobs.states import Status
 
@@ -69,7 +70,7 @@ class LiveDisplay(PlainDisplay):
     def show(self, update: Update) -> None:
         """Print what happened above the bar, and move the bar."""
         super().show(update)
-        doing, told = label(update), figures(update.job)
+        doing, told = escaped(label(update)), figures(update.job)
         room = self._room(doing, told)
         if room < NARROWEST_BAR:
             told = figures(update.job, brief=True)
@@ -123,14 +124,15 @@ def display_for(console: Console, *, as_json: bool) -> Display:
 
 
 def print_json(document: object, *, indent: int | None = 2) -> None:
-    """Print a document to standard output, as it is."""
-    sys.stdout.write(json.dumps(document, indent=indent, ensure_ascii=False) + "\n")
+    """Print a document to standard output."""
+    only_ascii = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    sys.stdout.write(escaped_json(json.dumps(document, indent=indent, ensure_ascii=only_ascii)) + "\n")
     sys.stdout.flush()
 
 
 def print_line(console: Console, line: str) -> None:
-    """Print text as it is: no markup, no wrapping, no guessing at colours."""
-    console.print(line, markup=False, highlight=False, soft_wrap=True, emoji=False)
+    """Print a line of text as it is: no markup, no wrapping, no guessing at colours; see `escaped`."""
+    console.print(escaped(line), markup=False, highlight=False, soft_wrap=True, emoji=False)
 
 
 def live_bar(console: Console, bar: BarColumn) -> Progress:

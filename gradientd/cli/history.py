@@ -13,6 +13,7 @@ from gradientd.cli.progress_lines import event_line
 from gradientd.cli.tables import print_checkpoints, print_metrics
 from gradientd.client import Client
 from gradientd.client.follow import events_after, follow
+from jobs.escapes import escaped
 from jobs.record import Event
 
 
@@ -33,7 +34,8 @@ def metrics(
     with Client(url, api_key=api_key) as client:
         job_id = find_job(client, named)
         if as_csv:
-            typer.echo(client.metrics_csv(job_id, max_points=points).replace("\r\n", "\n"), nl=False)
+            for line in client.metrics_csv(job_id, max_points=points).splitlines():
+                typer.echo(escaped(line))
             return
         series = client.metrics(job_id, max_points=points)
     print_json(series.model_dump(mode="json")) if as_json else print_metrics(console(), series)

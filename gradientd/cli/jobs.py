@@ -13,6 +13,7 @@ from gradientd.cli.train import read_labels
 from gradientd.cli.watching import attend
 from gradientd.client import Client
 from jobs.errors import GradientdError
+from jobs.escapes import escaped
 from jobs.record import Job
 from jobs.states import Status
 
@@ -105,12 +106,12 @@ def delete(
     with Client(url, api_key=api_key) as client:
         job_id = find_job(client, named)
         client.delete(job_id)
-    print_json({"id": job_id, "deleted": True}) if as_json else typer.echo(f"{job_id} is deleted")
+    print_json({"id": job_id, "deleted": True}) if as_json else typer.echo(escaped(f"{job_id} is deleted"))
 
 
 def tell_status(job: Job, *, as_json: bool) -> None:
     """Say what became of a job."""
-    print_json(job.model_dump(mode="json")) if as_json else typer.echo(f"{job.id} {job.status}")
+    print_json(job.model_dump(mode="json")) if as_json else typer.echo(escaped(f"{job.id} {job.status}"))
 
 
 def usual_runtime(client: Client) -> int | None:

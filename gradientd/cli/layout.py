@@ -7,6 +7,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from jobs.escapes import escaped
+
 GAP = "  "
 LEAST_WRAPPED = 24
 """Characters that sentences to be wrapped need beside the other columns, or they are not wrapped."""
@@ -26,8 +28,8 @@ class Table:
         self._rows: list[list[Text]] = []
 
     def add_row(self, *cells: str | Text) -> None:
-        """Add a row, with a cell for each column."""
-        self._rows.append([cell if isinstance(cell, Text) else Text(cell) for cell in cells])
+        """Add a row, with a cell for each column. What is not a `Text` may be a stranger's: see `escaped`."""
+        self._rows.append([cell if isinstance(cell, Text) else Text(escaped(cell)) for cell in cells])
 
     def lines(self, width: int | None) -> list[Text]:
         """The table's lines, of at most `width` columns if what must stay allows it; all of it for None."""

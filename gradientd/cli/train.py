@@ -16,6 +16,7 @@ from gradientd.cli.request import BadOption, Body, Change, build_body, parse_bod
 from gradientd.cli.watching import attend
 from gradientd.client import Client
 from gradientd.client.errors import Refused
+from jobs.escapes import escaped
 
 T = TypeVar("T")
 
@@ -124,7 +125,7 @@ def train(
         body = build_body(base, changes, resolve=lambda body: accepted(client.resolve, body)["spec"])
         job = accepted(client.submit, body)
         if detach:
-            print_json(job.model_dump(mode="json")) if as_json else typer.echo(job.id)
+            print_json(job.model_dump(mode="json")) if as_json else typer.echo(escaped(job.id))
             return
         if not as_json:
             print_line(console(), f"job {job.id}")
@@ -154,7 +155,7 @@ def read_body(file: str) -> Body:
     try:
         return parse_body(Path(file).read_text("utf-8"), source=file)
     except (OSError, UnicodeDecodeError) as error:
-        raise BadOption(f"cannot read {file}: {error}") from error
+        raise BadOption(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def read_labels(options: list[str] | None) -> dict[str, str]:

@@ -58,7 +58,8 @@ def meant(given: str, possible: Iterable[str]) -> str:
     alike = {word: likeness(given, word) for word in possible if word != given}
     most = max(alike.values(), default=0.0)
     near = [word for word, value in alike.items() if value >= max(LEAST_ALIKE, most - AS_ALIKE)]
-    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    quoted = " or ".join(f"'{word}'" for word in near)
+    return f"; did you mean {quoted}?" if near else ""
 
 
 def likeness(given: str, word: str) -> float:

@@ -330,6 +330,8 @@ def test_an_interruption_names_no_server_that_the_environment_names(monkeypatch:
         (["train", "--learning-rate", "small"], "--learning-rate: must be a number"),
         (["jobs", "--limit", "0"], "--limit: must be at least 1"),
         (["jobs", "--metadata", "team"], "--metadata: 'team' is not of the form key=value"),
+        (["keys", "create", "--owner", "me", "--scopes", "raed"], "did you mean 'read'?"),
+        (["train", "--file", "nowhere.json"], "--file: cannot read nowhere.json: No such file or directory"),
         (["show"], "Missing argument 'JOB'."),
     ],
 )

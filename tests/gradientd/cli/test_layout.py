@@ -65,3 +65,9 @@ def test_only_a_terminal_is_narrow(is_terminal: bool, heading: str) -> None:
 
 def test_an_empty_table_is_its_heading() -> None:
     assert shown(Table("id", "status", left_out=("status",)), 80) == ["id  status"]
+
+
+def test_a_strangers_text_neither_breaks_a_row_nor_commands_the_terminal() -> None:
+    table = Table("id", "labels")
+    table.add_row("job_1", "note=a\nb\x1b[2J")
+    assert shown(table, None)[1] == "job_1  note=a\\nb\\x1b[2J"
