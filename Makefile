@@ -38,7 +38,7 @@ up: $(VENV)/.demo ## Start the whole service here: store, API and a worker
 test: $(VENV)/.dev ## Run the tests
 	$(BIN)/python -m pytest
 
-test-slow: $(VENV)/.dev ## Run the slow tests: whole stacks killed, training that hangs, slow peers, old data, each bench in small (6 minutes)
+test-slow: $(VENV)/.dev ## Run the slow tests: whole stacks killed, training that hangs, slow peers, old data, README's commands, each bench in small (9 minutes)
 	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/.dev ## Format check, lint, types, import contracts

@@ -26,6 +26,8 @@ SUBSTITUTES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"Input should be less than or equal to (.*)", r"must be at most \1"),
         (r"Input should be (.*)", r"must be \1"),
         (r"\w+ should have at (least|most) (.*?)(?: after validation)?(, not .*)?", r"must have at \1 \2\3"),
+        (r"String should match pattern '\^\(auto\|cpu\|gpu.*'", "must be auto, cpu, gpu, or gpu:N for one of several"),
+        (r"String should match pattern '\^\[a-z0-9\].*'", "must be lower-case letters, digits and . _ -"),
         (r"String should match pattern '(.*)'", r"must match \1"),
     )
 )
