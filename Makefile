@@ -9,6 +9,7 @@ FUZZ_CASES ?= 5000
 .PHONY: help setup demo up test test-slow lint format chaos chaos-short fuzz bench compose-test lock clean
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@echo "  The command is $(BIN)/gradientd; 'source $(VENV)/bin/activate' has a shell find it as gradientd."
 
 # A stamp per set of requirements: set-up does nothing while requirements and pyproject are unchanged.
 $(VENV)/.python:
@@ -44,7 +45,7 @@ up: $(VENV)/.demo ## Start the whole service here: store, API and a worker
 test: $(VENV)/.dev ## Run the tests
 	$(BIN)/python -m pytest
 
-test-slow: $(VENV)/.dev $(GENERATOR)/.made ## Run the slow tests: whole stacks killed, training that hangs, slow peers, old data, each bench in small (6 minutes)
+test-slow: $(VENV)/.dev $(GENERATOR)/.made ## Run the slow tests: whole stacks killed, training that hangs, slow peers, old data, README's commands, each bench in small (9 minutes)
 	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/.dev ## Format check, lint, types, import contracts
