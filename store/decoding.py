@@ -32,6 +32,11 @@ def stored(model: type[M], text: str) -> M:
     return model.model_validate_json(text, extra="ignore")
 
 
+def brief(error: Exception) -> str:
+    """What is wrong with a record, on one line."""
+    return " ".join(str(error).split())[:300]
+
+
 def instant(milliseconds: str | int) -> datetime:
     """The UTC time so many milliseconds after 1970."""
     return datetime.fromtimestamp(int(milliseconds) / 1000, tz=UTC)
@@ -66,7 +71,7 @@ def job(reply: Any, *, lease_seconds: float) -> Job:
     except KeyError as error:
         raise UnreadableRecord(job_id, f"it has no {error}") from error
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
-        raise UnreadableRecord(job_id, " ".join(str(error).split())[:300]) from error
+        raise UnreadableRecord(job_id, brief(error)) from error
 
 
 def _job(fields: dict[str, str], *, position: int, now_ms: int, lease_seconds: float) -> Job:
