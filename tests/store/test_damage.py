@@ -43,8 +43,8 @@ def set_back(client: redis.Redis, keys: Keys) -> Callable[[str], None]:
     def set_back(job_id: str) -> None:
         for name in ("leases", "workers"):
             key = f"{keys.namespace}:{name}"
-            for member, at in client.zrange(key, 0, -1, withscores=True):
-                client.zadd(key, {member: at + HOUR_MS})
+            for member in map(str, client.zrange(key, 0, -1)):
+                client.zincrby(key, HOUR_MS, member)
         records = ((keys.job(job_id), "last_heartbeat_at"), (f"{keys.namespace}:upkeep", "last_sweep_at"))
         for key, name in (*records, (f"{keys.namespace}:upkeep", "hold_until")):
             client.hset(key, name, str(int(client.hget(key, name) or 0) + HOUR_MS))
@@ -62,7 +62,7 @@ def test_a_clock_set_back_stops_neither_sweeps_nor_the_reaper(
     # The sweep takes place although one seems to come; whoever lives gets one whole lease, and no more.
     before = int(client.time()[0] * 1000)
     assert do(store.upkeep(every_seconds=60)).given_back == ()
-    lease_ends = client.zscore(f"{keys.namespace}:leases", job.id)
+    lease_ends = client.zscore(f"{keys.namespace}:leases", job.id) or 0
     assert before < lease_ends <= int(client.time()[0] * 1000) + 1000 + 1000 * store.lease_seconds
     hold = int(client.hget(f"{keys.namespace}:upkeep", "hold_until") or 0)
     assert hold <= lease_ends + 1000
@@ -88,7 +88,8 @@ def test_a_worker_of_a_future_hour_is_not_live_for_an_hour(
     now_ms = client.time()[0] * 1000
     client.zadd(f"{keys.namespace}:workers", {"w": now_ms + HOUR_MS})
     do(store.upkeep(every_seconds=0))
-    assert client.zscore(f"{keys.namespace}:workers", "w") <= now_ms + 2000 + 1000 * store.lease_seconds
+    lives_until = client.zscore(f"{keys.namespace}:workers", "w") or 0
+    assert now_ms < lives_until <= now_ms + 2000 + 1000 * store.lease_seconds
 
 
 @pytest.mark.parametrize("shift_ms", [HOUR_MS, -HOUR_MS])
@@ -226,7 +227,7 @@ def test_what_repeats_without_end_keeps_its_beginning_and_its_end(
     assert (len(job.transitions), job.transitions_omitted) == (100, 201)
     assert [one.status for one in job.transitions[:3]] == [Status.QUEUED, Status.PAUSED, Status.QUEUED]
     assert job.transitions[-1].status is Status.QUEUED
-    assert client.memory_usage(keys.job(job.id)) < 40_000
+    assert len(client.dump(keys.job(job.id)) or b"") < 40_000
     events = do(store.history.events(job.id, limit=1000))
     assert [event.data for event in events] == [one.model_dump(mode="json") for one in job.transitions]
     ids = [tuple(map(int, event.id.split("-"))) for event in events]
