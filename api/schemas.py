@@ -55,6 +55,14 @@ class Health(Value):
     version: Annotated[str, Field(description="Version of the server.", examples=["0.1.0"])]
 
 
+class Readiness(Health):
+    """A sign that jobs can be submitted."""
+
+    warnings: Annotated[
+        tuple[str, ...], Field(description="What is set otherwise than it should be, and what may come of it.")
+    ] = ()
+
+
 class ProblemKind(Value):
     """A kind of problem that answers can carry."""
 
@@ -69,6 +77,11 @@ class ProblemKind(Value):
 
 class JobPage(Page[Job]):
     """Part of the list of jobs."""
+
+    unreadable: Annotated[
+        tuple[str, ...],
+        Field(description="Jobs of this part whose records this server cannot read; `GET /v1/jobs/{id}` says why."),
+    ] = ()
 
 
 class EventPage(Page[Event]):

@@ -45,6 +45,8 @@ class KeyLimits(BaseModel):
     """Most jobs of its owner that are not final."""
     max_queued: Annotated[int | None, Field(ge=1)] = None
     """Most jobs of its owner that are queued."""
+    max_priority: Annotated[int | None, Field(ge=-100, le=100)] = None
+    """Highest priority of a job; jobs of every owner wait in one queue."""
     requests_per_minute: Annotated[int | None, Field(ge=1)] = None
     max_body_bytes: Annotated[int | None, Field(ge=1)] = None
     """Longest body, if that is less than the server reads at all."""
@@ -135,6 +137,13 @@ def caps(key: ApiKey, settings: Settings) -> tuple[int, int]:
     if Scope.ADMIN in key.scopes:
         return own.max_jobs or 0, own.max_queued or 0
     return own.max_jobs or settings.key_max_jobs or 0, own.max_queued or settings.key_max_queued or 0
+
+
+def highest_priority(key: ApiKey, settings: Settings) -> int | None:
+    """Highest priority that jobs of the key may have; None for any."""
+    if Scope.ADMIN in key.scopes or key.limits.max_priority is not None:
+        return key.limits.max_priority
+    return settings.key_max_priority
 
 
 def summary(key: ApiKey) -> dict[str, Any]:

@@ -43,6 +43,15 @@ class UnknownPreset(InvalidSpec):
         super().__init__(f"no preset {name!r}; known here: {', '.join(known)}", pointer="/preset")
 
 
+class PriorityTooHigh(InvalidSpec):
+    """The job's priority is above the highest that the key allows. Ask for that one, or for a key that allows more."""
+
+    code = "priority_too_high"
+
+    def __init__(self, priority: int, *, limit: int) -> None:
+        super().__init__(f"priority {priority} is above this key's highest, {limit}", pointer="/priority")
+
+
 class JobTooLarge(InvalidSpec):
     """The job needs more parameters, memory or time than one job may have. Ask for less of what `pointer` names."""
 
@@ -56,6 +65,20 @@ class JobNotFound(GradientdError):
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"no job {job_id!r} is known here")
+        self.job_id = job_id
+
+
+class UnreadableRecord(GradientdError):
+    """The job's record cannot be read by this version of the server. Update the server, or delete the job.
+
+    A newer version wrote it before it was rolled back, or the store was damaged.
+    """
+
+    code = "unreadable_record"
+    title = "Record cannot be read"
+
+    def __init__(self, job_id: str, why: str) -> None:
+        super().__init__(f"the record of {job_id!r} cannot be read by this version: {why}")
         self.job_id = job_id
 
 
@@ -78,7 +101,7 @@ class NotNow(GradientdError):
 
 
 class TooManyJobs(GradientdError):
-    """The key's owner has as many jobs as the key allows; nothing was created. Wait for one to end, or cancel one."""
+    """The key's owner has as many jobs as the key allows; nothing was changed. Wait for one to end, or cancel one."""
 
     code = "too_many_jobs"
     retry_after_seconds = 10

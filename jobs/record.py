@@ -13,7 +13,7 @@ Accuracy = Annotated[float, Field(ge=0, le=1, description="Share of examples cla
 
 
 class Value(BaseModel):
-    """A frozen value that came from our own store; unknown fields are refused."""
+    """A frozen value. Whoever makes one may give no unknown field; one that the store holds is left out in reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -172,7 +172,13 @@ class Job(Value):
         bool | None,
         Field(description="Whether its worker spoke within the last lease; `null` unless a worker holds it."),
     ] = None
-    transitions: Annotated[tuple[Transition, ...], Field(description="Every change of status, oldest first.")] = ()
+    transitions: Annotated[
+        tuple[Transition, ...],
+        Field(description="Changes of status, oldest first: all of them, or of very many the first and the last."),
+    ] = ()
+    transitions_omitted: Annotated[
+        int, Field(ge=0, description="Changes of status left out of `transitions`, behind its first 10.", examples=[0])
+    ] = 0
     error: Annotated[JobError | None, Field(description="Why it failed; `null` otherwise.")] = None
     metadata: Annotated[dict[str, str], Field(description="The labels given in the spec.")] = {}
     revision: Annotated[int, Field(ge=1, description="Grows with every change; the ETag is made of it.", examples=[7])]

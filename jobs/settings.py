@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     """Most jobs of a key's owner that are not final; for keys without a limit of their own, admins' excepted."""
     key_max_queued: Annotated[int | None, Field(ge=1)] = None
     """The same for its jobs that are queued."""
+    key_max_priority: int = 0
+    """Highest priority of the jobs of such a key: without it one owner's jobs would pass everybody else's."""
     key_requests_per_minute: Annotated[int | None, Field(ge=1)] = None
     """Most requests of a key in a minute, for the same keys."""
 

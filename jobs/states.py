@@ -74,3 +74,4 @@ class Reason(StrEnum):
     DATASET_UNAVAILABLE = "dataset_unavailable"
     DEVICE_UNAVAILABLE = "device_unavailable"
     TRAINING_ERROR = "training_error"
+    UNREADABLE_RECORD = "unreadable_record"

@@ -13,7 +13,7 @@ from jobs.api_keys import SECRET, ApiKey, Scope, digest_of, id_of, read_entries
 from jobs.errors import TooManyRequests
 from jobs.settings import Settings
 from store.calls import Call, Operation, script
-from store.decoding import instant
+from store.decoding import instant, stored
 from store.keys import Keys
 
 
@@ -48,7 +48,7 @@ class KeyRing:
         """The stored keys, oldest first."""
         reply: Sequence[str] = yield script(self.keys, "key_list")
         found = [
-            StoredKey(ApiKey.model_validate_json(text), instant(used_at) if used_at else None)
+            StoredKey(stored(ApiKey, text), instant(used_at) if used_at else None)
             for text, used_at in zip(reply[::2], reply[1::2], strict=True)
         ]
         return tuple(sorted(found, key=lambda stored: (str(stored.key.created_at), stored.key.id)))
@@ -79,7 +79,7 @@ class KeyRing:
         )
         if reply is None:
             return None
-        key = given or ApiKey.model_validate_json(reply[0])
+        key = given or stored(ApiKey, reply[0])
         if not hmac.compare_digest(key.digest, digest):
             return None
         if wait_us := int(reply[1]):

@@ -15,6 +15,11 @@ def note(job_id: str, *, owner: str, before: str, after: str, reason: str = "") 
     log.info("job_status", job_id=job_id, job_owner=owner, before=before, after=after, reason=reason)
 
 
+def note_loss(job_id: str) -> None:
+    """Log that the store has lost a job's record, so that the job is no more."""
+    log.error("job_record_lost", job_id=job_id, detail="the store lost or evicted the record; the job was dropped")
+
+
 def note_change(change: str) -> None:
     """The same for a change as the scripts tell it: id, before, after, reason, owner. Empty for none."""
     if change:

@@ -86,7 +86,8 @@ def connect(settings: Settings) -> "redis.Redis":
     repetition as a no-op.
     """
     retry = redis.retry.Retry(NoBackoff(), 1, supported_errors=(ConnectionError,))
-    return redis.Redis.from_url(settings.redis_url.get_secret_value(), retry=retry, **_OPTIONS)  # pyright: ignore[reportUnknownMemberType]
+    url = settings.redis_url.get_secret_value()
+    return redis.Redis.from_url(url, retry=retry, **_options(url))  # pyright: ignore[reportUnknownMemberType]
 
 
 def aconnect(settings: Settings) -> "redis.asyncio.Redis":
@@ -95,12 +96,13 @@ def aconnect(settings: Settings) -> "redis.asyncio.Redis":
     Many tasks share a few connections: one that finds none free waits for its turn instead of failing. A command
     is sent once more over a new connection when a pooled one turns out to be broken.
     """
+    url = settings.redis_url.get_secret_value()
     pool = redis.asyncio.BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
-        settings.redis_url.get_secret_value(),
+        url,
         max_connections=MOST_CONNECTIONS,
         timeout=5,
         retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
-        **_OPTIONS,
+        **_options(url),
     )
     pool.connection_class = _sound(pool.connection_class)
     return redis.asyncio.Redis.from_pool(pool)
@@ -123,13 +125,15 @@ def _sound(kind: type[AbstractConnection]) -> type[AbstractConnection]:
     return Sound
 
 
-_OPTIONS: dict[str, Any] = {
-    "decode_responses": True,
-    "socket_timeout": 5,
-    "socket_connect_timeout": 2,
-    "socket_keepalive": True,
-    "health_check_interval": 10,
-}
+def _options(url: str) -> dict[str, Any]:
+    options = {
+        "decode_responses": True,
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+        "health_check_interval": 10,
+    }
+    # A Unix socket's other end is on this machine: there is nothing to keep alive, and redis-py refuses to.
+    return options if url.startswith("unix:") else {**options, "socket_keepalive": True}
 
 
 def run(client: "redis.Redis", operation: Operation[T]) -> T:

@@ -2,11 +2,19 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import BaseModel
+
+from jobs.errors import UnreadableRecord
 from jobs.record import Artifact, Checkpoint, EpochMetrics, Event, Job, JobError, Metrics, Progress, Runtime, Transition
 from jobs.spec import Spec
 from jobs.states import HELD, Phase, Reason, Status
+
+FORMAT = 1
+"""Version of the records that are written. A record without one is older; fields may be added under the same number."""
+
+M = TypeVar("M", bound=BaseModel)
 
 _RENAMED = {'"images_per_second":': '"examples_per_second":'}
 """What records of older versions call otherwise. Such JSON holds no text of a user."""
@@ -17,6 +25,16 @@ def current_names(text: str) -> str:
     for old, new in _RENAMED.items():
         text = text.replace(old, new)
     return text
+
+
+def stored(model: type[M], text: str) -> M:
+    """The value that stored JSON holds. Fields that a newer version added are left out. Raises ValueError."""
+    return model.model_validate_json(text, extra="ignore")
+
+
+def brief(error: Exception) -> str:
+    """What is wrong with a record, on one line."""
+    return " ".join(str(error).split())[:300]
 
 
 def instant(milliseconds: str | int) -> datetime:
@@ -43,33 +61,47 @@ def record(reply: Any) -> dict[str, str]:
 
 
 def job(reply: Any, *, lease_seconds: float) -> Job:
-    """The job within a snapshot."""
-    position, now_ms = int(reply[0]), int(reply[1])
+    """The job within a snapshot. Raises UnreadableRecord."""
     fields = record(reply)
+    job_id = fields.get("id", "")
+    try:
+        if (written := int(fields.get("format", "0"))) > FORMAT:
+            raise UnreadableRecord(job_id, f"it has format {written}, known are those up to {FORMAT}")
+        return _job(fields, position=int(reply[0]), now_ms=int(reply[1]), lease_seconds=lease_seconds)
+    except KeyError as error:
+        raise UnreadableRecord(job_id, f"it has no {error}") from error
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise UnreadableRecord(job_id, brief(error)) from error
+
+
+def _job(fields: dict[str, str], *, position: int, now_ms: int, lease_seconds: float) -> Job:
     status = Status(fields["status"])
     beat = fields.get("last_heartbeat_at")
     return Job(
         id=fields["id"],
         status=status,
         status_reason=_reason(fields["reason"]),
-        phase=Phase(fields["phase"]) if "phase" in fields else None,
-        spec=(spec := Spec.model_validate_json(fields["spec"])),
-        progress=Progress.model_validate_json(current_names(fields["progress"])),
+        phase=Phase(fields["phase"]) if fields.get("phase") in _PHASES else None,
+        spec=(spec := stored(Spec, fields["spec"])),
+        progress=stored(Progress, current_names(fields["progress"])),
         queue_position=position if status is Status.QUEUED else None,
         attempt=int(fields["attempt"]),
         worker=fields.get("worker"),
-        run=Runtime.model_validate_json(fields["run"]) if "run" in fields else None,
+        run=stored(Runtime, fields["run"]) if "run" in fields else None,
         metrics=_metrics(fields),
         checkpoint=checkpoint(fields.get("checkpoint")),
         best_checkpoint=checkpoint(fields.get("best_checkpoint")),
-        artifacts=tuple(Artifact.model_validate(row) for row in json.loads(fields.get("artifacts", "[]"))),
+        artifacts=tuple(
+            Artifact.model_validate(row, extra="ignore") for row in json.loads(fields.get("artifacts", "[]"))
+        ),
         created_at=instant(fields["created_at"]),
         started_at=_instant_or_none(fields.get("started_at")),
         finished_at=_instant_or_none(fields.get("finished_at")),
         last_heartbeat_at=_instant_or_none(beat),
-        responding=(now_ms - int(beat)) < lease_seconds * 1000 if beat and status in HELD else None,
+        responding=abs(now_ms - int(beat)) < lease_seconds * 1000 if beat and status in HELD else None,
         transitions=tuple(_transition(json.loads(line)) for line in fields["transitions"].splitlines()),
-        error=JobError.model_validate_json(fields["error"]) if "error" in fields else None,
+        transitions_omitted=int(fields.get("transitions_omitted", 0)),
+        error=stored(JobError, fields["error"]) if "error" in fields else None,
         metadata=spec.metadata,
         revision=int(fields["revision"]),
     )
@@ -102,7 +134,7 @@ def event(row: Any) -> Event:
 
 def checkpoint(text: str | None) -> Checkpoint | None:
     """The checkpoint in a job's field or a script's answer, if there is one."""
-    return Checkpoint.model_validate_json(current_names(text)) if text else None
+    return stored(Checkpoint, current_names(text)) if text else None
 
 
 def _metrics(fields: dict[str, str]) -> Metrics:
@@ -116,7 +148,7 @@ def _metrics(fields: dict[str, str]) -> Metrics:
 
 
 def _epoch(text: str | None) -> EpochMetrics | None:
-    return EpochMetrics.model_validate_json(current_names(text)) if text else None
+    return stored(EpochMetrics, current_names(text)) if text else None
 
 
 def _transition(data: dict[str, Any]) -> Transition:
@@ -125,8 +157,12 @@ def _transition(data: dict[str, Any]) -> Transition:
     )
 
 
+_PHASES, _REASONS = frozenset(Phase), frozenset(Reason)
+
+
 def _reason(text: str) -> Reason | None:
-    return Reason(text) if text else None
+    # One that a newer version gave is none that this one could explain.
+    return Reason(text) if text in _REASONS else None
 
 
 def _instant_or_none(text: str | None) -> datetime | None:

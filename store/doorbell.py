@@ -1,7 +1,10 @@
 """The doorbell: Celery carries no job, it only wakes a worker, which then claims one from the store."""
 
 import contextlib
+from typing import Any
+from urllib.parse import quote
 
+import redis
 import structlog
 from celery import Celery
 from kombu import Queue
@@ -22,8 +25,10 @@ def make_celery(settings: Settings) -> Celery:
 
     Each setting that departs from Celery's defaults does so for a measured reason; see CONTRIBUTING.md.
     """
-    celery = Celery("gradientd", broker=settings.redis_url.get_secret_value(), set_as_current=False)
+    url, tls = _broker(settings.redis_url.get_secret_value())
+    celery = Celery("gradientd", broker=url, set_as_current=False)
     celery.conf.update(
+        broker_use_ssl=tls,
         task_acks_late=False,
         task_ignore_result=True,
         task_reject_on_worker_lost=False,
@@ -51,6 +56,26 @@ def make_celery(settings: Settings) -> Celery:
         },
     )
     return celery
+
+
+def _broker(redis_url: str) -> tuple[str, dict[str, Any] | None]:
+    """The store as Celery names it: kombu's URL, and its options for TLS, None for a store without.
+
+    kombu knows Unix sockets by another scheme, takes the database from the path alone, and speaks TLS only if told so
+    beside the URL.
+    """
+    options: dict[str, Any] = redis.ConnectionPool.from_url(redis_url).connection_kwargs  # pyright: ignore[reportUnknownMemberType]
+    database = options.get("db", 0)
+    user, password = (quote(str(options.get(name) or ""), safe="") for name in ("username", "password"))
+    login = f"{user}:{password}@" if user or password else ""
+    if path := options.get("path"):
+        return f"redis+socket://{login}{quote(path)}?virtual_host={database}", None
+    host, port = quote(options.get("host", "localhost"), safe=""), options.get("port", 6379)
+    place = f"{login}{host}:{port}/{database}"
+    if not redis_url.startswith("rediss:"):
+        return f"redis://{place}", None
+    given = {name: value for name, value in options.items() if name.startswith("ssl_")}
+    return f"rediss://{place}", {"ssl_cert_reqs": "required", **given}
 
 
 class Doorbell:

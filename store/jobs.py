@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from jobs.errors import InvalidCursor, JobNotFound, NotNow, StaleFence, TooManyJobs
+from jobs.errors import InvalidCursor, JobNotFound, NotNow, StaleFence, TooManyJobs, UnreadableRecord
 from jobs.record import Artifact, Job, JobError, Metrics, Progress, Worker
 from jobs.report import Report
 from jobs.settings import Settings
@@ -21,6 +21,8 @@ from store.history import History
 from store.keys import EVERYBODY, Keys
 from store.lanes import Lanes
 
+SAFE_POLICY = "noeviction"
+"""What Redis does when its memory is full: refuse writes, and drop nothing."""
 IDEMPOTENCY_SECONDS = 24 * 3600
 ROWS_PER_SCAN = 500
 """Jobs that one call of a filtered list looks at, so that no list holds up Redis."""
@@ -60,6 +62,8 @@ class Page(NamedTuple):
 
     jobs: tuple[Job, ...]
     has_more: bool
+    unreadable: tuple[str, ...] = ()
+    """Jobs of this part whose record cannot be read."""
 
 
 class Sweep(NamedTuple):
@@ -126,6 +130,7 @@ class Store:
         lane, _ = Lanes.of(spec)
         progress = Progress(epochs=spec.epochs, steps=steps)
         fields = {
+            "format": decoding.FORMAT,
             "spec": spec.model_dump_json(),
             "metadata": json.dumps(spec.metadata),
             "max_attempts": spec.max_attempts,
@@ -165,7 +170,7 @@ class Store:
         return _repeated(answer, digest) if answer["spec"] else None
 
     def get(self, job_id: str, *, owner: str = EVERYBODY) -> Operation[Job]:
-        """Read a job. Raises JobNotFound."""
+        """Read a job. Raises JobNotFound and UnreadableRecord."""
         reply = yield script(self.keys, "get", id=job_id, owner=owner)
         return self._found(job_id, reply)
 
@@ -179,9 +184,14 @@ class Store:
         reply = yield script(self.keys, "pause", id=job_id, owner=owner)
         return self._allowed(job_id, reply, "paused")
 
-    def resume(self, job_id: str, *, owner: str = EVERYBODY) -> Operation[Resumed]:
-        """Queue a paused job again. Raises JobNotFound, or NotNow where its status does not allow it."""
-        reply = yield script(self.keys, "resume", id=job_id, owner=owner)
+    def resume(self, job_id: str, *, owner: str = EVERYBODY, max_queued: int = 0) -> Operation[Resumed]:
+        """Queue a paused job again. Raises JobNotFound, or NotNow where its status does not allow it.
+
+        Raises TooManyJobs when its owner has `max_queued` queued jobs (0: any number).
+        """
+        reply = yield script(self.keys, "resume", id=job_id, owner=owner, max_queued=max_queued)
+        if reply and reply[0] == "queued":
+            raise TooManyJobs("queued", count=reply[1], limit=max_queued)
         job = self._allowed(job_id, reply, "resumed")
         wake_queue = Lanes.of(job.spec)[1]
         return Resumed(job, wake_queue, int(reply[2]))
@@ -209,6 +219,7 @@ class Store:
         statuses = sorted(filters.statuses)
         single = statuses[0] if len(statuses) == 1 else ""
         found: list[Job] = []
+        unreadable: list[str] = []
         while True:
             go_on, rows = yield script(
                 self.keys,
@@ -226,9 +237,13 @@ class Store:
             )
             if go_on == "unknown":
                 raise InvalidCursor(after)
-            found += (self._job(row) for row in rows)
+            for row in rows:
+                try:
+                    found.append(self._job(row))
+                except UnreadableRecord as error:
+                    unreadable.append(error.job_id)
             if not go_on or len(found) > limit:
-                return Page(tuple(found[:limit]), has_more=len(found) > limit)
+                return Page(tuple(found[:limit]), has_more=len(found) > limit, unreadable=tuple(unreadable))
             after = ""
             low, high = (low, f"({go_on}") if newest_first else (f"({go_on}", high)
 
@@ -242,21 +257,40 @@ class Store:
     def workers(self) -> Operation[tuple[Worker, ...]]:
         """Workers that spoke lately, by name."""
         reply = yield script(self.keys, "workers")
-        return tuple(sorted((Worker.model_validate_json(row) for row in reply), key=lambda worker: worker.name))
+        return tuple(sorted((decoding.stored(Worker, row) for row in reply), key=lambda worker: worker.name))
 
-    def ping(self) -> Operation[None]:
-        """Raise StoreUnavailable unless the store answers."""
-        yield Call(("PING",))
+    def check_health(self) -> Operation[tuple[str, ...]]:
+        """What of the store's settings endangers jobs, in words. Raises StoreUnavailable unless the store answers."""
+        # Its policy stands here too, where CONFIG is not for us.
+        found = yield Call(("INFO", "memory"))
+        policy = found.get("maxmemory_policy", SAFE_POLICY)
+        if policy == SAFE_POLICY:
+            return ()
+        return (
+            f"the store's maxmemory-policy is {policy}, so when its memory is full it drops jobs; "
+            f"set it to {SAFE_POLICY}",
+        )
 
     # --- for those who train ----------------------------------------------------------------------
 
     def claim(self, worker: str, *, token: str, lanes: Sequence[str]) -> Operation[Claim | None]:
-        """Take the next job. `token` is new for every claim and repeated when the claim is sent again."""
-        reply = yield script(self.keys, "claim", worker=worker, lease_ms=self._lease_ms, token=token, rest=lanes)
-        if reply is None:
-            return None
-        record = decoding.record(reply)
-        return Claim(self._job(reply), int(record["fence"]), int(record.get("ran_ms", 0)) / 1000)
+        """Take the next job. `token` is new for every claim and repeated when the claim is sent again.
+
+        A job that cannot be read fails, and the next one is taken.
+        """
+        while True:
+            reply = yield script(self.keys, "claim", worker=worker, lease_ms=self._lease_ms, token=token, rest=lanes)
+            if reply is None:
+                return None
+            record = decoding.record(reply)
+            fence = int(record["fence"])
+            try:
+                return Claim(self._job(reply), fence, int(record.get("ran_ms", 0)) / 1000)
+            except UnreadableRecord as unreadable:
+                error = JobError(code=unreadable.code, title=unreadable.title, detail=str(unreadable))
+                reason = Reason.UNREADABLE_RECORD
+                yield from self.finish(unreadable.job_id, fence, Status.FAILED, reason=reason, error=error)
+            token += "+"
 
     def beat(self, job_id: str, fence: int) -> Operation[Status]:
         """Keep a claim alive; tells the status, which may have become a wish to stop. Raises StaleFence."""
@@ -339,14 +373,30 @@ class Store:
         Harmless to call from many places: within `every_seconds` only the first call sweeps.
         """
         every_ms = round(every_seconds * 1000)
-        given_back, due, changes = yield script(
+        given_back, due, changes, lost = yield script(
             self.keys, "upkeep", lease_ms=self._lease_ms, every_ms=every_ms, patience=patience
         )
+        if lost:
+            yield from self._clear_away(lost)
         for change in changes:
             audit.note_change(change)
         # A call that comes too soon answers nothing at all.
         rings = zip(Lanes.WAKE_QUEUES.values(), due, strict=False)
         return Sweep(tuple(given_back), {wake_queue: times for wake_queue, times in rings if times > 0})
+
+    def _clear_away(self, job_ids: Sequence[str]) -> Operation[None]:
+        """Take jobs that lost their record out of their owners' lists, whoever those are, and out of the file store."""
+        cursor = 0
+        while True:
+            cursor, lists = yield Call(("SCAN", cursor, "MATCH", self.keys.index(EVERYBODY), "COUNT", ROWS_PER_SCAN))
+            for key in lists:
+                yield Call(("ZREM", key, *job_ids))
+            if not cursor:
+                break
+        yield Call(("SADD", self.keys.trash, *job_ids))
+        yield Call(("SREM", self.keys.lost, *job_ids))
+        for job_id in job_ids:
+            audit.note_loss(job_id)
 
     def _job(self, reply: Any) -> Job:
         audit.note_change(reply[3])
@@ -373,9 +423,15 @@ class Store:
 
 
 def _repeated(answer: dict[str, Any], digest: str) -> Created:
-    """An earlier answer, for whoever sends the same request again, or another one with the same key."""
-    spec = Spec.model_validate_json(answer["spec"])
-    steps = Progress.model_validate_json(decoding.current_names(answer["progress"])).steps
+    """An earlier answer, for whoever sends the same request again, or another one with the same key.
+
+    Raises UnreadableRecord.
+    """
+    try:
+        spec = decoding.stored(Spec, answer["spec"])
+        steps = decoding.stored(Progress, decoding.current_names(answer["progress"])).steps
+    except ValueError as error:
+        raise UnreadableRecord(answer["id"], decoding.brief(error)) from error
     job = decoding.newborn(answer, spec=spec, progress=Progress(epochs=spec.epochs, steps=steps))
     # Digests made by two rules cannot be compared. Then a server of another version made the first, and this counts as
     # the same request sent again: refusing it would break every retry across an upgrade.

@@ -22,6 +22,7 @@ TEMPLATES: dict[str, str] = {
     "api_keys": "{ns}:keys",  # SET: ids of the API keys
     "rate": "{ns}:rate:{id}",  # STRING: when an API key's next request is due by its rate, in us
     "upkeep": "{ns}:upkeep",  # HASH: the last sweep, and sweeps in a row with bells missing
+    "lost": "{ns}:lost",  # SET: jobs without a record that may still be in their owner's lists
     "trash": "{ns}:trash",  # SET: deleted jobs whose files are still to be deleted
     "wake_queue": "{ns}:celery:{wake_queue}",  # LIST: Celery's queue; see store.doorbell
 }
@@ -35,6 +36,7 @@ PERMANENT = (
     "expiring",
     "workers",
     "upkeep",
+    "lost",
     "trash",
     "wake_queue",
     "api_key",
@@ -92,6 +94,11 @@ class Keys:
     def index(self, owner: str) -> str:
         """An owner's jobs."""
         return self._build("index", owner=owner)
+
+    @property
+    def lost(self) -> str:
+        """Jobs that lost their record."""
+        return self._build("lost")
 
     @property
     def trash(self) -> str:

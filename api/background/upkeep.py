@@ -15,15 +15,24 @@ log = structlog.get_logger(__name__)
 
 
 async def keep_up(client: Redis, store: Store, doorbell_sender: DoorbellSender, *, every_seconds: float) -> None:
-    """Sweep until cancelled. A store that is away is waited for; its absence and its return are logged once."""
+    """Sweep until cancelled. A store that is away is waited for; its absence and its return are logged once.
+
+    A store whose settings endanger jobs is told of at the start and at each return.
+    """
     away_since: float | None = None
+    checked = False
     while True:
         try:
             await sweep(client, store, doorbell_sender, every_seconds=every_seconds)
+            if not checked:
+                for warning in await arun(client, store.check_health()):
+                    log.warning("store_may_lose_jobs", detail=warning)
+                checked = True
         except StoreUnavailable as error:
             if away_since is None:
                 away_since = time.monotonic()
                 log.warning("store_away", error=str(error))
+                checked = False
         else:
             if away_since is not None:
                 log.info("store_back", seconds=round(time.monotonic() - away_since, 1))

@@ -12,9 +12,11 @@ from fastapi import Depends, Request
 from api.http import kinds
 from api.http.problems import Refused, shortened
 from api.services import Services
-from jobs.api_keys import ApiKey, Scope, caps
+from jobs.api_keys import ApiKey, Scope, caps, highest_priority
+from jobs.errors import PriorityTooHigh
 from jobs.exposure import is_loopback
 from jobs.settings import Settings
+from jobs.spec import Spec
 from store.calls import Operation
 from store.keys import EVERYBODY
 
@@ -57,6 +59,12 @@ class RequestContext:
     def caps(self) -> tuple[int, int]:
         """Most unfinished and most queued jobs of the owner; 0 for any number."""
         return caps(self.caller.key, self.services.settings) if self.caller.key else (0, 0)
+
+    def check_priority(self, spec: Spec) -> None:
+        """Raise PriorityTooHigh for a job that would pass others by more than the key allows."""
+        limit = highest_priority(self.caller.key, self.services.settings) if self.caller.key else None
+        if limit is not None and spec.priority > limit:
+            raise PriorityTooHigh(spec.priority, limit=limit)
 
     async def do(self, operation: Operation[T]) -> T:
         """Carry out a store operation. Raises StoreUnavailable and whatever the operation raises."""

@@ -11,11 +11,13 @@ from jobs.errors import (
     JobNotFound,
     JobTooLarge,
     NotNow,
+    PriorityTooHigh,
     StoreUnavailable,
     TooManyJobs,
     TooManyRequests,
     UnknownDataset,
     UnknownPreset,
+    UnreadableRecord,
 )
 
 
@@ -46,7 +48,9 @@ def _of(error: type[GradientdError], status: int, title: str, *, header: str = "
 
 
 JOB_NOT_FOUND = _of(JobNotFound, 404, "Job not found")
+UNREADABLE_RECORD = _of(UnreadableRecord, 409, "Job's record cannot be read")
 INVALID_SPEC = _of(InvalidSpec, 422, "Job spec cannot be accepted")
+PRIORITY_TOO_HIGH = _of(PriorityTooHigh, 422, "Priority is above what the key allows")
 INVALID_CURSOR = _of(InvalidCursor, 422, "Cursor is not in the list")
 NOT_NOW = _of(NotNow, 409, "Job's status does not allow this")
 STORE_UNAVAILABLE = _of(StoreUnavailable, 503, "Store is away", header="Retry-After")
@@ -221,7 +225,9 @@ KINDS: dict[str, Kind] = {
     kind.code: kind
     for kind in (
         JOB_NOT_FOUND,
+        UNREADABLE_RECORD,
         INVALID_SPEC,
+        PRIORITY_TOO_HIGH,
         INVALID_CURSOR,
         NOT_NOW,
         STORE_UNAVAILABLE,

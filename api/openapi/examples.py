@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from api.schemas import Health, ProblemKind, Resolved
+from api.schemas import Health, ProblemKind, Readiness, Resolved
 from api.series import NAMES, columns
 from jobs.datasets import CATALOGUE, find
 from jobs.estimate import estimate
@@ -198,6 +198,10 @@ def by_schema() -> dict[str, dict[str, Any]]:
         Dataset.of(CATALOGUE["mnist"]),
         Preset.of(preset, resolve(Spec(preset=preset.name))),
         Health(version="0.1.0"),
+        Readiness(
+            version="0.1.0",
+            warnings=("the store's maxmemory-policy is allkeys-lru, so when its memory is full it drops jobs; …",),
+        ),
         ProblemKind(
             code="job_not_found",
             type="/problems/job_not_found",
@@ -210,6 +214,7 @@ def by_schema() -> dict[str, dict[str, Any]]:
     found = {type(value).__name__: value.model_dump(mode="json") for value in values}
     for name, key in (("Job", "id"), ("Event", "id"), ("Worker", "name"), ("Preset", "name"), ("Dataset", "name")):
         found[f"{name}Page"] = _page(found[name], found[name][key])
+    found["JobPage"]["unreadable"] = [f"{JOB_ID[:-1]}D"]
     found["CheckpointPage"] = _page(found["KeptCheckpoint"], found["KeptCheckpoint"]["name"])
     kind = found["ProblemKind"]
     found["ProblemPage"] = _page(kind, kind["code"])

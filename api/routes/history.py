@@ -31,6 +31,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["history"])
 async def list_job_events(context: RequestContextDep, params: Annotated[JobEvents, Params(JobEvents)]) -> Response:
     """Read what happened to a job, oldest first: each change of status, how it runs, and each epoch's metrics.
 
+    Of very many events of one type other than `metric` the first 10 and the last 90 are kept.
     Events never change and their ids only grow: with the last one as `after` you get those that are new.
     """
     query = params.query

@@ -71,8 +71,10 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
             kinds.UNKNOWN_PRESET,
             kinds.JOB_TOO_LARGE,
             kinds.DEVICE_UNAVAILABLE,
+            kinds.PRIORITY_TOO_HIGH,
             kinds.INVALID_PARAMETER,
             kinds.IDEMPOTENCY_KEY_REUSED,
+            kinds.UNREADABLE_RECORD,
             kinds.TOO_MANY_JOBS,
             kinds.STORE_UNAVAILABLE,
         ),
@@ -133,6 +135,7 @@ async def _created(context: RequestContext, body: JsonBody, idempotency_key: str
 async def _admitted(context: RequestContext, body: JsonBody) -> admission.Admitted:
     """What a body asks for, if it can be taken. Raises InvalidSpec and Refused."""
     wanted = admission.resolve(body.fields, Limits.of(context.services.settings))
+    context.check_priority(wanted.spec)
     await admission.check_device(context.services, wanted.spec)
     return wanted
 
@@ -151,7 +154,7 @@ async def list_jobs(context: RequestContextDep, query: Annotated[ListQuery, Para
     """Read your jobs page by page, newest first unless asked otherwise.
 
     For the next page send `last_id` as `after`, as long as `has_more` says so. A page may be shorter than
-    `limit` only at the end.
+    `limit` only at the end. `unreadable` names those of its jobs that cannot be shown.
     """
     filters = Filters(
         statuses=frozenset(query.status),
@@ -165,7 +168,8 @@ async def list_jobs(context: RequestContextDep, query: Annotated[ListQuery, Para
             filters, owner=context.caller.visible_owner, after=query.after, limit=query.limit, newest_first=newest_first
         )
     )
-    return to_json(to_page(JobPage, page.jobs, [job.id for job in page.jobs], has_more=page.has_more))
+    shown = to_page(JobPage, page.jobs, [job.id for job in page.jobs], has_more=page.has_more)
+    return to_json(shown.model_copy(update={"unreadable": page.unreadable}))
 
 
 @router.get(
@@ -176,7 +180,7 @@ async def list_jobs(context: RequestContextDep, query: Annotated[ListQuery, Para
     responses={
         200: {"description": "The job. `ETag` names this state of it.", "headers": ETAG | PREFERENCE_APPLIED},
         304: {"description": "The job is as `If-None-Match` knows it.", "headers": ETAG | PREFERENCE_APPLIED},
-        **refusals(kinds.JOB_NOT_FOUND, kinds.INVALID_PARAMETER, kinds.STORE_UNAVAILABLE),
+        **refusals(kinds.JOB_NOT_FOUND, kinds.UNREADABLE_RECORD, kinds.INVALID_PARAMETER, kinds.STORE_UNAVAILABLE),
     },
 )
 async def get_job(context: RequestContextDep, params: Annotated[JobReading, Params(JobReading)]) -> Response:
@@ -221,7 +225,7 @@ async def _at_next_change(context: RequestContext, known: Job, *, seconds: int) 
     responses={
         200: {"description": "The job in its final status, because it was only queued or had ended before."},
         202: {"model": Job, "description": "The job, `cancelling`: its worker has been asked to stop."},
-        **refusals(kinds.JOB_NOT_FOUND, kinds.INVALID_PARAMETER, kinds.STORE_UNAVAILABLE),
+        **refusals(kinds.JOB_NOT_FOUND, kinds.UNREADABLE_RECORD, kinds.INVALID_PARAMETER, kinds.STORE_UNAVAILABLE),
     },
 )
 async def cancel_job(context: RequestContextDep, params: Annotated[JobChange, Params(JobChange)]) -> Response:
@@ -244,7 +248,13 @@ async def cancel_job(context: RequestContextDep, params: Annotated[JobChange, Pa
             "model": Job,
             "description": "The job, `pausing`: its worker has been asked to keep a checkpoint and stop.",
         },
-        **refusals(kinds.JOB_NOT_FOUND, kinds.NOT_NOW, kinds.INVALID_PARAMETER, kinds.STORE_UNAVAILABLE),
+        **refusals(
+            kinds.JOB_NOT_FOUND,
+            kinds.UNREADABLE_RECORD,
+            kinds.NOT_NOW,
+            kinds.INVALID_PARAMETER,
+            kinds.STORE_UNAVAILABLE,
+        ),
     },
 )
 async def pause_job(context: RequestContextDep, params: Annotated[JobChange, Params(JobChange)]) -> Response:
@@ -265,12 +275,21 @@ async def pause_job(context: RequestContextDep, params: Annotated[JobChange, Par
         200: {
             "description": "The job, queued again at its old place, or as it is when it was queued or running already."
         },
-        **refusals(kinds.JOB_NOT_FOUND, kinds.NOT_NOW, kinds.INVALID_PARAMETER, kinds.STORE_UNAVAILABLE),
+        **refusals(
+            kinds.JOB_NOT_FOUND,
+            kinds.UNREADABLE_RECORD,
+            kinds.NOT_NOW,
+            kinds.TOO_MANY_JOBS,
+            kinds.INVALID_PARAMETER,
+            kinds.STORE_UNAVAILABLE,
+        ),
     },
 )
 async def resume_job(context: RequestContextDep, params: Annotated[JobChange, Params(JobChange)]) -> Response:
     """Queue a paused job again. Sending it again does no harm."""
-    resumed = await context.do(context.services.store.resume(params.job_id, owner=context.caller.visible_owner))
+    resumed = await context.do(
+        context.services.store.resume(params.job_id, owner=context.caller.visible_owner, max_queued=context.caps[1])
+    )
     ring = (
         BackgroundTask(context.services.doorbell_sender.ring, resumed.wake_queue, resumed.rings)
         if resumed.rings > 0

@@ -12,7 +12,7 @@ from api.http.params import Params
 from api.http.problems import Refused, shortened
 from api.http.responses import refusals, to_json, to_page
 from api.parameters import ProblemName
-from api.schemas import Health, ProblemKind, ProblemPage
+from api.schemas import Health, ProblemKind, ProblemPage, Readiness
 from api.services import Services
 from jobs.errors import StoreUnavailable
 
@@ -38,7 +38,7 @@ async def get_health(request: Request) -> Response:
     "/readyz",
     operation_id="get_readiness",
     summary="Can jobs be submitted?",
-    response_model=Health,
+    response_model=Readiness,
     responses={200: {"description": "They can: the store answers."}, **refusals(kinds.STORE_UNAVAILABLE)},
 )
 async def get_readiness(request: Request) -> Response:
@@ -46,10 +46,10 @@ async def get_readiness(request: Request) -> Response:
     services: Services = request.app.state.services
     try:
         async with asyncio.timeout(READY_SECONDS):
-            await services.do(services.store.ping())
+            warnings = await services.do(services.store.check_health())
     except TimeoutError:
         raise StoreUnavailable(f"the store did not answer within {READY_SECONDS} s") from None
-    return to_json(Health(version=request.app.version))
+    return to_json(Readiness(version=request.app.version, warnings=warnings))
 
 
 @router.get(

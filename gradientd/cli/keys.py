@@ -45,6 +45,15 @@ def create(
     max_queued: Annotated[
         int | None, typer.Option(min=1, help="Most jobs of the owner that are queued.", rich_help_panel=LIMITS)
     ] = None,
+    max_priority: Annotated[
+        int | None,
+        typer.Option(
+            min=-100,
+            max=100,
+            help="Highest priority of its jobs; else 0, for admin any.",
+            rich_help_panel=LIMITS,
+        ),
+    ] = None,
     requests_per_minute: Annotated[
         int | None, typer.Option(min=1, help="Most requests in a minute.", rich_help_panel=LIMITS)
     ] = None,
@@ -68,6 +77,7 @@ def create(
     limits = {
         "max_jobs": max_jobs,
         "max_queued": max_queued,
+        "max_priority": max_priority,
         "requests_per_minute": requests_per_minute,
         "max_body_bytes": max_body_bytes,
     }

@@ -12,21 +12,24 @@ local text, us = '', now_us()
 if given ~= '1' then
   text = redis.call('HGET', api_key_key(id), 'record')
   if not text then return false end
-  local record = cjson.decode(text)
+  local record = decoded(text)
   -- Lua compares strings by address, so this takes the same time for all; and both are hashes.
-  if record.digest ~= digest then return false end
+  if not record or record.digest ~= digest then return false end
   for _, scope in ipairs(record.scopes) do
     if scope == 'admin' then per_minute = 0 end
   end
   local own = record.limits.requests_per_minute
   if type(own) == 'number' then per_minute = own end
   local used_at = tonumber(redis.call('HGET', api_key_key(id), 'last_used_at') or '0')
-  if us / 1000 - used_at > 60000 then redis.call('HSET', api_key_key(id), 'last_used_at', whole(us / 1000)) end
+  if math.abs(us / 1000 - used_at) > 60000 then redis.call('HSET', api_key_key(id), 'last_used_at', whole(us / 1000)) end
 end
 if per_minute == 0 then return {text, 0} end
 
 local minute = 60000000
-local due = math.max(us, tonumber(redis.call('GET', rate_key(id)) or '0')) + minute / per_minute
+local due = tonumber(redis.call('GET', rate_key(id)) or '0')
+-- It never lies more than a minute ahead, unless the clock was set back since.
+if due < us or due > us + minute then due = us end
+due = due + minute / per_minute
 if due - us > minute then return {text, math.ceil(due - us - minute)} end
 redis.set_repl(redis.REPL_NONE)
 -- Longer than any time that counts: an expiry, unlike this write, goes to the disk.

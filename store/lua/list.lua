@@ -29,10 +29,15 @@ end
 local found, go_on = {}, ''
 for i = 1, #rows, 2 do
   local id, fits = rows[i], true
-  local job = redis.call('HMGET', job_key(id), 'status', 'metadata')
-  if not job[1] or (status_count > 0 and not statuses[job[1]]) then fits = false end
+  local job = redis.pcall('HMGET', job_key(id), 'status', 'metadata')
+  if job.err or not job[1] then
+    drop(id)
+    fits = false
+  elseif status_count > 0 and not statuses[job[1]] then
+    fits = false
+  end
   if fits and next(labels) then
-    local metadata = cjson.decode(job[2])
+    local metadata = decoded(job[2] or '') or {}
     for name, value in pairs(labels) do
       if metadata[name] ~= value then fits = false end
     end

@@ -12,7 +12,7 @@ for _, entry in ipairs(entries) do
   local kind, data = entry[2][2], entry[2][6]
   if kind == 'metric' then
     -- Steps only grow along the history, so there is nothing new before this one.
-    if after_step > 0 and cjson.decode(data).step <= after_step then return {'', found} end
+    if after_step > 0 and ((decoded(data) or {}).step or 0) <= after_step then return {'', found} end
     found[#found + 1] = data
   end
 end

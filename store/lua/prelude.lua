@@ -1,6 +1,9 @@
 -- What every script begins with. `NS`, `ALLOWED`, `HELD`, `TERMINAL`, `wake_queues`, `wake_queue_of` and the
 -- `<kind>_key` builders are put before this text by store/scripts.py, from jobs/states.py, store/lanes.py and
 -- store/keys.py. A script names its arguments in its first statement, by which names store/calls.py hands them over.
+--
+-- The store is not trusted to be whole: it may have lost or evicted a record. Nor is its clock: it may be set, so an
+-- instant that lies further ahead than it can have been written counts as none.
 
 local function now_us()
   local t = redis.call('TIME')
@@ -20,21 +23,57 @@ local function field(id, name)
   return redis.call('HGET', job_key(id), name) or ''
 end
 
--- Whether there is such a job and this owner ('*': everybody) sees it.
-local function visible(id, owner)
-  local whose = redis.call('HGET', job_key(id), 'owner')
-  return whose and (owner == '*' or owner == whose)
+-- A field's number, or another one where the record has none.
+local function number(id, name, otherwise)
+  return tonumber(field(id, name)) or otherwise
+end
+
+-- The table that a JSON text stands for; nil for any other text.
+local function decoded(text)
+  local understood, value = pcall(cjson.decode, text)
+  if understood and type(value) == 'table' then return value end
+end
+
+-- Whether the job has a record that can be worked with. What a newer version wrote is left to whoever decodes it.
+local function exists(id)
+  local found = redis.pcall('HMGET', job_key(id), 'id', 'status', 'owner', 'lane',
+    'order', 'priority', 'retention_ms', 'fence', 'attempt', 'events', 'revision')
+  if found.err then return false end
+  for i = 1, 11 do
+    if not found[i] or (i > 4 and not tonumber(found[i])) then return false end
+  end
+  return true
 end
 
 local function queue_member(id)
-  return string.format('%016.0f', tonumber(field(id, 'order'))) .. ':' .. id
+  return string.format('%016.0f', number(id, 'order', 0)) .. ':' .. id
 end
 
--- Append to the history. The id is <fence>-<n>: both only grow, so order is the order of writing.
+-- Of what repeats without end the first few are kept and the last.
+local FIRST_KEPT, LAST_KEPT = 10, 90
+
+-- Append to lines of which so many are kept. Returns the lines, and those that had to go.
+local function append(text, line)
+  local lines, kept, gone = {}, {}, {}
+  for each in string.gmatch(text, '[^\n]+') do lines[#lines + 1] = each end
+  lines[#lines + 1] = line
+  for i, each in ipairs(lines) do
+    local into = (i <= FIRST_KEPT or i > #lines - LAST_KEPT) and kept or gone
+    into[#into + 1] = each
+  end
+  return table.concat(kept, '\n') .. '\n', gone
+end
+
+-- Append to the history. The id is <fence>-<n>: both only grow, so order is the order of writing. Metrics are as many
+-- as the job has epochs; of every other kind only so many are kept.
 local function emit(id, kind, data)
   local n = redis.call('HINCRBY', job_key(id), 'events', 1)
-  redis.call('XADD', events_key(id), field(id, 'fence') .. '-' .. n,
-    'type', kind, 'at', whole(now_ms()), 'data', data)
+  local event = field(id, 'fence') .. '-' .. n
+  redis.call('XADD', events_key(id), event, 'type', kind, 'at', whole(now_ms()), 'data', data)
+  if kind == 'metric' then return end
+  local kept, gone = append(field(id, 'kept:' .. kind), event)
+  redis.call('HSET', job_key(id), 'kept:' .. kind, kept)
+  if #gone > 0 then redis.call('XDEL', events_key(id), unpack(gone)) end
 end
 
 local function touch(id)
@@ -43,11 +82,23 @@ local function touch(id)
 end
 
 local function index(id, status, verb)
-  local order = field(id, 'order')
+  local order = whole(number(id, 'order', 0))
   for _, owner in ipairs({'*', field(id, 'owner')}) do
     local key = by_status_key(owner, status)
     if verb == 'add' then redis.call('ZADD', key, order, id) else redis.call('ZREM', key, id) end
   end
+end
+
+local function enqueue(id)
+  redis.call('ZADD', queue_key(field(id, 'lane')), -number(id, 'priority', 0), queue_member(id))
+end
+
+-- Count how long the job ran since its worker last spoke: never longer than its lease, however the clock was set.
+local function count_running(id, at)
+  local lease_ms = number(id, 'lease_ms', nil)
+  -- A claim of an older worker has no lease on record; it is counted from its beginning.
+  local ran = math.max(0, at - number(id, lease_ms and 'last_heartbeat_at' or 'claimed_at', at))
+  redis.call('HINCRBY', job_key(id), 'ran_ms', whole(lease_ms and math.min(ran, lease_ms) or ran))
 end
 
 -- The job's last change of status within this call, for the log: id, before, after, reason, owner.
@@ -63,17 +114,17 @@ local function transition(id, to, reason, held_until)
   index(id, from, 'remove')
   index(id, to, 'add')
   if from == 'queued' then redis.call('ZREM', queue_key(field(id, 'lane')), queue_member(id)) end
-  if to == 'queued' then
-    redis.call('ZADD', queue_key(field(id, 'lane')), -tonumber(field(id, 'priority')), queue_member(id))
-  end
+  if to == 'queued' then enqueue(id) end
   if HELD[from] and not HELD[to] then
     redis.call('ZREM', leases_key(), id)
-    redis.call('HDEL', key, 'phase')
-    redis.call('HINCRBY', key, 'ran_ms', whole((held_until or tonumber(at)) - tonumber(field(id, 'claimed_at'))))
+    count_running(id, held_until or tonumber(at))
+    redis.call('HDEL', key, 'phase', 'lease_ms')
   end
   redis.call('HSET', key, 'status', to, 'reason', reason)
-  local line = cjson.encode({at = tonumber(at), status = to, reason = reason, attempt = tonumber(field(id, 'attempt'))})
-  redis.call('HSET', key, 'transitions', field(id, 'transitions') .. line .. '\n')
+  local line = cjson.encode({at = tonumber(at), status = to, reason = reason, attempt = number(id, 'attempt', 0)})
+  local transitions, gone = append(field(id, 'transitions'), line)
+  redis.call('HSET', key, 'transitions', transitions)
+  if #gone > 0 then redis.call('HINCRBY', key, 'transitions_omitted', #gone) end
   emit(id, 'status', line)
   if TERMINAL[to] then
     redis.call('HSET', key, 'finished_at', at)
@@ -96,6 +147,38 @@ local function forget(id, owner)
   redis.call('SADD', trash_key(), id)
 end
 
+-- Take a job whose record is gone out of what workers and caps look at. Upkeep takes it out of its owner's lists and
+-- tells the log. The record of a final job ends by itself, and the job is forgotten when it was to be deleted anyway.
+local function drop(id)
+  local order = redis.call('ZSCORE', index_key('*'), id)
+  if not order then return end
+  for status in pairs(TERMINAL) do
+    if redis.call('ZSCORE', by_status_key('*', status), id) then return end
+  end
+  -- A store that takes no writes now takes this one another time.
+  local noted = redis.pcall('SADD', lost_key(), id)
+  if type(noted) == 'table' then return end
+  for _, wake_queue in ipairs(wake_queues()) do
+    for _, lane in ipairs(wake_queue.lanes) do
+      redis.call('ZREM', queue_key(lane), string.format('%016.0f', tonumber(order)) .. ':' .. id)
+    end
+  end
+  redis.call('ZREM', leases_key(), id)
+  redis.call('ZREM', index_key('*'), id)
+  for status in pairs(ALLOWED) do redis.call('ZREM', by_status_key('*', status), id) end
+  redis.call('DEL', job_key(id), events_key(id))
+  redis.call('PUBLISH', changes_key(id), 'lost')
+end
+
+-- Whether there is such a job and this owner ('*': everybody) sees it.
+local function visible(id, owner)
+  if not exists(id) then
+    drop(id)
+    return false
+  end
+  return owner == '*' or owner == field(id, 'owner')
+end
+
 -- A held job's worker was lost or hangs: what was wished for happens, else the job gets another attempt, until it has
 -- lost as many as it may. `failure` makes the error's JSON for that end, from the number of attempts lost.
 -- Returns the status it got.
@@ -103,13 +186,13 @@ local function lose(id, reason, failure)
   local onward = {cancelling = 'cancelled', pausing = 'paused'}
   local to = onward[field(id, 'status')]
   -- While nobody spoke for the job nothing ran: an outage, however long, is no running time.
-  local held_until = tonumber(field(id, 'last_heartbeat_at'))
+  local held_until = number(id, 'last_heartbeat_at', nil)
   if to then
     transition(id, to, 'user_requested', held_until)
     return to
   end
   local losses = redis.call('HINCRBY', job_key(id), 'losses', 1)
-  to = losses < tonumber(field(id, 'max_attempts')) and 'queued' or 'failed'
+  to = losses < number(id, 'max_attempts', 1) and 'queued' or 'failed'
   if to == 'failed' then redis.call('HSET', job_key(id), 'error', failure(losses)) end
   transition(id, to, reason, held_until)
   return to
@@ -122,8 +205,9 @@ end
 
 local function renew(id, lease_ms)
   local at = now_ms()
+  count_running(id, at)
   redis.call('ZADD', leases_key(), whole(at + tonumber(lease_ms)), id)
-  redis.call('HSET', job_key(id), 'last_heartbeat_at', whole(at))
+  redis.call('HSET', job_key(id), 'last_heartbeat_at', whole(at), 'lease_ms', lease_ms)
 end
 
 -- What a reader needs to show a job: position in the queue, the clock, the record; and what this call changed.
@@ -132,7 +216,7 @@ local function snapshot(id)
   if #record == 0 then return false end
   local position = -1
   if field(id, 'status') == 'queued' then
-    position = redis.call('ZRANK', queue_key(field(id, 'lane')), queue_member(id))
+    position = redis.call('ZRANK', queue_key(field(id, 'lane')), queue_member(id)) or -1
   end
   return {position, whole(now_ms()), record, changed}
 end

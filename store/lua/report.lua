@@ -10,7 +10,7 @@ number = tonumber(number)
 if not holds(id, fence) then return false end
 renew(id, lease_ms)
 local key = job_key(id)
-if number <= tonumber(field(id, 'reports')) then return field(id, 'status') end
+if number <= (tonumber(field(id, 'reports')) or 0) then return field(id, 'status') end
 redis.call('HSET', key, 'reports', number)
 
 for i = FIRST_NEWS, #ARGV, 4 do

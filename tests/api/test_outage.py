@@ -170,6 +170,26 @@ async def test_an_outage_is_logged_once(
     assert words == ["store_away", "store_back"]
 
 
+async def test_a_store_that_may_drop_jobs_is_warned_of_at_the_start(
+    settings: Settings, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words: list[str] = []
+
+    class Log:
+        def warning(self, event: str, **_: Any) -> None:
+            words.append(event)
+
+    monkeypatch.setattr("api.background.upkeep.log", Log())
+    client.config_set("maxmemory-policy", "volatile-ttl")
+    app = create_app(settings)
+    try:
+        async with app.router.lifespan_context(app):
+            await until(lambda: words, what="a warning")
+    finally:
+        client.config_set("maxmemory-policy", "noeviction")
+    assert words == ["store_may_lose_jobs"]
+
+
 async def test_a_sweep_rings_what_is_missing(
     settings: Settings, store: Store, client: redis.Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:

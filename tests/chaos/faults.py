@@ -27,6 +27,7 @@ from store.calls import connect, run
 from store.doorbell import DRAIN, make_celery
 from store.jobs import Store
 from store.lanes import Lanes
+from tests.chaos import clock
 from tests.chaos.points import SPEECH
 from tests.chaos.stack import LEASE_SECONDS, Stack
 from tests.chaos.work import Customers, order
@@ -110,6 +111,8 @@ class Faults:
                 Fault(f"drop reply of {script}", partial(self._drop, script))
                 for script in ("beat", "requeue", "cancel", "upkeep", "get")
             ),
+            Fault("step the store's clock", self._step_clock, weight=3),
+            Fault("lose a record", self._lose_record, weight=3),
             Fault("fill store's memory", self._fill_store, weight=4),
             Fault("torn end of AOF", partial(self._damage_aof, b"*3\r\n$3\r\nSET\r\n$9\r\nchaos:to"), heavy=True),
             Fault("zeros at end of AOF", partial(self._damage_aof, bytes(64)), heavy=True),
@@ -261,6 +264,26 @@ class Faults:
             time.sleep(self._rng.uniform(0.3, 2.0))
             return self._empty_store()
         self._empty_store()
+        return False
+
+    def _step_clock(self) -> bool:
+        """An hour ahead, back, or far behind where it was: each step is both, for what was written before."""
+        with suppress(redis.RedisError):
+            self._stack.admin.set(clock.key(self._stack.keys), self._rng.choice((-86_400, -3600, -10, 0, 10, 3600)))
+            return True
+        return False
+
+    def _lose_record(self) -> bool:
+        """As an evicting or damaged store does it. Whose record it was, cannot end; all behind it must."""
+        under_way = self._customers.under_way
+        if not under_way:
+            return False
+        victim = self._rng.choice(under_way)
+        # Before, not after: nobody is to complain of what is about to happen.
+        victim.destroyed = True
+        with suppress(redis.RedisError):
+            if self._stack.admin.delete(self._stack.keys.job(victim.id)):
+                return True
         return False
 
     def _empty_store(self) -> bool:

@@ -66,7 +66,9 @@ def judge(stack: Stack, orders: list[Order], references: dict[str, Reference], *
             verdict.duplicated.append(f"{order.key} became {sorted(order.ids)}")
         for job_id in order.ids:
             job = stack.get(f"/v1/jobs/{job_id}")
-            if job is None:
+            if job is None and order.destroyed:
+                verdict.ends["destroyed by the fault"] += 1
+            elif job is None:
                 verdict.lost.append(job_id)
             elif job["status"] in FINAL:
                 verdict.ends[f"{job['status']} ({job['status_reason']})"] += 1

@@ -44,6 +44,8 @@ class Order:
     ids: set[str] = field(default_factory=set)
     """Every id that an acceptance named; more than one is a duplicate."""
     may_be_cancelled: bool = False
+    destroyed: bool = False
+    """Whether a fault took its record away, or tried to."""
     cancel_at: float = 0.0
 
     @property
@@ -153,6 +155,10 @@ class Customers:
         answer = self._stack.ask("GET", f"/v1/jobs/{order.id}")
         if answer is None or answer.status_code == 503:
             return
+        if answer.status_code == 404 and order.destroyed:
+            with self._lock:
+                self._open.remove(order)
+            return
         if answer.status_code != 200:
             self._stack.complaints.add(f"{order.id} was accepted, and now: {answer.status_code} {answer.text}")
             with self._lock:
@@ -198,12 +204,15 @@ class Readers:
             if not known:
                 time.sleep(0.2)
                 continue
-            job_id = self._rng.choice(known[-15:]).id
+            order = self._rng.choice(known[-15:])
+            job_id = order.id
             answer = self._stack.ask("GET", f"/v1/jobs/{job_id}", headers={"Prefer": "wait=5"})
             if answer is None or answer.status_code == 503:
                 self._closed.wait(0.2)
                 continue
             self.answers += 1
+            if answer.status_code == 404 and order.destroyed:
+                continue
             if answer.status_code != 200:
                 self._stack.complaints.add(f"a reader of {job_id} got {answer.status_code}")
             elif (status := answer.json()["status"]) in FINAL:

@@ -8,7 +8,7 @@ import sys
 from celery import signals
 
 import worker.app  # noqa: F401 (its handler makes the trainer, and must be connected before ours)
-from tests.chaos import points
+from tests.chaos import clock, points  # noqa: F401 (the clock is in the scripts from here on)
 from worker.__main__ import main
 
 points.during_import()

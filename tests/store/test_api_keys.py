@@ -1,6 +1,7 @@
 """Stored API keys: how they are kept, held to their rate, and revoked."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -110,3 +111,35 @@ def test_a_key_of_the_settings_needs_no_store(settings: Settings) -> None:
         next(ring.admit(secret))
     assert done.value.value.owner == "env"
     assert done.value.value.scopes == {Scope.READ, Scope.SUBMIT}
+
+
+def test_a_clock_set_back_holds_no_key_up_for_longer_than_its_rate(
+    ring: KeyRing, do: Do, client: redis.Redis, keys: Keys
+) -> None:
+    secret = new_secret()
+    key = new_key(secret, owner="alice", scopes=[Scope.READ], limits=KeyLimits(requests_per_minute=1))
+    do(ring.create(key))
+    do(ring.admit(secret))
+    rate = f"{keys.namespace}:rate:{key.id}"
+    client.set(rate, int(client.get(rate) or 0) + 3_600_000_000, ex=60)
+    used = f"{keys.namespace}:key:{key.id}"
+    client.hset(used, "last_used_at", str(int(client.hget(used, "last_used_at") or 0) + 3_600_000))
+    assert do(ring.admit(secret)) == key
+    assert int(client.hget(used, "last_used_at") or 0) <= client.time()[0] * 1000 + 1000
+    with pytest.raises(TooManyRequests):
+        do(ring.admit(secret))
+
+
+def test_a_key_that_a_newer_version_stored_is_known_and_a_broken_one_is_not(
+    ring: KeyRing, do: Do, client: redis.Redis, keys: Keys
+) -> None:
+    secret = new_secret()
+    key = new_key(secret, owner="alice", scopes=[Scope.READ])
+    newer = {**key.model_dump(mode="json"), "newer": 1}
+    newer["limits"]["newer"] = 1
+    client.hset(f"{keys.namespace}:key:{key.id}", "record", json.dumps(newer))
+    client.sadd(f"{keys.namespace}:keys", key.id)
+    assert do(ring.admit(secret)) == key
+    assert do(ring.list())[0].key == key
+    client.hset(f"{keys.namespace}:key:{key.id}", "record", "{")
+    assert do(ring.admit(secret)) is None

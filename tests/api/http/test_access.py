@@ -238,6 +238,30 @@ async def test_workers_do_not_tell_of_anothers_job(
     assert shown[2]["status"] == "busy"
 
 
+async def test_a_priority_above_the_keys_highest_is_refused(http: httpx.AsyncClient, key: GivenKey) -> None:
+    plain, higher, admin = key("alice"), key("bob", max_priority=5), key("root", Scope.ADMIN)
+    for headers, least, most in ((plain, -100, 0), (higher, -100, 5), (admin, -100, 100)):
+        for priority in (least, most):
+            answer = await http.post("/v1/jobs?dry_run=true", json={"priority": priority}, headers=headers)
+            assert answer.status_code == 200
+        if most < 100:
+            answer = await http.post("/v1/jobs", json={"priority": most + 1}, headers=headers)
+            problem = assert_problem(answer, 422, "priority_too_high")
+            assert f"highest, {most}" in problem["detail"]
+            assert problem["errors"][0]["pointer"] == "/priority"
+    assert (await http.get("/v1/jobs", headers=plain)).json()["data"] == []
+
+
+async def test_resuming_counts_against_the_queued(http: httpx.AsyncClient, key: GivenKey) -> None:
+    capped = key("alice", max_queued=1)
+    path = f"/v1/jobs/{(await http.post('/v1/jobs', headers=capped)).json()['id']}"
+    assert (await http.post(f"{path}/pause", headers=capped)).status_code == 200
+    assert (await http.post("/v1/jobs", headers=capped)).status_code == 202
+    answer = await http.post(f"{path}/resume", headers=capped)
+    assert "has 1 queued jobs; the key's limit is 1" in assert_problem(answer, 429, "too_many_jobs")["detail"]
+    assert (await http.get(path, headers=capped)).json()["status"] == "paused"
+
+
 async def test_caps_and_rates_are_429_with_retry_after(http: httpx.AsyncClient, key: GivenKey) -> None:
     capped, hurried = key("alice", max_jobs=1), key("bob", requests_per_minute=2)
     assert (await http.post("/v1/jobs", headers=capped)).status_code == 202

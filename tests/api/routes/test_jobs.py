@@ -276,6 +276,7 @@ async def test_an_empty_list_says_so(http: httpx.AsyncClient) -> None:
         "first_id": None,
         "last_id": None,
         "has_more": False,
+        "unreadable": [],
     }
 
 
@@ -460,3 +461,24 @@ async def test_a_final_job_can_be_deleted(
     assert (await http.get("/v1/jobs?status=cancelled")).json()["data"] == []
     assert list(client.scan_iter(f"*{job_id}*")) == []
     assert do(store.trash()) == (job_id,)
+
+
+async def test_a_record_that_cannot_be_read_is_a_problem_and_lists_go_on(
+    http: httpx.AsyncClient, submit: Any, client: redis.Redis, keys: Keys
+) -> None:
+    odd, fine = await submit(), await submit()
+    client.hset(keys.job(odd["id"]), "format", "999")
+    problem = assert_problem(await http.get(f"/v1/jobs/{odd['id']}"), 409, "unreadable_record")
+    assert "format 999" in problem["detail"]
+    page = (await http.get("/v1/jobs")).json()
+    assert [job["id"] for job in page["data"]] == [fine["id"]]
+    assert page["unreadable"] == [odd["id"]]
+
+
+async def test_a_job_whose_record_was_lost_is_not_found(
+    http: httpx.AsyncClient, submit: Any, client: redis.Redis, keys: Keys
+) -> None:
+    lost, fine = await submit(), await submit()
+    client.delete(keys.job(lost["id"]))
+    assert_problem(await http.get(f"/v1/jobs/{lost['id']}"), 404, "job_not_found")
+    assert [job["id"] for job in (await http.get("/v1/jobs")).json()["data"]] == [fine["id"]]

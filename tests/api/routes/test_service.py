@@ -4,6 +4,7 @@ import re
 
 import httpx
 import pytest
+import redis
 
 pytestmark = pytest.mark.anyio
 
@@ -12,6 +13,18 @@ async def test_alive_and_ready(http: httpx.AsyncClient) -> None:
     for path in ("/healthz", "/readyz"):
         answer = await http.get(path)
         assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+
+
+async def test_a_store_that_may_drop_jobs_is_told_of(http: httpx.AsyncClient, client: redis.Redis) -> None:
+    assert (await http.get("/readyz")).json()["warnings"] == []
+    client.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        answer = await http.get("/readyz")
+    finally:
+        client.config_set("maxmemory-policy", "noeviction")
+    assert answer.status_code == 200
+    (warning,) = answer.json()["warnings"]
+    assert "maxmemory-policy is allkeys-lru" in warning
 
 
 async def test_the_root_leads_to_the_documentation(http: httpx.AsyncClient) -> None:

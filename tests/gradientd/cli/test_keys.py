@@ -16,7 +16,7 @@ from gradientd.cli.up import access_words
 from gradientd.client import Client
 from gradientd.local.stack import Plan, Stack
 from gradientd.local.valkey import url_of_running
-from jobs.api_keys import Scope, new_secret, read_entries
+from jobs.api_keys import KeyLimits, Scope, highest_priority, new_secret, read_entries
 from jobs.errors import Misconfigured
 from jobs.settings import Settings
 from store.api_keys import KeyRing
@@ -34,6 +34,15 @@ def keys_command(settings: Settings, client: redis.Redis) -> Callable[..., Resul
         "GRADIENTD_NAMESPACE": settings.namespace,
     }
     return lambda *arguments: CliRunner().invoke(app, ["keys", *arguments], env=environment)
+
+
+def test_a_key_may_be_given_a_highest_priority(keys_command: Callable[..., Result], settings: Settings, do: Do) -> None:
+    made = keys_command("create", "--owner", "alice", "--max-priority", "5")
+    assert made.exit_code == 0, made.output
+    key = do(KeyRing.of(settings).admit(made.stdout.strip()))
+    assert highest_priority(key, settings) == 5
+    assert highest_priority(key.model_copy(update={"limits": KeyLimits()}), settings) == 0
+    assert keys_command("create", "--owner", "alice", "--max-priority", "101").exit_code == ExitCode.REFUSED
 
 
 def test_a_key_is_created_listed_and_revoked(keys_command: Callable[..., Result], settings: Settings, do: Do) -> None:
