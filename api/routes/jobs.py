@@ -91,6 +91,7 @@ async def create_job(context: RequestContextDep, params: Annotated[JobCreation, 
     if params.query.dry_run:
         await admission.check_device(services, wanted.spec)
         return to_json(Resolved.of(wanted.spec, wanted.sizes))
+    services.check_data_dir()
     try:
         await admission.check_device(services, wanted.spec)
     except DeviceUnavailable:

@@ -8,11 +8,17 @@ from typer.core import TyperGroup
 from gradientd.cli import jobs, keys, local, server
 from gradientd.cli.exit_codes import EXIT_CODES_HELP, explain, of_error
 from gradientd.cli.options import complain
+from gradientd.cli.streams import written_output
 from jobs.errors import GradientdError
 
 
 class Group(TyperGroup):
     """Commands whose errors end in one clear line and the exit code that belongs to them."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Run the command line as a program."""
+        with written_output():
+            return super().__call__(*args, **options)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""

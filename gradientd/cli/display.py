@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from gradientd.cli.progress_lines import ProgressLines
 from gradientd.client.follow import Update
+from jobs.escapes import escaped, escaped_json
 from jobs.record import Job
 from jobs.states import Status
 
@@ -67,8 +68,8 @@ class LiveDisplay(PlainDisplay):
         self._bar.update(
             self._task,
             completed=update.job.progress.percent,
-            description=label(update),
-            figures=figures(update.job),
+            description=escaped(label(update)),
+            figures=escaped(figures(update.job)),
         )
 
 
@@ -113,14 +114,15 @@ def display_for(console: Console, *, as_json: bool) -> Display:
 
 
 def print_json(document: object, *, indent: int | None = 2) -> None:
-    """Print a document to standard output, as it is."""
-    sys.stdout.write(json.dumps(document, indent=indent, ensure_ascii=False) + "\n")
+    """Print a document to standard output."""
+    only_ascii = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    sys.stdout.write(escaped_json(json.dumps(document, indent=indent, ensure_ascii=only_ascii)) + "\n")
     sys.stdout.flush()
 
 
 def print_line(console: Console, line: str) -> None:
-    """Print text as it is: no markup, no wrapping, no guessing at colours."""
-    console.print(line, markup=False, highlight=False, soft_wrap=True, emoji=False)
+    """Print a line of text as it is: no markup, no wrapping, no guessing at colours; see `escaped`."""
+    console.print(escaped(line), markup=False, highlight=False, soft_wrap=True, emoji=False)
 
 
 def live_bar(console: Console) -> Progress:

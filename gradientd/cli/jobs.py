@@ -14,6 +14,7 @@ from gradientd.cli.request import BadOption, Body, Change, build_body, parse_bod
 from gradientd.cli.tables import print_job, print_jobs
 from gradientd.client import Client
 from gradientd.client.follow import follow
+from jobs.escapes import escaped
 from jobs.record import Job
 from jobs.states import Status
 
@@ -92,7 +93,7 @@ def train(
     with Client(url, api_key=api_key) as client:
         job = client.submit(build_body(base, changes, resolve=lambda body: client.resolve(body)["spec"]))
         if detach:
-            print_json(job.model_dump(mode="json")) if as_json else typer.echo(job.id)
+            print_json(job.model_dump(mode="json")) if as_json else typer.echo(escaped(job.id))
             return
         if not as_json:
             print_line(console(), f"job {job.id}")
@@ -174,7 +175,7 @@ def resume(
 
 def tell_status(job: Job, *, as_json: bool) -> None:
     """Say what became of a job."""
-    print_json(job.model_dump(mode="json")) if as_json else typer.echo(f"{job.id} {job.status}")
+    print_json(job.model_dump(mode="json")) if as_json else typer.echo(escaped(f"{job.id} {job.status}"))
 
 
 def attend(client: Client, job_id: str, *, as_json: bool) -> Job:
@@ -186,7 +187,7 @@ def attend(client: Client, job_id: str, *, as_json: bool) -> Job:
     try:
         return watch(follow(client, job_id), display_for(console(), as_json=as_json))
     except KeyboardInterrupt:
-        complain(f"\nthe job goes on; follow it: gradientd show {job_id} --follow; stop it: gradientd cancel {job_id}")
+        complain("", f"the job goes on; follow it: gradientd show {job_id} --follow; stop it: gradientd cancel {job_id}")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 

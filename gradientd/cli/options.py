@@ -1,9 +1,13 @@
 """Options that several commands share, and what goes with them."""
 
+import sys
 from typing import Annotated
 
 import typer
 from rich.console import Console
+
+from gradientd.local.output import forget
+from jobs.escapes import escaped
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -36,6 +40,10 @@ def console() -> Console:
     return Console(highlight=False)
 
 
-def complain(line: str) -> None:
-    """Say something on standard error."""
-    typer.echo(line, err=True)
+def complain(*lines: str) -> None:
+    """Say something on standard error; see `escaped`. Where that cannot be written, nobody hears it."""
+    try:
+        for line in lines:
+            typer.echo(escaped(line), err=True)
+    except OSError:
+        forget(sys.stderr)

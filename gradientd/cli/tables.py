@@ -4,13 +4,15 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from io import StringIO
+from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from gradientd.cli.display import duration, print_line
 from gradientd.cli.progress_lines import ending, epoch_line
+from jobs.escapes import escaped
 from jobs.record import Device, Job, Worker
 from jobs.states import TERMINAL, Status
 from jobs.wire import Preset
@@ -113,9 +115,17 @@ def describe_device(device: Device) -> str:
     return f"{device.kind} ({device.model}, {device.memory_bytes / 2**20:,.0f} MiB in use)"
 
 
-def plain_table(*columns: str) -> Table:
+class PlainTable(Table):
+    """A table whose cells are text as it is: no markup; see `escaped`."""
+
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+        """Add a row."""
+        super().add_row(*(Text(escaped(cell)) if isinstance(cell, str) else cell for cell in cells), **options)
+
+
+def plain_table(*columns: str) -> PlainTable:
     """A table without lines, as `ps` and `docker` print them."""
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    table = PlainTable(box=None, pad_edge=False, header_style="bold", show_edge=False)
     for column in columns:
         table.add_column(column, no_wrap=True)
     return table
