@@ -22,8 +22,10 @@ log = structlog.get_logger(__name__)
 
 
 class Loader(AppLoader):
-    """Imports modules from where Python does. Celery's own looks in the current directory first, where a `worker.py` or a
-    `jobs.py` may be anybody's."""
+    """Imports modules from where Python does.
+
+    Celery's own looks in the current directory first, where a `worker.py` or a `jobs.py` may be anybody's.
+    """
 
     def import_from_cwd(self, module: str, imp: Any = None, package: str | None = None) -> ModuleType:
         """Import a module, from nowhere else than usual."""

@@ -39,7 +39,10 @@ async def get_health(request: Request) -> Response:
     operation_id="get_readiness",
     summary="Can jobs be submitted?",
     response_model=Health,
-    responses={200: {"description": "They can: the store answers, and the data directory is there."}, **refusals(kinds.STORE_UNAVAILABLE)},
+    responses={
+        200: {"description": "They can: the store answers, and the data directory is there."},
+        **refusals(kinds.STORE_UNAVAILABLE),
+    },
 )
 async def get_readiness(request: Request) -> Response:
     """Answer with a problem while the store is away, so that a load balancer sends requests elsewhere."""

@@ -28,8 +28,10 @@ SPEC: dict[str, Any] = {"preset": "mnist-99", "dataset": "mnist-10k", "epochs": 
 
 
 class LogFile:
-    """Output of a stack whose processes write to a file, and whose own words go to the console too. What the disk has no
-    room for is lost."""
+    """Output of a stack whose processes write to a file, and whose own words go to the console too.
+
+    What the disk has no room for is lost.
+    """
 
     def __init__(self, path: Path, console: Console) -> None:
         self._file = path.open("w", encoding="utf-8", buffering=1)

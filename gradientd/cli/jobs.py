@@ -187,7 +187,9 @@ def attend(client: Client, job_id: str, *, as_json: bool) -> Job:
     try:
         return watch(follow(client, job_id), display_for(console(), as_json=as_json))
     except KeyboardInterrupt:
-        complain("", f"the job goes on; follow it: gradientd show {job_id} --follow; stop it: gradientd cancel {job_id}")
+        complain(
+            "", f"the job goes on; follow it: gradientd show {job_id} --follow; stop it: gradientd cancel {job_id}"
+        )
         raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 

@@ -3,7 +3,7 @@
 import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from io import TextIOWrapper
 
@@ -13,7 +13,7 @@ from gradientd.local.output import forget
 
 
 @contextmanager
-def written_output() -> Iterator[None]:
+def written_output() -> Generator[None]:
     """See a command's output written; what cannot be, or read, ends it with a line instead of a traceback.
 
     Raises:

@@ -25,8 +25,8 @@ class Output(Protocol):
 class Stream:
     """Output to a text stream, coloured on a terminal.
 
-    Once nobody reads it, calls `on_closed` and falls silent. A line that cannot be written, as to a file on a full disk,
-    is lost, and the stack goes on.
+    Once nobody reads it, calls `on_closed` and falls silent. A line that cannot be written, as to a file on a full
+    disk, is lost, and the stack goes on.
     """
 
     def __init__(self, stream: TextIO) -> None:

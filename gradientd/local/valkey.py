@@ -73,7 +73,7 @@ class EmbeddedStore:
         )
 
     def check_files(self) -> None:
-        """Raise DataLost where the server's files were deleted or replaced: it would go on taking what nobody finds again."""
+        """Raise DataLost where the server's files were deleted or replaced: it would take what nobody finds again."""
         for folder in self._folders:
             if folder.is_lost():
                 raise DataLost(f"{folder.path} was deleted or replaced while the stack ran")

@@ -1,4 +1,4 @@
-"""A disk without room, on purpose: what is asked for meanwhile is refused, what was accepted before is trained after."""
+"""A disk without room, on purpose: what is asked for meanwhile is refused, what was accepted is trained after."""
 
 import random
 

@@ -218,7 +218,12 @@ def check_confinement(service: str) -> None:
     expect(any("no-new-privileges" in option for option in host["SecurityOpt"]), f"{service} may gain privileges")
     expect(host["Memory"] > 0 and host["PidsLimit"] > 0, f"{service} has no limits: {host}")
     expect("size=" in host["Tmpfs"]["/tmp"], f"the /tmp of {service} has no limit: {host['Tmpfs']}")
-    log.info("%s: %d processes, all of user %s, read-only root, no capabilities, limited", service, len(lines), USERS[service])
+    log.info(
+        "%s: %d processes, all of user %s, read-only root, no capabilities, limited",
+        service,
+        len(lines),
+        USERS[service],
+    )
 
 
 def check_password() -> None:

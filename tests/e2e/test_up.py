@@ -135,7 +135,13 @@ def test_a_folder_with_modules_of_ones_own_changes_nothing(tmp_path: Path) -> No
     for name in ("jobs", "store", "worker", "api", "redis", "celery", "numpy", "tensorflow", "json", "celeryconfig"):
         (mine / f"{name}.py").write_text(f"open({str(mine / 'executed')!r}, 'a').write('{name}\\n')\n")
     # As the installed command runs: only `python -m` itself looks in the current directory.
-    others = {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1", "BROKER_URL": "redis://x/0", "CELERY_BROKER_URL": "x://", "APP": "jobs"}
+    others = {
+        "PYTHONPATH": str(ROOT),
+        "PYTHONSAFEPATH": "1",
+        "BROKER_URL": "redis://x/0",
+        "CELERY_BROKER_URL": "x://",
+        "APP": "jobs",
+    }
     up = Up(tmp_path / "data", cwd=mine, **others, DJANGO_SETTINGS_MODULE="worker.settings")
     try:
         trained = up.gradientd("train", "--epochs", "1", "--json")

@@ -39,4 +39,3 @@ def test_a_traceback_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert line.isprintable()
     assert rest == ""
     assert "ValueError" in line
-

@@ -42,7 +42,19 @@ def test_a_full_broker_costs_only_the_bell(doorbell: Doorbell, client: redis.Red
     assert client.llen(keys.wake_queue(WAKE_QUEUES)) == 1
 
 
-STRANGERS = ("jobs", "store", "worker", "api", "gradientd", "redis", "celery", "kombu", "numpy", "tensorflow", "stranger")
+STRANGERS = (
+    "jobs",
+    "store",
+    "worker",
+    "api",
+    "gradientd",
+    "redis",
+    "celery",
+    "kombu",
+    "numpy",
+    "tensorflow",
+    "stranger",
+)
 """Modules of a user's own in the current directory, under names that we and our libraries have too."""
 
 

@@ -171,7 +171,9 @@ def test_the_standard_library_is_all_it_needs() -> None:
     assert done.stdout.strip() == "set()"
 
 
-@pytest.mark.parametrize(("content", "mode", "is_kept"), [(b"x", 0o600, True), (b"y", 0o600, False), (b"x", 0o644, False)])
+@pytest.mark.parametrize(
+    ("content", "mode", "is_kept"), [(b"x", 0o600, True), (b"y", 0o600, False), (b"x", 0o644, False)]
+)
 def test_a_file_that_is_as_it_should_be_is_not_written_again(
     tmp_path: Path, content: bytes, mode: int, is_kept: bool
 ) -> None:

@@ -1,4 +1,4 @@
-"""What strangers stored, or a server says, on its way to a terminal: it forges no line, commands nothing, is no markup."""
+"""What strangers stored, or a server says, on its way to a terminal: it forges no line and commands nothing."""
 
 import json
 from io import StringIO
