@@ -79,17 +79,19 @@ def test_progress_is_lines_without_commands() -> None:
 
 @pytest.mark.parametrize("command", [["jobs"], ["show", JOB_ID], ["cancel", JOB_ID]])
 def test_json_stays_json(command: list[str]) -> None:
+    job = hostile_job()
+    job = job.model_copy(update={"spec": sample_job().spec})  # the client takes no other name for a dataset
     routes: dict[str, Route] = {
-        "GET /v1/jobs": lambda body: (200, [hostile_job()]),
-        f"GET /v1/jobs/{JOB_ID}": lambda body: (200, hostile_job()),
-        f"POST /v1/jobs/{JOB_ID}/cancel": lambda body: (202, hostile_job()),
+        "GET /v1/jobs": lambda body: (200, {"data": [job], "has_more": False, "next_cursor": None}),
+        f"GET /v1/jobs/{JOB_ID}": lambda body: (200, job),
+        f"POST /v1/jobs/{JOB_ID}/cancel": lambda body: (202, job),
     }
     result = gradientd(*command, "--json", routes=routes)
     assert result.exit_code == ExitCode.SUCCEEDED
     assert result.stdout.replace("\n", "").isprintable()
     document = json.loads(result.stdout)
-    job = document["data"][0] if "data" in document else document
-    assert job["metadata"] == {HOSTILE: HOSTILE}
+    shown = document["data"][0] if "data" in document else document
+    assert shown["metadata"] == {HOSTILE: HOSTILE}
 
 
 def test_a_servers_complaint_is_a_line() -> None:
