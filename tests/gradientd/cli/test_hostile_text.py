@@ -82,7 +82,7 @@ def test_json_stays_json(command: list[str]) -> None:
     job = hostile_job()
     job = job.model_copy(update={"spec": sample_job().spec})  # the client takes no other name for a dataset
     routes: dict[str, Route] = {
-        "GET /v1/jobs": lambda body: (200, {"data": [job], "has_more": False, "next_cursor": None}),
+        "GET /v1/jobs": lambda body: (200, [job]),
         f"GET /v1/jobs/{JOB_ID}": lambda body: (200, job),
         f"POST /v1/jobs/{JOB_ID}/cancel": lambda body: (202, job),
     }
