@@ -7,7 +7,7 @@ _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u
 
 
 def escaped(text: str) -> str:
-    """The text as one line that can neither forge another nor command a terminal: what could stands as an escape."""
+    """The text as one line that can neither forge another nor command a terminal: what could is an escape."""
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
