@@ -16,7 +16,9 @@ RUN groupadd --gid 10001 gradientd \
  && install --directory --owner=gradientd --group=gradientd /data
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    GRADIENTD_DATA_DIR=/data
+    PYTHONSAFEPATH=1 \
+    GRADIENTD_DATA_DIR=/data \
+    GRADIENTD_SECRETS_DIR=/run/secrets
 WORKDIR /data
 
 # --- where packages are installed ---------------------------------------------------------------------

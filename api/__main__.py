@@ -16,6 +16,7 @@ from api.http.protocol import BoundedProtocol
 from jobs.errors import Misconfigured
 from jobs.logs import configure_logging
 from jobs.settings import Settings
+from store.doorbell import forget_other_apps
 
 GRACE_SECONDS = 10
 """How long requests under way may take once the process was asked to end."""
@@ -52,6 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
     options: dict[str, Any] = vars(parser.parse_args(arguments))
     settings = Settings(**options)
     configure_logging(settings.log_level)
+    forget_other_apps()
     try:
         app = create_app(settings)
     except Misconfigured as error:

@@ -12,10 +12,12 @@ from redis.asyncio import Redis
 from api.background.change_feed import ChangeFeed
 from api.background.doorbell_sender import DoorbellSender
 from api.background.upkeep import keep_up
+from jobs.errors import DataLost
 from jobs.settings import Settings
 from store.api_keys import KeyRing
 from store.calls import Operation, aconnect, arun
 from store.doorbell import Doorbell, make_celery
+from store.files import Folder
 from store.jobs import Store
 
 T = TypeVar("T")
@@ -33,10 +35,16 @@ class Services:
     doorbell_sender: DoorbellSender
     change_feed: ChangeFeed
     key_ring: KeyRing
+    data_dir: Folder
 
     async def do(self, operation: Operation[T]) -> T:
         """Carry out a store operation. Raises StoreUnavailable and whatever the operation raises."""
         return await arun(self.client, operation)
+
+    def check_data_dir(self) -> None:
+        """Raise DataLost where the data directory is not the one that was there before."""
+        if self.data_dir.is_lost():
+            raise DataLost(f"the data directory {self.data_dir.path} was deleted or replaced while the service ran")
 
 
 @asynccontextmanager
@@ -44,17 +52,18 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     """Connect lazily, keep the store in order meanwhile, and end without losing a bell."""
     store = Store.of(settings)
     doorbell_sender = DoorbellSender(Doorbell(make_celery(settings)))
-    async with aconnect(settings) as client:
-        services = Services(
-            settings, client, store, doorbell_sender, ChangeFeed(client, store.keys), KeyRing.of(settings)
-        )
-        upkeep = keep_up(client, store, doorbell_sender, every_seconds=settings.upkeep_seconds)
-        async with _beside(services.change_feed.run()), _beside(upkeep):
-            try:
-                yield services
-            finally:
-                services.change_feed.close()
-        await doorbell_sender.aclose()
+    with Folder(settings.data_dir) as folder:
+        async with aconnect(settings) as client:
+            services = Services(
+                settings, client, store, doorbell_sender, ChangeFeed(client, store.keys), KeyRing.of(settings), folder
+            )
+            upkeep = keep_up(client, store, doorbell_sender, every_seconds=settings.upkeep_seconds)
+            async with _beside(services.change_feed.run()), _beside(upkeep):
+                try:
+                    yield services
+                finally:
+                    services.change_feed.close()
+            await doorbell_sender.aclose()
 
 
 @asynccontextmanager

@@ -154,6 +154,13 @@ class StoreUnavailable(GradientdError):
     retry_after_seconds = 2
 
 
+class DataLost(StoreUnavailable):
+    """The data directory was deleted or replaced under the running service. Start the service again, with the directory
+    put back, or it begins anew."""
+
+    code = "data_lost"
+
+
 # --- a job ends in failure ------------------------------------------------------------------------
 
 

@@ -1,11 +1,28 @@
 """What an operator can set: read from the environment (`GRADIENTD_…`) by whoever assembles a process."""
 
+import os
 import socket
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
+
+SECRETS_DIR = "GRADIENTD_SECRETS_DIR"
+"""Names a folder with settings in files, each called like its variable in small letters; variables come first."""
+
+
+def _as_path(value: object) -> object:
+    return Path(value) if isinstance(value, str) else value
+
+
+AnyPath = Annotated[Path, BeforeValidator(_as_path)]
+"""A path of whatever bytes: pydantic by itself refuses names that are not UTF-8."""
 
 
 class Settings(BaseSettings):
@@ -16,12 +33,26 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="GRADIENTD_", frozen=True, env_ignore_empty=True)
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given in code, then the environment, then the files of the folder for secrets."""
+        folder = os.environ.get(SECRETS_DIR, "")
+        given = init_settings, env_settings
+        return (*given, SecretsSettingsSource(settings_cls, secrets_dir=folder)) if os.path.isdir(folder) else given
+
     # --- where things are -------------------------------------------------------------------------
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
     """Redis or Valkey that holds the jobs and carries the doorbell. May contain a password."""
     namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = "gradientd"
     """First part of every Redis key: two stacks with different namespaces can share one server."""
-    data_dir: Path = Path("~/.local/share/gradientd").expanduser()
+    data_dir: AnyPath = Path("~/.local/share/gradientd").expanduser()
     """Datasets and artifacts; with `gradientd up` also the embedded store."""
     host: str = "127.0.0.1"
     """Address the API listens on."""
@@ -66,7 +97,7 @@ class Settings(BaseSettings):
     """How long training may take for one step, compilation or load before it counts as hanging and is ended."""
     grace_seconds: Annotated[float, Field(gt=0)] = 30.0
     """How long a cancelled, paused or expired job may take to heed it before its process is ended."""
-    lock_dir: Path | None = None
+    lock_dir: AnyPath | None = None
     """Where trainers lock the GPUs they use: one folder for all workers that see the same cards.
 
     By default `gradientd-locks` in the folder for temporary files.

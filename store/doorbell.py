@@ -1,12 +1,15 @@
 """The doorbell: Celery carries no job, it only wakes a worker, which then claims one from the store."""
 
 import contextlib
+import os
+from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
 import redis
 import structlog
 from celery import Celery
+from celery.loaders.app import AppLoader
 from kombu import Queue
 from kombu.exceptions import OperationalError
 
@@ -20,13 +23,31 @@ DRAIN = "gradientd.drain"
 log = structlog.get_logger(__name__)
 
 
+class Loader(AppLoader):
+    """Imports modules from where Python does.
+
+    Celery's own looks in the current directory first, where a `worker.py` or a `jobs.py` may be anybody's.
+    """
+
+    def import_from_cwd(self, module: str, imp: Any = None, package: str | None = None) -> ModuleType:
+        """Import a module, from nowhere else than usual."""
+        return self.import_module(module, package=package)
+
+
+def forget_other_apps() -> None:
+    """Take out of the environment what Celery would do for another application of the user's: reach its broker, import
+    its modules. For a process' main function."""
+    for name in [name for name in os.environ if name.startswith(("CELERY_", "DJANGO_"))]:
+        del os.environ[name]
+
+
 def make_celery(settings: Settings) -> Celery:
     """The Celery app, for ringing as well as for answering. Connects to nothing yet.
 
     Each setting that departs from Celery's defaults does so for a measured reason; see CONTRIBUTING.md.
     """
     url, tls = _broker(settings.redis_url.get_secret_value())
-    celery = Celery("gradientd", broker=url, set_as_current=False)
+    celery = Celery("gradientd", broker=url, loader=Loader, fixups=[], set_as_current=False)
     celery.conf.update(
         broker_use_ssl=tls,
         task_acks_late=False,

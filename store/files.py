@@ -50,6 +50,19 @@ def atomic_write(path: Path, content: Content, *, mode: int = PRIVATE, replace: 
     _sync(path.parent)
 
 
+def write_if_changed(path: Path, content: bytes, *, mode: int = PRIVATE) -> None:
+    """Write a file, unless it holds this already, with this mode: what is as it should be needs no room on a full disk.
+
+    Raises as `atomic_write` does.
+    """
+    try:
+        if path.stat().st_mode & 0o7777 == mode and path.read_bytes() == content:
+            return
+    except FileNotFoundError:
+        pass
+    atomic_write(path, content, mode=mode)
+
+
 def chunks_of(content: Content) -> Iterable[Chunk]:
     """The parts of a content."""
     return (cast("Chunk", content),) if isinstance(content, Chunk) else content
@@ -89,3 +102,32 @@ def _sync(folder: Path) -> None:
             raise
     finally:
         os.close(handle)
+
+
+class Folder:
+    """A folder as it was when first looked at; tells when it is gone, or another has its name. A context: meanwhile it
+    holds the folder open, so that its identity cannot become another's."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor = -1
+        self.is_lost()
+
+    def __enter__(self) -> "Folder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def is_lost(self) -> bool:
+        """Whether it was there once and is not any more. What cannot be told does not count as lost."""
+        try:
+            if self._descriptor < 0:
+                self._descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            return not os.path.samestat(os.fstat(self._descriptor), os.stat(self.path))
+        except (FileNotFoundError, NotADirectoryError):
+            return self._descriptor >= 0
+        except OSError:
+            return False

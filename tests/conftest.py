@@ -9,6 +9,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from jobs.settings import Settings
 from store.calls import Operation, connect, run
 from store.jobs import Store
 from store.keys import PERMANENT, TEMPLATES, Keys
+from tests.disk import mounted
 
 
 def free_port() -> int:
@@ -81,6 +83,15 @@ def redis_url() -> Iterator[str]:
     server.terminate()
     server.wait(10)
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of its own, of 40 MB."""
+    with mounted(tmp_path / "disk") as is_mounted:
+        if not is_mounted:
+            pytest.skip("no tmpfs may be mounted here")
+        yield tmp_path / "disk"
 
 
 @pytest.fixture(autouse=True)

@@ -26,9 +26,9 @@ def main() -> int:
         return 2
     # Celery warns root of pickled messages; only JSON is accepted here.
     warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
-    from worker.app import arguments, exit_code, make_worker  # noqa: PLC0415 (Celery takes a second that --check need not wait)
+    from worker.app import run_worker  # noqa: PLC0415 (Celery takes a second that --check need not wait)
 
-    return make_worker(settings).worker_main(arguments(settings)) or exit_code()
+    return run_worker(settings)
 
 
 def _check(settings: Settings) -> int:

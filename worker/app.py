@@ -6,15 +6,17 @@ spawned: TensorFlow does not survive a fork.
 
 import os
 import signal
+import socket
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from celery import Celery, shared_task, signals
+from celery.exceptions import WorkerShutdown
 
 from jobs.logs import configure_logging
 from jobs.settings import Settings
 from store.calls import connect
-from store.doorbell import DRAIN, Doorbell, make_celery
+from store.doorbell import DRAIN, Doorbell, forget_other_apps, make_celery
 from store.jobs import Store
 from store.lanes import Lanes
 from worker.gpus import gpu_may_be_there
@@ -27,6 +29,10 @@ log = structlog.get_logger(__name__)
 
 DRAIN_SIGNAL = signal.SIGUSR2
 """Tells the trainer to give its job back. Celery uses SIGUSR1 and the usual ones itself."""
+READY_SIGNAL = signal.SIGURG
+"""Tells the main process that a trainer is ready. Ignored by default, should another process get it."""
+MOST_STARTS = 3
+"""Trainers that may die in a row before they are ready."""
 
 
 # --- the main process -------------------------------------------------------------------------------
@@ -49,25 +55,44 @@ def make_worker(settings: Settings) -> Celery:
     return celery
 
 
-def arguments(settings: Settings) -> list[str]:
-    """Celery's command line for this worker."""
+def run_worker(settings: Settings) -> int:
+    """Work until told to stop; the exit code: 0 after a requested stop."""
+    forget_other_apps()
+    signal.signal(READY_SIGNAL, _remember_start)
+    celery = make_worker(settings)
     queues = [Lanes.WAKE_QUEUES[Lanes.ANY], *([Lanes.WAKE_QUEUES[Lanes.GPU]] if gpu_may_be_there() else [])]
-    return [
-        "--quiet",
-        "worker",
-        "--hostname",
-        f"{settings.worker}@%h",
-        "--queues",
-        ",".join(queues),
-        "--loglevel",
-        settings.log_level,
-        "--without-gossip",
-        "--without-mingle",
-        "--without-heartbeat",
-    ]
+    # Not by Celery's command line: that takes options from variables as common as BROKER_URL, APP and LOADER.
+    worker = celery.Worker(
+        hostname=f"{settings.worker}@{socket.gethostname()}",
+        queues=queues,
+        loglevel=settings.log_level,
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    worker.start()
+    return worker.exitcode or 0
 
 
-_main: dict[str, Any] = {}
+_main: dict[str, Any] = {"starts": 0}
+
+
+@signals.worker_before_create_process.connect
+def _count_start(**_: object) -> None:
+    """End the worker when its trainers die before they are ready, one after the other.
+
+    Raises:
+        WorkerShutdown: that is so.
+    """
+    if _main["starts"] >= MOST_STARTS:
+        log.error("trainer_never_ready", starts=MOST_STARTS, remedy="see above what it said, or what killed it")
+        raise WorkerShutdown(1)
+    _main["starts"] += 1
+
+
+def _remember_start(*_: object) -> None:
+    _main["starts"] = 0
 
 
 @signals.worker_ready.connect
@@ -86,16 +111,6 @@ def _remember_pool(sender: Any, **_: object) -> None:
 def _trainers() -> list[int]:
     """Pids of the pool's processes."""
     return list(_main["pool"].info["processes"])
-
-
-@signals.worker_shutdown.connect
-def _remember_exit_code(sender: Any, **_: object) -> None:
-    _main["exit_code"] = sender.exitcode
-
-
-def exit_code() -> int:
-    """Of a worker that has ended: 0 unless it failed. Celery's own `worker_main` forgets it."""
-    return _main.get("exit_code") or 0
 
 
 @signals.worker_shutting_down.connect
@@ -136,6 +151,7 @@ def _make_trainer(**_: object) -> None:
         log.exception("trainer_not_started")
         os.kill(os.getppid(), signal.SIGTERM)
         raise
+    os.kill(os.getppid(), READY_SIGNAL)
 
 
 def _on_drain(*_: object) -> None:

@@ -9,6 +9,7 @@ import redis
 import structlog
 
 from jobs.errors import DeadlineExceeded, StaleFence, Stalled, StoreUnavailable, TrainingFailed
+from jobs.escapes import escaped
 from jobs.estimate import estimate
 from jobs.record import Artifact, JobError, Metrics
 from jobs.settings import Settings
@@ -282,7 +283,7 @@ class Trainer:
 
 def _error(error: TrainingFailed) -> JobError:
     """The failure as a job's record has it."""
-    return JobError(code=error.code, title=error.title, detail=str(error), step=getattr(error, "step", None))
+    return JobError(code=error.code, title=error.title, detail=escaped(str(error)), step=getattr(error, "step", None))
 
 
 def _deadline_exceeded(lease: Lease) -> DeadlineExceeded:

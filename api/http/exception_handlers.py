@@ -9,7 +9,7 @@ from starlette.routing import Match
 
 from api.http import kinds
 from api.http.problems import Refused, answer, shortened
-from jobs.errors import GradientdError, InvalidCursor, InvalidSpec, StoreUnavailable
+from jobs.errors import DataLost, GradientdError, InvalidCursor, InvalidSpec, StoreUnavailable
 from jobs.wire import FieldError
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -46,7 +46,9 @@ async def _invalid_cursor(request: Request, error: Exception) -> Response:
 async def _store_unavailable(request: Request, error: Exception) -> Response:
     # The cause names addresses: it is for the log, not for the caller.
     log.warning("store_unavailable", error=str(error))
-    return _told(request, error, detail="the store does not answer; try again shortly")
+    away = "the store does not answer; try again shortly"
+    lost = "the data directory is gone; whoever runs the service has to start it again"
+    return _told(request, error, detail=lost if isinstance(error, DataLost) else away)
 
 
 def _told(request: Request, error: Exception, *errors: FieldError, detail: str = "") -> Response:

@@ -118,6 +118,7 @@ async def _created(context: RequestContext, body: JsonBody, idempotency_key: str
         if first is None:
             raise
         return first
+    context.services.check_data_dir()
     return await context.do(
         store.create(
             new_job_id(),

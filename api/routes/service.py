@@ -39,13 +39,17 @@ async def get_health(request: Request) -> Response:
     operation_id="get_readiness",
     summary="Can jobs be submitted?",
     response_model=Readiness,
-    responses={200: {"description": "They can: the store answers."}, **refusals(kinds.STORE_UNAVAILABLE)},
+    responses={
+        200: {"description": "They can: the store answers, and the data directory is there."},
+        **refusals(kinds.STORE_UNAVAILABLE),
+    },
 )
 async def get_readiness(request: Request) -> Response:
     """Answer with a problem while the store is away, so that a load balancer sends requests elsewhere."""
     services: Services = request.app.state.services
     try:
         async with asyncio.timeout(READY_SECONDS):
+            services.check_data_dir()
             warnings = await services.do(services.store.check_health())
     except TimeoutError:
         raise StoreUnavailable(f"the store did not answer within {READY_SECONDS} s") from None

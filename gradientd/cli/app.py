@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from gradientd.cli import history, jobs, keys, local, server
 from gradientd.cli.exit_codes import EXIT_CODES_HELP, explain, of_error
 from gradientd.cli.options import complain
+from gradientd.cli.streams import written_output
 from gradientd.cli.train import train
 from gradientd.cli.usage import is_help, usage_lines
 from jobs.errors import GradientdError
@@ -31,6 +32,11 @@ class Group(TyperGroup):
             complain("aborted")
             sys.exit(1)
         sys.exit(code or 0)
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Run the command line as a program."""
+        with written_output():
+            return super().__call__(*args, **options)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""

@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from gradientd.client.errors import ServerUnreachable
 from gradientd.client.follow import follow
 from gradientd.local.stack import Plan, Stack
 from jobs.errors import GradientdError
+from jobs.escapes import escaped
 from jobs.record import Job
 from jobs.settings import Settings
 from jobs.states import TERMINAL, Status
@@ -27,7 +29,10 @@ SPEC: dict[str, Any] = {"preset": "mnist-99", "dataset": "mnist-10k", "epochs": 
 
 
 class LogFile:
-    """Output of a stack whose processes write to a file, and whose own words go to the console."""
+    """Output of a stack whose processes write to a file, and whose own words go to the console too.
+
+    What the disk has no room for is lost.
+    """
 
     def __init__(self, path: Path, console: Console) -> None:
         self._file = path.open("w", encoding="utf-8", buffering=1)
@@ -35,16 +40,21 @@ class LogFile:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with suppress(OSError):
+            self._file.close()
 
     def say(self, text: str) -> None:
         """Announce something about the stack itself."""
         print_line(self._console, text)
-        self._file.write(text + "\n")
+        self._write(text)
 
     def forward(self, name: str, line: str) -> None:
         """Pass on one line that the process `name` wrote."""
-        self._file.write(f"{name:<8} | {line}\n")
+        self._write(f"{name:<8} | {line}")
+
+    def _write(self, line: str) -> None:
+        with suppress(OSError):
+            self._file.write(escaped(line.expandtabs()) + "\n")
 
 
 class Visitor:
@@ -85,14 +95,16 @@ class Visitor:
     def _train(self, client: Client) -> Job:
         began_at = time.monotonic()
         job = client.submit(SPEC)
-        print_line(self._console, f"\nPOST {self._url}/v1/jobs {json.dumps(SPEC)}\njob {job.id}")
+        for line in ("", f"POST {self._url}/v1/jobs {json.dumps(SPEC)}", f"job {job.id}"):
+            print_line(self._console, line)
         job = watch(follow(client, job.id, patience_seconds=0), display_for(self._console, as_json=False))
         seconds = time.monotonic() - began_at
         accuracy = job.metrics.test_accuracy
         if job.status is Status.SUCCEEDED and accuracy is not None:
+            print_line(self._console, "")
             print_line(
                 self._console,
-                f"\ntest accuracy {accuracy:.2%}, {seconds:.1f} s from request to result, on the API at {self._url}",
+                f"test accuracy {accuracy:.2%}, {seconds:.1f} s from request to result, on the API at {self._url}",
             )
         return job
 

@@ -5,7 +5,7 @@ from enum import IntEnum
 from gradientd.cli.errors import AmbiguousJob, ExtraMissing, KeyNotFound, NoSuchJob, SpecRefused
 from gradientd.cli.refusals import refusal_lines
 from gradientd.client.errors import Refused, ServerUnreachable, UnexpectedAnswer
-from gradientd.local.errors import CannotStart
+from gradientd.local.errors import CannotStart, GaveUp
 from jobs.errors import GradientdError, Misconfigured
 from jobs.states import Status
 
@@ -46,6 +46,8 @@ def of_error(error: GradientdError) -> ExitCode:
 def explain(error: GradientdError) -> list[str]:
     """What to tell the user of an error: a line, and one for each wrong field."""
     said = str(error)
+    if isinstance(error, GaveUp):  # its own words, with the last lines of a part
+        return said.splitlines()
     if not isinstance(error, Refused):
         return [said]
     if error.problem.status == UNAUTHORIZED:

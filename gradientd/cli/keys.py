@@ -87,16 +87,16 @@ def create(
     shown = {**summary(key), "secret": secret}
     if env:
         entry = entry_of(key)
-        told = f"that was the secret; the entry for GRADIENTD_API_KEYS:\n{entry}"
+        told = ("that was the secret; the entry for GRADIENTD_API_KEYS:", entry)
         shown["entry"] = entry
     else:
         KeyStore(data_dir=data_dir, redis_url=redis_url).add(key)
-        told = f"that was the secret of {key.id}; it is shown this once. Send it as: Authorization: Bearer gd_…"
+        told = (f"that was the secret of {key.id}; it is shown this once. Send it as: Authorization: Bearer gd_…",)
     if as_json:
         print_json(shown)
     else:
         typer.echo(secret)
-        complain(told)
+        complain(*told)
 
 
 @app.command("list")

@@ -1,5 +1,6 @@
 """Options that several commands share, and what goes with them."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -7,6 +8,8 @@ from rich.console import Console
 
 from gradientd.cli import completion
 from gradientd.client import environment
+from gradientd.local.output import forget
+from jobs.escapes import escaped
 
 DEFAULT_URL = environment.DEFAULT_URL
 
@@ -48,6 +51,10 @@ def console() -> Console:
     return Console(highlight=False)
 
 
-def complain(line: str) -> None:
-    """Say something on standard error."""
-    typer.echo(line, err=True)
+def complain(*lines: str) -> None:
+    """Say something on standard error; see `escaped`. Where that cannot be written, nobody hears it."""
+    try:
+        for line in lines:
+            typer.echo(escaped(line), err=True)
+    except OSError:
+        forget(sys.stderr)

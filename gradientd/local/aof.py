@@ -5,15 +5,17 @@ a power cut that left zeros. Its own checker says up to where the file is sound:
 when it is called by the checker's name.
 """
 
+import filecmp
 import os
 import re
-import shutil
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from gradientd.local.errors import StoreDamaged
+from store.files import atomic_write
 
 REFUSAL = "Bad file format reading the append only file"
 """What Valkey and Redis say when they refuse to start for this reason."""
@@ -22,6 +24,7 @@ MANIFEST = Path("appendonlydir", "appendonly.aof.manifest")
 LARGEST_TAIL_BYTES = 64 * 1024
 """With `appendfsync always` only the last batch of commands can be torn; damage that costs more is not a torn end."""
 
+CHUNK_BYTES = 1 << 20
 SIZES = re.compile(r"size=(?P<size>\d+), ok_up_to=(?P<sound>\d+)")
 
 
@@ -91,12 +94,14 @@ def check(file: Path, *, server: Path) -> tuple[int, int]:
 
 
 def keep_copy(file: Path, *, directory: Path) -> Path:
-    """Copy the file, with the time in its name, and see the copy on disk."""
+    """Copy the file, with the time in its name, and see the copy on disk; a copy of the same that is there will do."""
     directory.mkdir(exist_ok=True)
+    for kept in directory.glob(f"*-{file.name}"):
+        if filecmp.cmp(kept, file, shallow=False):
+            return kept
     copy = directory / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{file.name}"
-    shutil.copy2(file, copy)
-    with copy.open("rb+") as kept:
-        os.fsync(kept.fileno())
+    with file.open("rb") as opened:
+        atomic_write(copy, iter(partial(opened.read, CHUNK_BYTES), b""))
     return copy
 
 

@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable
 from typing import Protocol, TextIO
 
+from jobs.escapes import escaped
+
 PREFIX_COLOURS = (36, 35, 33, 32, 34, 31)
 """ANSI foregrounds, in the order in which names first speak."""
 
@@ -21,7 +23,11 @@ class Output(Protocol):
 
 
 class Stream:
-    """Output to a text stream, coloured on a terminal. Once nobody reads it, calls `on_closed` and falls silent."""
+    """Output to a text stream, coloured on a terminal.
+
+    Once nobody reads it, calls `on_closed` and falls silent. A line that cannot be written, as to a file on a full
+    disk, is lost, and the stack goes on.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self.on_closed: Callable[[], object] = lambda: None
@@ -32,6 +38,7 @@ class Stream:
 
     def say(self, text: str) -> None:
         """Announce something about the stack itself."""
+        text = escaped(text)
         self._write(f"\x1b[1m{text}\x1b[0m" if self._coloured else text)
 
     def forward(self, name: str, line: str) -> None:
@@ -40,7 +47,7 @@ class Stream:
         prefix = f"{name:<{self._width()}} |"
         if self._coloured:
             prefix = f"\x1b[{PREFIX_COLOURS[place % len(PREFIX_COLOURS)]}m{prefix}\x1b[0m"
-        self._write(f"{prefix} {line}")
+        self._write(f"{prefix} {escaped(line.expandtabs())}")
 
     def _width(self) -> int:
         return max(8, *(len(name) for name in self._names))
@@ -56,6 +63,8 @@ class Stream:
             self._closed = True
             forget(self._stream)
             self.on_closed()
+        except OSError:
+            pass
 
 
 def forget(stream: TextIO) -> None:

@@ -1,6 +1,7 @@
 """One running process: started to end with us, in its own group, read line by line, stopped with all it started."""
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -35,7 +36,7 @@ class Launch:
 
 
 class Process:
-    """A started process. Create it on the main thread of a running event loop."""
+    """A started process. Create it on the main thread of a running event loop; OSError where it cannot be started."""
 
     def __init__(self, launch: Launch, *, on_line: Callable[[str], None]) -> None:
         self.launch = launch
@@ -58,7 +59,13 @@ class Process:
         self._stdout = self._process.stdout
         os.set_blocking(self._stdout.fileno(), False)
         self._loop.add_reader(self._stdout.fileno(), self._read)
-        threading.Thread(target=self._wait, name=f"wait-{launch.name}", daemon=True).start()
+        try:
+            threading.Thread(target=self._wait, name=f"wait-{launch.name}", daemon=True).start()
+        except RuntimeError as error:  # no more threads
+            self._kill_group()
+            self._process.wait()
+            self._close()
+            raise OSError(errno.EAGAIN, str(error)) from error
 
     @property
     def pid(self) -> int:
@@ -96,6 +103,11 @@ class Process:
         self._kill_group()
         await self._exited.wait()
         return False
+
+    def kill(self) -> None:
+        """End it and its group at once."""
+        if not self.has_exited:
+            self._kill_group()
 
     async def _exited_or(self, *events: asyncio.Event, within_seconds: float) -> None:
         waiting = [asyncio.create_task(event.wait()) for event in (self._exited, *events)]

@@ -119,6 +119,7 @@ class Stack:
             # Advice on the kernel for large stores that fork; ours holds megabytes.
             hushed=("Memory overcommit must be enabled",),
             after_exit=store.after_exit,
+            check=store.check_files,
             ready_within_seconds=600,  # a long history takes its time to load
             stop_within_seconds=10,
         )
@@ -160,6 +161,7 @@ class Stack:
             "GRADIENTD_HOST": settings.host,
             "GRADIENTD_PORT": str(self._port),
             "PYTHONUNBUFFERED": "1",
+            "PYTHONSAFEPATH": "1",  # for what the parts start in turn
         }
 
     def _api_environment(self) -> Mapping[str, str]:

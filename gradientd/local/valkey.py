@@ -12,7 +12,8 @@ from pathlib import Path
 from gradientd.local import aof
 from gradientd.local.errors import CannotStart
 from gradientd.local.process import Launch
-from store.files import PRIVATE, atomic_write
+from jobs.errors import DataLost
+from store.files import Folder, write_if_changed
 
 LOOPBACK = "127.0.0.1"
 
@@ -34,7 +35,8 @@ maxmemory-policy noeviction
 
 
 class EmbeddedStore:
-    """A Valkey server in `data_dir`/valkey: its address for clients, its launch, and its repair."""
+    """A Valkey server in `data_dir`/valkey: its address for clients, its launch, its repair, and whether its files are
+    still there."""
 
     def __init__(self, data_dir: Path, *, port: int, lock_fd: int, server: Path | None = None) -> None:
         self.directory = data_dir / "valkey"
@@ -42,6 +44,7 @@ class EmbeddedStore:
         self._server = server or find_server()
         self._lock_fd = lock_fd
         self._password = secrets.token_hex(24)
+        self._folders = [Folder(path) for path in (data_dir, self.directory, self.directory / aof.MANIFEST.parent)]
 
     @property
     def url(self) -> str:
@@ -49,17 +52,18 @@ class EmbeddedStore:
         return f"redis://:{self._password}@{LOOPBACK}:{self.port}/0"
 
     def launch(self) -> Launch:
-        """Write the configuration and say how to start the server.
+        """Write the configuration, unless it is there, and say how to start the server.
 
         The server inherits the data directory's lock, so that the directory stays taken while it runs. When the
         supervisor is killed it is asked to end rather than killed, though either loses nothing.
         """
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.check_files()
+        self.directory.mkdir(mode=0o700, exist_ok=True)
         configuration = self.directory / "valkey.conf"
         text = CONFIGURATION.format(
             host=LOOPBACK, port=self.port, password=self._password, directory=quoted(self.directory)
         )
-        atomic_write(configuration, text.encode(), mode=PRIVATE)
+        write_if_changed(configuration, text.encode())
         return Launch(
             name="valkey",
             command=(str(self._server), str(configuration)),
@@ -67,6 +71,12 @@ class EmbeddedStore:
             pass_fds=(self._lock_fd,),
             parent_death_signal=signal.SIGTERM,
         )
+
+    def check_files(self) -> None:
+        """Raise DataLost where the server's files were deleted or replaced: it would take what nobody finds again."""
+        for folder in self._folders:
+            if folder.is_lost():
+                raise DataLost(f"{folder.path} was deleted or replaced while the stack ran")
 
     def after_exit(self, tail: Sequence[str]) -> str | None:
         """Repair the append-only file if the server refused to start because of it.
@@ -129,6 +139,6 @@ def packaged_server() -> Path | None:
 
 
 def quoted(path: Path) -> str:
-    """The path as a value in Valkey's configuration file."""
-    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    """The path, of whatever bytes, as a value in Valkey's configuration file."""
+    plain = range(0x20, 0x7F)
+    return '"' + "".join(chr(b) if b in plain and b not in b'"\\' else f"\\x{b:02x}" for b in os.fsencode(path)) + '"'

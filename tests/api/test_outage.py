@@ -201,3 +201,17 @@ async def test_a_sweep_rings_what_is_missing(
             await sweep(connection, store, doorbell_sender, every_seconds=0)
         await doorbell_sender.aclose()
     assert client.llen(keys.wake_queue("bells")) == 1
+
+
+async def test_a_deleted_data_directory_takes_no_jobs(http: httpx.AsyncClient, settings: Settings) -> None:
+    assert (await http.post("/v1/jobs", json={})).status_code == 202
+    kept = settings.data_dir.rename(settings.data_dir.with_name("kept"))
+    settings.data_dir.mkdir()
+    for answer in (await http.post("/v1/jobs", json={}), await http.get("/readyz")):
+        assert_problem(answer, 503, "store_unavailable")
+        assert "the data directory is gone" in answer.json()["detail"]
+        assert "retry-after" in answer.headers
+    settings.data_dir.rmdir()
+    kept.rename(settings.data_dir)
+    assert (await http.post("/v1/jobs", json={})).status_code == 202
+    assert (await http.get("/readyz")).status_code == 200

@@ -10,11 +10,15 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from tests.chaos import killed, mutations
+from tests.chaos import full_disk, killed, mutations
 from tests.chaos.points import MUTATIONS
 from tests.chaos.stack import Stack
 from tests.chaos.storm import Storm
 from tests.chaos.verdict import Verdict
+from tests.disk import mounted
+
+DISK_MB = 400
+"""Of the data directory, where it can be a disk of its own: room for all jobs, and soon filled."""
 
 
 def main() -> int:
@@ -37,9 +41,14 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="gradientd-chaos-"))
     keep = True
     try:
-        with Stack(folder, mutation=options.mutate or "") as stack:
-            clean = _run(stack, options)
-        keep = options.keep or clean == bool(options.mutate)
+        with mounted(folder / "data", mb=DISK_MB) as small:
+            try:
+                with Stack(folder, mutation=options.mutate or "", small_disk=small) as stack:
+                    clean = _run(stack, options)
+                keep = options.keep or clean == bool(options.mutate)
+            finally:
+                if keep and small:
+                    shutil.copytree(folder / "data", folder / "data-kept")
     except KeyboardInterrupt:
         return 130
     finally:
@@ -63,6 +72,8 @@ def _run(stack: Stack, options: argparse.Namespace) -> bool:
         verdict = mutations.run(stack, "reconciler", rng=rng)
         if verdict.clean:
             verdict = mutations.run(stack, "fence", rng=rng)
+        if verdict.clean:
+            verdict = full_disk.run(stack, rng=rng)
     elif options.what == "killed":
         verdict, rows = killed.run(stack, rng=rng)
         print(f"\n{'job':<12}{'killed':>8}{'attempts':>10}  same bits as uninterrupted")

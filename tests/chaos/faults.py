@@ -116,7 +116,8 @@ class Faults:
             Fault("fill store's memory", self._fill_store, weight=4),
             Fault("torn end of AOF", partial(self._damage_aof, b"*3\r\n$3\r\nSET\r\n$9\r\nchaos:to"), heavy=True),
             Fault("zeros at end of AOF", partial(self._damage_aof, bytes(64)), heavy=True),
-            Fault("fill disk (RLIMIT_FSIZE)", self._fill_disk, weight=4),
+            Fault("fill trainers' disk (RLIMIT_FSIZE)", self._limit_trainers, weight=4),
+            Fault("fill disk", self._fill_disk, weight=4, heavy=True),
         ]
 
     def _bells(self) -> list[Fault]:
@@ -222,6 +223,11 @@ class Faults:
         return passed is not None
 
     def _fill_disk(self) -> bool:
+        with self._stack.full_disk():
+            time.sleep(self._rng.uniform(1.0, 4.0))
+        return True
+
+    def _limit_trainers(self) -> bool:
         """For a while the kernel lets the trainers write only the first bytes of a file, then refuses."""
         limited: list[int] = []
         for process in self._stack.parts("trainer"):

@@ -3,14 +3,15 @@
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,12 +24,14 @@ from gradientd.local import parent_death
 from gradientd.local.machine import claim_port
 from store.keys import Keys
 from tests.chaos.line import Line
+from tests.disk import fill
 
 ROOT = Path(__file__).parents[2]
 LOOPBACK = "127.0.0.1"
 LEASE_SECONDS = 3.0
 WORKERS = 2
 START_SECONDS = 180.0
+FEW_BYTES = 512
 
 
 class Stuck(Exception):
@@ -61,8 +64,9 @@ class Complaints:
 class Stack:
     """Use it as a context; start it on the main thread."""
 
-    def __init__(self, folder: Path, *, mutation: str = "", **settings: str) -> None:
+    def __init__(self, folder: Path, *, mutation: str = "", small_disk: bool = False, **settings: str) -> None:
         self.folder = folder
+        self._small_disk = small_disk
         self.keys = Keys("chaos")
         self.complaints = Complaints()
         self._line = Line(self._store_port)
@@ -71,7 +75,7 @@ class Stack:
         self._up: subprocess.Popen[bytes] | None = None
         self._admin: tuple[str, redis.Redis] | None = None
         for name in ("armed", "fired", "data"):
-            (folder / name).mkdir()
+            (folder / name).mkdir(exist_ok=True)
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("GRADIENTD_")},
             "PYTHONPATH": str(ROOT),
@@ -197,6 +201,37 @@ class Stack:
             with suppress(psutil.Error):
                 if process.status() == psutil.STATUS_STOPPED:
                     process.resume()
+
+    # --- its disk -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """Meanwhile the data directory's disk has no room (ENOSPC).
+
+        Where it is no disk of its own, nothing that the supervisor runs, or starts meanwhile, may write more than the
+        first bytes of a file (EFBIG, or the end of a process that does not expect that).
+        """
+        if self._small_disk:
+            filler = fill(self.folder / "data")
+            try:
+                yield
+            finally:
+                filler.unlink(missing_ok=True)
+            return
+        self._limit_files(FEW_BYTES)
+        try:
+            yield
+        finally:
+            self._limit_files(None)
+            time.sleep(0.5)
+            self._limit_files(None)  # of what was just being started
+
+    def _limit_files(self, most_bytes: int | None) -> None:
+        for process in self._survivors():
+            with suppress(OSError, ValueError):
+                _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+                soft = hard if most_bytes is None else most_bytes
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (soft, hard))
 
     # --- its store --------------------------------------------------------------------------------
 

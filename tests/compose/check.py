@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 COMPOSE = shlex.split(os.environ["COMPOSE"])
 TAG = os.environ["GRADIENTD_TAG"]
-USER_ID = "10001"
+USERS = {"api": "10001", "worker": "10001", "redis": "999"}
 FINAL = {"succeeded", "failed", "cancelled"}
 SANE_ACCURACY = 0.85
 LONG_JOB = {"epochs": 10_000}
@@ -74,7 +74,7 @@ def inspect_images() -> None:
     for name in ("api", "worker"):
         image = f"gradientd-{name}:{TAG}"
         (facts,) = json.loads(docker("image", "inspect", image))
-        expect(facts["Config"]["User"].split(":")[0] == USER_ID, f"{image} runs as {facts['Config']['User']!r}")
+        expect(facts["Config"]["User"].split(":")[0] == USERS[name], f"{image} runs as {facts['Config']['User']!r}")
         layers = docker("history", "--human=false", "--no-trunc", "--format", "{{.Size}} {{.CreatedBy}}", image)
         ours = sum(int(layer.split()[0]) for layer in layers.splitlines() if "/opt/venv" in layer)
         log.info("%s: %d MB, of which %d MB are Python packages", image, facts["Size"] / 1e6, ours / 1e6)
@@ -90,8 +90,9 @@ def train_on_one_worker() -> dict[str, Any]:
     compose("up", "--detach", show=True)
     wait_healthy({"redis": 1, "api": 1, "worker": 1})
     log.info("healthy %.0f s after `up`", time.monotonic() - began)
-    for service in ("api", "worker"):
+    for service in USERS:
         check_confinement(service)
+    check_password()
     expect(refusal("/v1/jobs") == 401, "a stack without keys lets anybody in")
     _keys["owner"] = create_key("--owner", "first")["secret"]
     began = time.monotonic()
@@ -210,11 +211,33 @@ def stop_and_return(finished: dict[str, Any], running: list[dict[str, Any]]) -> 
 def check_confinement(service: str) -> None:
     (container,) = container_ids(service)
     lines = docker("top", container, "-eo", "pid,uid,args").splitlines()[1:]
-    strangers = [line for line in lines if line.split()[1] != USER_ID]
-    expect(bool(lines) and not strangers, f"{service} runs as someone else than {USER_ID}: {strangers or lines}")
+    strangers = [line for line in lines if line.split()[1] != USERS[service]]
+    expect(bool(lines) and not strangers, f"{service} runs as someone else than {USERS[service]}: {strangers or lines}")
     host = json.loads(docker("inspect", container))[0]["HostConfig"]
     expect(host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"], f"{service} is not confined: {host}")
-    log.info("%s: %d processes, all of user %s, read-only root, no capabilities", service, len(lines), USER_ID)
+    expect(any("no-new-privileges" in option for option in host["SecurityOpt"]), f"{service} may gain privileges")
+    expect(host["Memory"] > 0 and host["PidsLimit"] > 0, f"{service} has no limits: {host}")
+    expect("size=" in host["Tmpfs"]["/tmp"], f"the /tmp of {service} has no limit: {host['Tmpfs']}")
+    log.info(
+        "%s: %d processes, all of user %s, read-only root, no capabilities, limited",
+        service,
+        len(lines),
+        USERS[service],
+    )
+
+
+def check_password() -> None:
+    """Redis answers nobody without its password, which stands on no command line and in no environment."""
+    said = compose("exec", "-T", "redis", "redis-cli", "ping")
+    expect("NOAUTH" in said, f"Redis answers whoever asks: {said}")
+    url = compose("exec", "-T", "api", "cat", "/run/secrets/gradientd_redis_url")
+    password = url.partition("@")[0].rpartition(":")[2]
+    expect(len(password) == 64, f"the password of Redis is {len(password)} characters long")
+    for service in USERS:
+        (container,) = container_ids(service)
+        shown = docker("inspect", container) + docker("top", container, "-eo", "args")
+        expect(password not in shown, f"the password of Redis is shown by {service}")
+    log.info("Redis asks for its password")
 
 
 def check_artifacts(job: dict[str, Any]) -> None:

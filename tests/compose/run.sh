@@ -32,7 +32,8 @@ export COMPOSE_PROJECT_NAME=gradientd-test-$$  # beside any stack that runs here
 export GRADIENTD_TAG=compose-test              # and without moving the tag it was started from
 export GRADIENTD_BIND=127.0.0.1 GRADIENTD_PORT=0  # any free port
 # A developer's own settings must not reach the stack under test.
-unset COMPOSE_FILE COMPOSE_PROFILES GRADIENTD_THREADS GRADIENTD_LOG_LEVEL GRADIENTD_API_KEYS
+unset COMPOSE_FILE COMPOSE_PROFILES GRADIENTD_THREADS GRADIENTD_LOG_LEVEL GRADIENTD_API_KEYS GRADIENTD_TMP \
+  GRADIENTD_{API,WORKER,REDIS}_MEMORY GRADIENTD_REDIS_MAXMEMORY GRADIENTD_WORKER_PIDS
 
 finish() {
   code=$?

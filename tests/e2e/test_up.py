@@ -18,8 +18,10 @@ from rich.console import Console
 from gradientd.cli import demo
 from jobs.settings import Settings
 from tests.conftest import wait_until
+from tests.disk import fill
 from tests.e2e.conftest import LONG
 
+ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "gradientd"]
 QUICK = {"GRADIENTD_LEASE_SECONDS": "3", "GRADIENTD_BEAT_SECONDS": "0.5", "GRADIENTD_UPKEEP_SECONDS": "0.2"}
 
@@ -27,12 +29,13 @@ QUICK = {"GRADIENTD_LEASE_SECONDS": "3", "GRADIENTD_BEAT_SECONDS": "0.5", "GRADI
 class Up:
     """A running `gradientd up`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, cwd: Path | None = None, **variables: str) -> None:
         self.log = folder.with_suffix(".log")
         with self.log.open("wb") as out:
             self.popen = subprocess.Popen(
                 [*COMMAND, "up", "--port", "0", "--data-dir", str(folder)],
-                env={**os.environ, **QUICK},
+                cwd=cwd,
+                env={**os.environ, **QUICK, **variables},
                 stdout=out,
                 stderr=out,
             )
@@ -54,6 +57,17 @@ class Up:
     def job(self, job_id: str) -> dict[str, Any]:
         """A job as it is now."""
         return httpx.get(f"{self.url}/v1/jobs/{job_id}", trust_env=False).json()
+
+    def submit(self) -> str | None:
+        """Submit a small job; its id, or None where it is refused as it should be."""
+        spec = {"epochs": 1, "model": {"type": "softmax"}}
+        answer = httpx.post(f"{self.url}/v1/jobs", json=spec, timeout=30, trust_env=False)
+        assert answer.status_code in {202, 503}, answer.text
+        return answer.json()["id"] if answer.status_code == 202 else None
+
+    def is_ready(self) -> bool:
+        """Whether it takes jobs."""
+        return httpx.get(f"{self.url}/readyz", timeout=30, trust_env=False).is_success
 
     def left(self) -> list[psutil.Process]:
         """Parts that still run."""
@@ -112,6 +126,52 @@ def test_the_demo_trains_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.
         assert demo.run(settings, keep=False, console=Console(file=said)) == 0
     assert re.search(r"test accuracy \d\d\.\d\d%", (tmp_path / "said").read_text())
     assert set(psutil.Process().children()) <= set(others)
+
+
+@pytest.mark.slow
+def test_a_folder_with_modules_of_ones_own_changes_nothing(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for name in ("jobs", "store", "worker", "api", "redis", "celery", "numpy", "tensorflow", "json", "celeryconfig"):
+        (mine / f"{name}.py").write_text(f"open({str(mine / 'executed')!r}, 'a').write('{name}\\n')\n")
+    # As the installed command runs: only `python -m` itself looks in the current directory.
+    others = {
+        "PYTHONPATH": str(ROOT),
+        "PYTHONSAFEPATH": "1",
+        "BROKER_URL": "redis://x/0",
+        "CELERY_BROKER_URL": "x://",
+        "APP": "jobs",
+    }
+    up = Up(tmp_path / "data", cwd=mine, **others, DJANGO_SETTINGS_MODULE="worker.settings")
+    try:
+        trained = up.gradientd("train", "--epochs", "1", "--json")
+        assert trained.returncode == 0, trained.stderr + up.log.read_text()
+        up.popen.send_signal(signal.SIGINT)
+        assert up.popen.wait(30) == 0
+    finally:
+        up.close()
+    assert {file.suffix for file in mine.iterdir()} == {".py"}, "something of the folder was executed"
+
+
+@pytest.mark.slow
+def test_a_full_disk_refuses_jobs_and_loses_none(small_disk: Path) -> None:
+    up = Up(small_disk)
+    try:
+        accepted = [up.submit()]
+        fill(small_disk)
+        answers = [up.submit() for _ in range(200)]
+        assert None in answers, "all were accepted with no room to keep them"
+        accepted += answers[: answers.index(None)]
+        wait_until(lambda: not up.is_ready(), what="the API to say that it is not ready")
+        (small_disk / "filler").unlink()
+        wait_until(up.is_ready, what="the stack to come back", timeout_seconds=60)
+        for job_id in filter(None, [*accepted, *answers]):
+            wait_until(lambda i=job_id: up.job(i)["status"] == "succeeded", what="a job's end", timeout_seconds=120)
+        up.popen.send_signal(signal.SIGINT)
+        assert up.popen.wait(30) == 0
+        assert "Traceback" not in up.log.read_text()
+    finally:
+        up.close()
 
 
 def settings_of(spec: dict[str, Any]) -> list[str]:

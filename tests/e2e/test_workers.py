@@ -15,6 +15,8 @@ from tests.e2e.conftest import LONG, Stack
 MakeStack = Callable[..., Stack]
 BROKEN = Path(__file__).parent / "broken"
 """On PYTHONPATH, a `tensorflow` that cannot be imported."""
+DEADLY = Path(__file__).parent / "deadly"
+"""The same, one that kills whoever imports it."""
 
 
 def test_sigterm_gives_the_job_back_and_another_worker_goes_on(make_stack: MakeStack) -> None:
@@ -71,6 +73,15 @@ def test_a_worker_whose_trainer_cannot_start_ends(make_stack: MakeStack) -> None
     process = make_stack().start("worker", PYTHONPATH=str(BROKEN))
     process.popen.wait(60)
     assert "trainer_not_started" in process.log.read_text()
+
+
+def test_a_worker_whose_trainers_die_before_they_are_ready_ends_and_says_so(make_stack: MakeStack) -> None:
+    process = make_stack().start("worker", PYTHONPATH=str(DEADLY))
+    assert process.popen.wait(60) == 1
+    said = process.log.read_text()
+    assert said.count("signal 4") == 3, said
+    assert "event=trainer_never_ready starts=3" in said
+    assert "Traceback" not in said
 
 
 def test_two_stacks_on_one_server_do_not_meet(make_stack: MakeStack) -> None:

@@ -1,15 +1,20 @@
 """The doorbell against a real broker: whatever it answers, whoever rings goes on."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
 
 from jobs.settings import Settings
-from store.doorbell import Doorbell, make_celery
+from store.doorbell import Doorbell, forget_other_apps, make_celery
 from store.keys import Keys
 from store.lanes import Lanes
 
+ROOT = Path(__file__).parents[2]
 WAKE_QUEUES = Lanes.WAKE_QUEUES[Lanes.ANY]
 
 
@@ -35,3 +40,55 @@ def test_a_full_broker_costs_only_the_bell(doorbell: Doorbell, client: redis.Red
     assert client.llen(keys.wake_queue(WAKE_QUEUES)) == 0
     doorbell.ring(WAKE_QUEUES)
     assert client.llen(keys.wake_queue(WAKE_QUEUES)) == 1
+
+
+STRANGERS = (
+    "jobs",
+    "store",
+    "worker",
+    "api",
+    "gradientd",
+    "redis",
+    "celery",
+    "kombu",
+    "numpy",
+    "tensorflow",
+    "stranger",
+)
+"""Modules of a user's own in the current directory, under names that we and our libraries have too."""
+
+
+def test_nothing_is_imported_from_the_current_directory(tmp_path: Path) -> None:
+    for name in STRANGERS:
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{name} was executed')")
+    program = """if True:
+        import pickle
+        from jobs.settings import Settings
+        from store.doorbell import make_celery
+        celery = make_celery(Settings())
+        celery.conf.include = ["stranger"]
+        for celery in (celery, pickle.loads(pickle.dumps(celery))):
+            try:
+                celery.loader.init_worker()
+            except ModuleNotFoundError as error:
+                print(error.name)
+    """
+    environment = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "stranger.settings"}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout.split(), done.stderr) == (["stranger", "stranger"], "")
+
+
+def test_another_applications_environment_is_not_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://another/0")
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "stranger.settings")
+    forget_other_apps()
+    assert make_celery(Settings()).connection_for_write().as_uri().endswith("@127.0.0.1:6379/0")
+    assert "DJANGO_SETTINGS_MODULE" not in os.environ

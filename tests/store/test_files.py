@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from store import files
-from store.files import atomic_write, make_folder, sweep_abandoned
+from store.files import Folder, atomic_write, make_folder, sweep_abandoned, write_if_changed
 
 
 def names_in(folder: Path) -> set[str]:
@@ -169,3 +169,39 @@ def test_the_standard_library_is_all_it_needs() -> None:
     loaded = "import sys, store.files; print({'redis', 'celery', 'pydantic', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "is_kept"), [(b"x", 0o600, True), (b"y", 0o600, False), (b"x", 0o644, False)]
+)
+def test_a_file_that_is_as_it_should_be_is_not_written_again(
+    tmp_path: Path, content: bytes, mode: int, is_kept: bool
+) -> None:
+    atomic_write(tmp_path / "f", b"x")
+    before = (tmp_path / "f").stat().st_ino
+    os.link(tmp_path / "f", tmp_path / "held")  # so that its number cannot be another's
+    write_if_changed(tmp_path / "f", content, mode=mode)
+    after = (tmp_path / "f").stat()
+    assert (after.st_ino == before) == is_kept
+    assert ((tmp_path / "f").read_bytes(), stat.S_IMODE(after.st_mode)) == (content, mode)
+
+
+def test_a_folder_is_lost_once_it_was_there_and_is_not_any_more(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    with Folder(path) as folder:
+        assert not folder.is_lost()
+        path.mkdir()
+        assert not folder.is_lost()
+        path.rmdir()
+        assert folder.is_lost()
+        path.mkdir()
+        assert folder.is_lost()
+
+
+def test_a_folder_that_was_moved_away_is_lost_until_it_is_back(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with Folder(tmp_path / "folder") as folder:
+        moved = (tmp_path / "folder").rename(tmp_path / "elsewhere")
+        assert folder.is_lost()
+        moved.rename(tmp_path / "folder")
+        assert not folder.is_lost()

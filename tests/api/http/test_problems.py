@@ -79,8 +79,11 @@ async def test_every_kind_is_explained_at_its_type(http: httpx.AsyncClient) -> N
 
 
 async def test_every_error_that_callers_can_cause_has_a_kind() -> None:
-    """Failures of training are a job's, a claim that ended its worker's, wrong settings the operator's."""
-    others = (errors.TrainingFailed, errors.StaleFence, errors.Misconfigured)
+    """Failures of training are a job's, a claim that ended its worker's, wrong settings the operator's.
+
+    A lost data directory is told as a store that is away.
+    """
+    others = (errors.TrainingFailed, errors.StaleFence, errors.Misconfigured, errors.DataLost)
     ours = {
         error.code
         for error in vars(errors).values()

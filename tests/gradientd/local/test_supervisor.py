@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -10,8 +11,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
+from gradientd.local.valkey import url_of_running
 from tests.conftest import free_port, wait_until
+from tests.disk import fill
 from tests.gradientd.running import RunningStack, is_running
 
 Start = Callable[..., RunningStack]
@@ -143,6 +149,75 @@ def test_a_taken_port_is_named_before_anything_starts(start: Start) -> None:
         "name another with --port (0 takes a free one)"
     ]
     assert list(stack.data_dir.iterdir()) == []
+
+
+def test_a_part_that_cannot_be_started_is_tried_again_until_it_can(start: Start) -> None:
+    stack = start()
+    stack.wait_for("up at")
+    configuration = stack.data_dir / "valkey" / "valkey.conf"
+    kept = configuration.rename(configuration.with_suffix(".kept"))
+    configuration.mkdir()
+    kill_9(stack.store_pids()[-1])
+    stack.wait_for(r"valkey could not be started \(\[Errno 21\] Is a directory: [^)]*\); starting it again in", times=3)
+    configuration.rmdir()
+    identity = kept.rename(configuration).stat().st_ino
+    stack.wait_for("valkey is ready", times=2)
+    assert "starting it again in 0.4 s" in stack.output
+    assert configuration.stat().st_ino == identity, "what had not changed was written again"
+
+
+@pytest.mark.parametrize("deleted", ["", "valkey", "valkey/appendonlydir"])
+def test_deleted_data_end_the_stack_and_are_not_made_anew(start: Start, deleted: str) -> None:
+    stack = start()
+    stack.wait_for("up at")
+    gone = Path(stack.data_dir, deleted)
+    shutil.rmtree(gone)
+    assert stack.exit_code() == 1
+    said = rf"^{gone}\S* was deleted or replaced while the stack ran; valkey was killed, and all is stopped$"
+    assert re.search(said, stack.output, re.MULTILINE)
+    assert "starting it again" not in stack.output
+    assert not (gone / "valkey.conf").exists()
+    assert not any(map(is_running, stack.store_pids()))
+
+
+@pytest.mark.parametrize("variables", [{}, {"LC_ALL": "C"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}])
+@pytest.mark.parametrize("name", [b"d\xff\xfe", "dätä\n日本".encode()])
+def test_the_data_directory_may_have_any_name(
+    start: Start, monkeypatch: pytest.MonkeyPatch, name: bytes, variables: dict[str, str]
+) -> None:
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    stack = start(data_dir=os.fsdecode(name))
+    stack.wait_for("up at")
+    assert os.listdir(os.path.join(os.fsencode(stack.data_dir), b"valkey", b"appendonlydir"))
+    stack.process.send_signal(signal.SIGTERM)
+    assert stack.exit_code() == 0
+
+
+def test_a_full_disk_stops_the_store_until_there_is_room_again(start: Start, small_disk: Path) -> None:
+    stack = start(data_dir=str(small_disk))
+    stack.wait_for("up at")
+    url = url_of_running(stack.data_dir)
+    assert url
+    with redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0)) as client:
+
+        def writes() -> bool:
+            try:
+                return bool(client.set("after", "x" * 10_000))
+            except redis.ConnectionError:
+                return False
+
+        client.set("before", "1")
+        fill(small_disk)
+        wait_until(lambda: not writes(), what="the last room to be taken")
+        stack.wait_for(r"valkey exited with code 1; starting it again")
+        assert not writes()
+        (small_disk / "filler").unlink()
+        wait_until(writes, what="room")
+        assert client.get("before") == b"1"
+    stack.process.send_signal(signal.SIGTERM)
+    assert stack.exit_code() == 0
+    assert "Traceback" not in stack.output
 
 
 def kill_9(pid: int) -> None:

@@ -1,6 +1,8 @@
 """The embedded store: durable, private, and repaired when its log's end is damaged. With the real server."""
 
 import asyncio
+import os
+import resource
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -110,7 +112,7 @@ def test_the_password_is_in_a_private_file_and_not_on_the_command_line(store: Em
 
 
 def test_a_directory_with_odd_characters_is_kept(tmp_path: Path) -> None:
-    folder = tmp_path / 'it"s a \\ dïr'
+    folder = tmp_path / os.fsdecode(b'it"s a \\\nd\xc3\xafr \xff')
     store = store_in(folder)
     run(store, write)
     assert (folder / "valkey" / aof.MANIFEST).exists()
@@ -168,6 +170,31 @@ def test_damage_that_would_cost_much_is_left_to_the_user(store: EmbeddedStore) -
     with pytest.raises(StoreDamaged, match=f"damaged from byte {len(sound)} of {len(damaged)}"):
         store.after_exit(refused)
     assert file.read_bytes() == damaged
+
+
+def test_one_copy_is_kept_of_a_damage_however_often_it_is_met(store: EmbeddedStore) -> None:
+    file = aof.newest_file(store.directory)
+    file.write_bytes(file.read_bytes() + b"\0" * (aof.LARGEST_TAIL_BYTES + 1))
+    for _ in range(3):
+        with pytest.raises(StoreDamaged):
+            store.after_exit([aof.REFUSAL])
+    assert len(list((store.directory / "damaged").iterdir())) == 1
+
+
+def test_a_copy_that_finds_no_room_leaves_nothing(store: EmbeddedStore) -> None:
+    file = aof.newest_file(store.directory)
+    damaged = file.read_bytes() + b"\0" * 64
+    file.write_bytes(damaged)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            store.after_exit([aof.REFUSAL])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list((store.directory / "damaged").iterdir()) == []
+    assert file.read_bytes() == damaged
+    assert store.after_exit([aof.REFUSAL])
 
 
 def test_other_endings_are_not_taken_for_damage(store: EmbeddedStore) -> None:

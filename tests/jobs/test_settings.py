@@ -1,0 +1,31 @@
+"""Where settings come from."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from jobs.settings import Settings
+
+
+def test_a_path_may_have_any_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/d\xff")
+    monkeypatch.setenv("GRADIENTD_DATA_DIR", odd)
+    monkeypatch.setenv("GRADIENTD_LOCK_DIR", odd)
+    assert (Settings().data_dir, Settings().lock_dir) == (Path(odd), Path(odd))
+    assert Settings(data_dir=Path(odd)).data_dir == Path(odd)
+
+
+def test_a_file_may_hold_a_setting_and_a_variable_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "gradientd_redis_url").write_text("redis://:secret@redis:6379/0\n")
+    monkeypatch.setenv("GRADIENTD_SECRETS_DIR", str(tmp_path))
+    settings = Settings()
+    assert settings.redis_url.get_secret_value() == "redis://:secret@redis:6379/0"
+    assert "redis_url" in settings.model_fields_set
+    monkeypatch.setenv("GRADIENTD_REDIS_URL", "redis://other/0")
+    assert Settings().redis_url.get_secret_value() == "redis://other/0"
+
+
+def test_a_folder_for_secrets_that_is_not_there_holds_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GRADIENTD_SECRETS_DIR", str(tmp_path / "none"))
+    assert "redis_url" not in Settings().model_fields_set
