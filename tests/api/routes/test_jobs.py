@@ -101,6 +101,8 @@ async def test_dry_run_resolves_and_stores_nothing(http: httpx.AsyncClient) -> N
         ({"metadata": {"a/b~c": 1}}, "invalid_spec", "/metadata/a~1b~0c"),
         ({"metadata": {"k" * 65: "v"}}, "invalid_spec", "/metadata/" + "k" * 65),
         ({"early_stopping": {}}, "invalid_spec", ""),
+        ({"validation_split": 0.00005, "early_stopping": {}}, "invalid_spec", "/validation_split"),
+        ({"validation_split": 0.00005}, "invalid_spec", "/validation_split"),
         ({"epoch": 3}, "invalid_spec", "/epoch"),
     ],
 )
