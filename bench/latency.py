@@ -17,10 +17,11 @@ NOTE = """\
 latency: from before POST is sent until the bench, which reads the job's Redis stream with a blocking read, has seen
 the entry (some 0.2 ms after it was written). Running: one job after the other on an idle, warm worker. First epoch:
 the MLP on the training set; 'new program' is one that the worker has not traced yet (a label smoothing of its own),
-'known program' one that it has; 'program of another process' one that a trainer compiled which has ended since, beside a
-new one, both with XLA asked for (for one epoch `auto` does not compile). Peer: a FastAPI route that sends a Celery task,
-which calls Keras `fit`, on the same store; its worker is warm (Keras imported, data in memory), its 'running' is the
-task's first line, its first epoch a Keras callback. Its model is built and traced anew in each task, as such a task does."""
+'known program' one that it has; 'program of another process' one that a trainer compiled which has ended since, beside
+a new one, both with XLA asked for (for one epoch `auto` does not compile). Peer: a FastAPI route that sends a Celery
+task, which calls Keras `fit`, on the same store; its worker is warm (Keras imported, data in memory), its 'running' is
+the task's first line, its first epoch a Keras callback. Its model is built and traced anew in each task, as such a task
+does."""
 
 PEER = "Celery + Keras fit"
 
@@ -140,7 +141,7 @@ def _first_epochs(stack: Stack, fit: FitService, options: Options) -> tuple[Spre
 
 
 def _first_epochs_over_processes(stack: Stack, options: Options) -> tuple[Spread, Spread]:
-    """Seconds from POST to the first epoch's metrics: of a new program with XLA, and of that one in the next process."""
+    """Seconds from POST to the first epoch's metrics with XLA: of a new program, then of it in the next process."""
     taken: list[tuple[float, float]] = []
     for number in range(options.rounds(5)):
         spec = {"dataset": options.dataset, "label_smoothing": 0.2 + number / 10_000, "execution": "xla"}

@@ -9,7 +9,6 @@ from jobs.datasets import DatasetInfo
 from jobs.errors import InvalidSpec
 from jobs.spec import Spec
 
-
 Rounding = Literal["nearest", "down"]
 """How a share of a count becomes a count itself: to the nearest; in jobs that older versions began, down."""
 

@@ -39,8 +39,8 @@ class EpochMetrics(Value):
         int | None,
         Field(
             ge=0,
-            description="Steps of the epoch that changed nothing, as their gradients were too large for float16; `null` "
-            "in metrics of older versions.",
+            description="Steps of the epoch that changed nothing, as their gradients were too large for float16; "
+            "`null` in metrics of older versions.",
             examples=[0],
         ),
     ] = None

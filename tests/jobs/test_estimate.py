@@ -56,7 +56,8 @@ def test_examples_are_held_out_to_the_nearest_and_by_older_versions_down(
 
 
 @pytest.mark.parametrize(
-    ("steps", "fraction", "warm", "as_of_old"), [(100, 0.29, 29, 28), (213, 0.3, 64, 63), (1, 0.9, 0, 0), (2, 0.9, 1, 1)]
+    ("steps", "fraction", "warm", "as_of_old"),
+    [(100, 0.29, 29, 28), (213, 0.3, 64, 63), (1, 0.9, 0, 0), (2, 0.9, 1, 1)],
 )
 def test_a_warm_up_takes_its_share_to_the_nearest_and_leaves_a_step(
     steps: int, fraction: float, warm: int, as_of_old: int

@@ -1,8 +1,9 @@
 """Programs that XLA has compiled, kept from one trainer process to the next.
 
-TensorFlow reads and writes them itself, where its flags tell it before it is first used. It trusts what it finds: a torn
-entry fails the job that wants it, a changed one runs as machine code, and so does a disk that takes no more. So it gets
-a folder in the process's memory, filled with what passes a check of its hash, and what it adds is taken over from there.
+TensorFlow reads and writes them itself, where its flags tell it before it is first used. It trusts what it finds: a
+torn entry fails the job that wants it, as a disk that takes no more does, and a changed one runs as machine code. So it
+gets a folder in the process's memory, filled with what passes a check of its hash, and what it adds is taken over from
+there.
 """
 
 import hashlib
@@ -46,7 +47,9 @@ class CompileCache:
         given = os.environ.get(FLAGS, "").strip()
         if not self._most_bytes or _DIRECTORY in given or (given and not given.startswith("-")):
             return  # nothing is to be kept, or TensorFlow was given a folder already, or a file with flags
-        os.environ[FLAGS] = f"{given} {_DIRECTORY}={self._memory} --tf_xla_persistent_cache_device_types=CPU,GPU".strip()
+        os.environ[FLAGS] = (
+            f"{given} {_DIRECTORY}={self._memory} --tf_xla_persistent_cache_device_types=CPU,GPU".strip()
+        )
         gfile = _gfile()
         gfile.makedirs(self._memory)
         self._known = set()

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-
 UNSCALED = (1.0, 0.0)
 """The loss scale of a job that needs none."""
 

@@ -40,4 +40,3 @@ def test_without_a_gpu_auto_is_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_device_that_is_not_there_is_refused_with_those_that_are() -> None:
     with pytest.raises(DeviceUnavailable, match=r"'gpu:7'.*CPU:0, /device:GPU:0, /device:GPU:1"):
         devices.choose("gpu:7")
-

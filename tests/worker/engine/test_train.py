@@ -161,7 +161,7 @@ def test_gradients_that_overflow_at_the_smallest_scale_fail_the_job(
     monkeypatch.setattr(scaling, "SMALLEST_FACTOR", 2.0**30)
     monkeypatch.setattr(program, "FIRST_FACTOR", 2.0**32)
     spec = spec_of(**{**SMALL, "model": {"type": "mlp", "hidden": [18]}}, precision="mixed_float16", execution="graph")
-    with pytest.raises(NonFiniteLoss, match="gradients overflowed float16.*at step 3") as caught:
+    with pytest.raises(NonFiniteLoss, match=r"gradients overflowed float16.*at step 3") as caught:
         run(bands, spec)
     assert caught.value.step == 3
 
@@ -238,9 +238,7 @@ def test_memory_that_runs_out_is_told_as_such(bands: Dataset, monkeypatch: pytes
     [({"type": "mlp", "hidden": [16]}, "xla"), ({"type": "cnn", "filters": [4]}, "graph")],
     ids=["mlp", "cnn"],
 )
-def test_lower_precision_learns_too(
-    bands: Dataset, precision: str, model: dict[str, object], execution: Mode
-) -> None:
+def test_lower_precision_learns_too(bands: Dataset, precision: str, model: dict[str, object], execution: Mode) -> None:
     body = {**SMALL, "model": model, "loss": "cross_entropy", "optimizer": {"type": "adam", "learning_rate": 0.01}}
     outcome, _ = run(bands, spec_of(**body, epochs=4, precision=precision, execution=execution))
     assert all(array.dtype == np.float32 for array in outcome.weights.values())
