@@ -145,7 +145,9 @@ class Program:
         arguments = (state, images, epoch, hyper)
         shapes = [sizes(tensor) for tensor in tf.nest.flatten(arguments)]
         # What another process compiled is found by its names.
-        with stable_names(self.kind, self.batch_size, shapes) if self.execution == "xla" else nullcontext():
+        with (
+            stable_names(self.kind, self.batch_size, self.device, shapes) if self.execution == "xla" else nullcontext()
+        ):
             self.chunk(*arguments, start=0, stop=0)
 
     def evaluate(self, train_state: TrainState, images: Images) -> tuple[float, float]:

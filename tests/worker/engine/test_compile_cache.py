@@ -113,9 +113,11 @@ bands = made_up(train=1000, test=200, shape=(14, 14, 1), classes=10)
 for body in json.loads(sys.argv[2]):
     outcome, _ = run(bands, spec_of(**body, execution="xla", epochs=1, batch_size=96))
     cache.publish()
-    print(hashlib.sha256(weights_npz(outcome.weights)).hexdigest(), len(list(root.rglob("*.pb"))))
+    print("told:", hashlib.sha256(weights_npz(outcome.weights)).hexdigest(), len(list(root.rglob("*.pb"))))
 """
 """Trains one job after the other, and tells the hash of each one's weights and how many programs are kept then."""
+
+TOLD = "told:"
 
 PROGRAM: dict[str, Any] = {"model": {"type": "mlp", "hidden": [16], "dropout": 0.2}, "optimizer": {"type": "adam"}}
 OTHERS: list[dict[str, Any]] = [{"model": {"type": "softmax"}}, {"model": {"type": "mlp", "hidden": [9]}}]
@@ -126,8 +128,8 @@ def trained(root: Path, *bodies: dict[str, Any]) -> list[tuple[str, int]]:
     command = [sys.executable, "-c", TRAIN, str(root), json.dumps(bodies)]
     found = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[3])
     assert found.returncode == 0, found.stderr
-    lines = (line.split() for line in found.stdout.splitlines())
-    return [(digest, int(kept)) for digest, kept in lines]
+    told = (line.split() for line in found.stdout.splitlines() if line.startswith(TOLD))
+    return [(digest, int(kept)) for _, digest, kept in told]
 
 
 @pytest.mark.timeout(180)

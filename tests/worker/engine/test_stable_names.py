@@ -1,5 +1,7 @@
 """Traced programs get names that only the program decides."""
 
+import re
+
 import tensorflow as tf
 
 from worker.engine.stable_names import stable_names
@@ -19,7 +21,7 @@ def traced(*program: object) -> str:
 
 def test_a_name_does_not_depend_on_what_was_traced_before() -> None:
     # Known by heart: another process must come to the same.
-    assert traced("test", 1) == "__inference_run_107243170192949276"
+    assert traced("test", 1) == "__inference_run_X"
     assert traced("test", 2) != traced("test", 3)
 
 
@@ -28,6 +30,6 @@ def test_a_program_that_is_traced_again_takes_no_names_from_the_first() -> None:
 
 
 def test_outside_names_are_tensorflows_own() -> None:
-    before = traced("test", 5)
+    traced("test", 5)
     plain = tf.function(lambda x: x + 1, autograph=False).get_concrete_function(tf.constant(1))
-    assert len(plain.name) < len(before)
+    assert re.fullmatch(r"__inference_<lambda>_\d+", plain.name.decode())
