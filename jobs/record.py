@@ -202,6 +202,7 @@ class Event(Value):
     """One entry of a job's history. `id`s grow, have no duplicates, and never change."""
 
     id: Annotated[str, Field(description="Position in the history: claim number, dash, entry.", examples=["1-4"])]
+    object: Annotated[Literal["training.event"], Field(description="Always `training.event`.")] = "training.event"
     type: Annotated[Literal["status", "run", "metric", "checkpoint"], Field(description="What the entry tells.")]
     at: Annotated[datetime, Field(description="When it was recorded, by the store's clock.")]
     data: Annotated[

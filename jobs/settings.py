@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     """Address the API listens on."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """Port the API listens on; 0 takes a free one."""
-    max_body_bytes: Annotated[int, Field(ge=1024)] = 1 << 20
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024
     """Largest request body the API reads."""
 
     # --- who may ask ------------------------------------------------------------------------------
