@@ -12,16 +12,13 @@ import platform
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
 from uuid import uuid4
 
 import structlog
 
 from jobs.cuda import DRIVER, listed_devices
 from store.files import atomic_write, make_folder
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 log = structlog.get_logger(__name__)
 
@@ -55,8 +52,9 @@ class CompileCache:
         self._known = set()
         try:
             make_folder(self._kept)
-            for path in _entries(self._kept):
-                self._load(path, gfile)
+            for path in _files(self._kept):
+                if path.suffix == _SUFFIX:
+                    self._load(path, gfile)
         except OSError as error:
             log.warning("compile_cache_unreadable", path=str(self._kept), error=str(error))
 
@@ -68,14 +66,15 @@ class CompileCache:
         for name in sorted(set(gfile.listdir(self._memory)) - self._known):
             with gfile.GFile(f"{self._memory}/{name}", "rb") as file:
                 content: bytes = file.read()
-            self._known.add(name)
+            # This process has it compiled: it will not read it again.
+            gfile.remove(f"{self._memory}/{name}")
             try:
                 atomic_write(self._kept / f"{hashlib.sha256(content).hexdigest()}-{name}", content)
                 self._make_room()
             except OSError as error:
                 log.warning("compile_cache_not_written", path=str(self._kept), error=str(error))
 
-    def _load(self, path: Path, gfile: "type[tf.io.gfile]") -> None:
+    def _load(self, path: Path, gfile: ModuleType) -> None:
         """Give TensorFlow an entry, if it is what its name says."""
         assert self._known is not None
         try:
@@ -92,9 +91,9 @@ class CompileCache:
             self._known.add(name)
 
     def _make_room(self) -> None:
-        """Remove the oldest entries, of other machines and versions too, until the rest is small enough."""
+        """Remove the oldest files until the rest is small enough: of other machines, of killed writers too."""
         found: list[tuple[float, int, Path]] = []
-        for path in (path for folder in self._root.iterdir() if folder.is_dir() for path in _entries(folder)):
+        for path in (path for folder in self._root.iterdir() if folder.is_dir() for path in _files(folder)):
             with suppress(FileNotFoundError):  # another process makes room too
                 status = path.stat()
                 found.append((status.st_mtime, status.st_size, path))
@@ -105,15 +104,15 @@ class CompileCache:
                 path.unlink(missing_ok=True)
 
 
-def _gfile() -> "type[tf.io.gfile]":
+def _gfile() -> ModuleType:
     """TensorFlow's files. Imports TensorFlow, which is to come after its flags."""
     import tensorflow as tf  # noqa: PLC0415
 
     return tf.io.gfile
 
 
-def _entries(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.suffix == _SUFFIX and path.is_file()]
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_file()]
 
 
 def _machine_key(threads: int | None) -> str:

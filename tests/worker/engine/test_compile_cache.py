@@ -84,6 +84,21 @@ def test_the_oldest_make_room(tmp_path: Path) -> None:
     assert sorted(path.read_bytes() for path in kept(tmp_path)) == [b"%010d" % 2, b"%010d" % 3]
 
 
+def test_what_killed_writers_left_makes_room_too(tmp_path: Path) -> None:
+    cache, folder = opened(tmp_path, most_bytes=25)
+    (kept_folder,) = tmp_path.iterdir()
+    left = kept_folder / f".{ENTRY}.torn"
+    left.write_bytes(b"0123456789")
+    os.utime(left, (0, 0))
+    for number in range(2):
+        compile_into(folder, f"{number}.pb", b"%010d" % number)
+    cache.publish()
+    assert len(kept(tmp_path)) == 2
+    assert not left.exists()
+    _, folder = opened(tmp_path)
+    assert sorted(found(folder)) == ["0.pb", "1.pb"]
+
+
 @pytest.mark.parametrize("part", ["opening", "publishing"])
 def test_where_nothing_can_be_kept_programs_are_compiled_all_the_same(tmp_path: Path, part: str) -> None:
     root = tmp_path / "compiled"
@@ -95,8 +110,16 @@ def test_where_nothing_can_be_kept_programs_are_compiled_all_the_same(tmp_path: 
         kept_folder.rmdir()
     compile_into(folder, ENTRY, b"program")
     cache.publish()
-    assert found(folder) == {ENTRY: b"program"}
     assert kept(tmp_path) == []
+
+
+def test_what_was_kept_is_not_held_in_memory_too(tmp_path: Path) -> None:
+    cache, folder = opened(tmp_path)
+    compile_into(folder, ENTRY, b"program")
+    cache.publish()
+    assert found(folder) == {}
+    cache.publish()
+    assert len(kept(tmp_path)) == 1
 
 
 TRAIN = """

@@ -1,5 +1,7 @@
 """One step: what its batch and its masks mean."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -16,6 +18,12 @@ from worker.engine.step import Batch, TrainState, measure, train_step
 SMALL = made_up(train=8, test=1, shape=(4, 4, 1), classes=3)
 INFO = SMALL.info
 NOISE = StatelessRandom(tf.constant(0), tf.constant(1))
+
+
+def scale(train_state: TrainState) -> LossScale:
+    """The scale of a kind that has one."""
+    assert train_state.scale
+    return train_state.scale
 
 
 def batch(images: int, *, filling: int = 0) -> Batch:
@@ -57,8 +65,8 @@ def test_float16_skips_a_step_that_overflows_and_halves_the_scale() -> None:
     after, measured = one_step(runner.kind, train_state)
     assert np.isfinite(measured.loss)
     assert all(np.array_equal(a, b) for a, b in zip(after.weights, train_state.weights, strict=True))
-    assert float(after.scale.factor) == 2.0**99
-    assert (float(after.scale.finite_steps), int(after.scale.skipped)) == (0, 1)
+    assert float(scale(after).factor) == 2.0**99
+    assert (float(scale(after).finite_steps), int(scale(after).skipped)) == (0, 1)
     assert measured.finite
 
 
@@ -66,12 +74,12 @@ def test_float16_learns_what_float32_learns() -> None:
     exact = program(spec_of(), INFO, execution="eager", device="/device:CPU:0")
     half = program(spec_of(precision="mixed_float16"), INFO, execution="eager", device="/device:CPU:0")
     train_state = half.initial(0)
-    train_state = train_state._replace(scale=train_state.scale._replace(factor=tf.constant(2.0**8)))
+    train_state = train_state._replace(scale=scale(train_state)._replace(factor=tf.constant(2.0**8)))
     after_half, _ = one_step(half.kind, train_state)
     after_exact, _ = one_step(exact.kind, exact.initial(0))
     for a, b in zip(after_half.weights, after_exact.weights, strict=True):
         np.testing.assert_allclose(a, b, atol=5e-3)
-    assert float(after_half.scale.finite_steps) == 1
+    assert float(scale(after_half).finite_steps) == 1
 
 
 def one_step(kind, train_state: TrainState):
@@ -87,13 +95,13 @@ def test_gradients_too_large_for_the_smallest_scale_are_not_finite() -> None:
     train_state = runner.initial(0)._replace(weights=weights)
     grey = Batch(tf.fill((5, 16), 0.5), tf.zeros(5, tf.int32), tf.ones(5))
     for factor, finite in ((2 * SMALLEST_FACTOR, True), (SMALLEST_FACTOR, False)):
-        scale = LossScale(tf.constant(factor), tf.constant(0.0), tf.constant(0))
+        smallest = LossScale(tf.constant(factor), tf.constant(0.0), tf.constant(0))
         after, measured = train_step(
-            runner.kind, train_state._replace(scale=scale), grey, tf.constant(0.1), tf.constant(1.0), {}, NOISE
+            runner.kind, train_state._replace(scale=smallest), grey, tf.constant(0.1), tf.constant(1.0), {}, NOISE
         )
         assert np.isfinite(measured.loss)
         assert bool(measured.finite) is finite
-        assert int(after.scale.skipped) == 1
+        assert int(scale(after).skipped) == 1
 
 
 def test_skipped_steps_count_for_neither_adam_nor_the_schedule_as_in_keras() -> None:
@@ -105,20 +113,20 @@ def test_skipped_steps_count_for_neither_adam_nor_the_schedule_as_in_keras() -> 
     plan = runner.epoch(order, rates, count=8 * 40, first_step=0, first_update=0, seed=0)
     hyper = runner.hyper({"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7})
     initial = runner.initial(0)
-    scale = LossScale(tf.constant(2.0**30), tf.constant(0.0), tf.constant(0))
-    state = State(initial._replace(scale=scale), runner.sums())
+    large = LossScale(tf.constant(2.0**30), tf.constant(0.0), tf.constant(0))
+    state = State(initial._replace(scale=large), runner.sums())
     steps = 0
-    while steps == int(state.train_state.scale.skipped):
+    while steps == int(scale(state.train_state).skipped):
         state = runner.chunk(state, images, plan, hyper, start=steps, stop=steps + 1)
         steps += 1
     assert steps > 5
 
     variables = [keras.Variable(weight) for weight in initial.weights]
-    schedule = keras.optimizers.schedules.PolynomialDecay(0.01, 39, 0.1)
+    schedule: Any = keras.optimizers.schedules.PolynomialDecay(0.01, 39, 0.1)
     theirs = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(schedule), initial_scale=2.0**30)
     for _ in range(steps - 1):
         theirs.apply([tf.fill(weight.shape, np.inf) for weight in initial.weights], variables)
-    factor = float(state.train_state.scale.factor)
+    factor = float(scale(state.train_state).factor)
     assert factor == theirs.dynamic_scale.numpy()
     # Adam's first mean is a tenth of the gradient.
     means = state.train_state.memory[: len(variables)]
