@@ -13,7 +13,7 @@ from api.http.problems import refused_for, shortened, told
 from api.services import Services
 from jobs import datasets, presets
 from jobs.errors import DeviceUnavailable
-from jobs.estimate import Estimate, estimate
+from jobs.estimate import Estimate, check_split, estimate
 from jobs.limits import Limits
 from jobs.record import Worker
 from jobs.spec import Spec
@@ -47,6 +47,7 @@ def resolve(body: dict[str, Any], limits: Limits) -> Admitted:
         raise refused_for(kinds.INVALID_SPEC, found, of=len(rows)) from error
     spec = limits.bounded(spec)
     sizes = estimate(spec, datasets.find(spec.dataset))
+    check_split(spec, sizes)
     limits.check(spec, sizes)
     return Admitted(spec, sizes)
 

@@ -16,6 +16,7 @@ MetricName = Literal[
     "learning_rate",
     "seconds",
     "examples_per_second",
+    "skipped_steps",
     "device_memory_bytes",
     "device_memory_peak_bytes",
 ]

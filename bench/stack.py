@@ -189,6 +189,15 @@ class Stack:
 
         return watch(self.store, self.keys.events(job_id), seen)
 
+    def renew_trainer(self) -> None:
+        """End the worker's trainer process, and return once the next one is ready."""
+        (worker,) = self._workers()
+        os.kill(worker["pid"], signal.SIGTERM)
+        self.processes.wait_until(lambda: self._pids() - {worker["pid"]}, what="the next trainer")
+
+    def _pids(self) -> set[int]:
+        return {worker["pid"] for worker in self._workers()}
+
     # --- readiness --------------------------------------------------------------------------------
 
     @property

@@ -172,16 +172,18 @@ class TrainingFailed(GradientdError):
 
 
 class NonFiniteLoss(TrainingFailed):
-    """The loss became NaN or infinite. Lower the learning rate, or check the data."""
+    """The loss became NaN or infinite, or its gradients did. Lower the learning rate, or check the data."""
 
     code = "non_finite_loss"
-    title = "Loss is not finite"
+    title = "Loss or gradients are not finite"
 
-    def __init__(self, *, step: int, loss: float) -> None:
-        super().__init__(
-            f"the loss became {loss} at step {step}; a lower learning rate usually helps, and for a softmax "
-            "model the loss cross_entropy instead of mse"
-        )
+    def __init__(self, *, step: int, loss: float | None = None) -> None:
+        """`loss` is None where that was finite and the gradients were not."""
+        if loss is None:
+            what, remedy = "the gradients overflowed float16, at the smallest loss scale too,", "the precision float32"
+        else:
+            what, remedy = f"the loss became {loss}", "for a softmax model the loss cross_entropy instead of mse"
+        super().__init__(f"{what} at step {step}; a lower learning rate usually helps, and {remedy}")
         self.step = step
 
 

@@ -2,10 +2,15 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from jobs.architecture import MEMORY_PER_WEIGHT, Architecture, describe
 from jobs.datasets import DatasetInfo
+from jobs.errors import InvalidSpec
 from jobs.spec import Spec
+
+Rounding = Literal["nearest", "down"]
+"""How a share of a count becomes a count itself: to the nearest; in jobs that older versions began, down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,30 +26,59 @@ class Estimate:
     steps_per_epoch: int
     steps: int
     """Steps of all epochs."""
+    warmup_steps: int
+    """Those over which the learning rate rises."""
     weight_bytes: int
     """Memory of the weights, float32."""
     memory_bytes: int
     """Memory of training, roughly: weights with gradients and optimizer, activations of a batch, the dataset."""
     flops_per_epoch: int
     """Multiplications and additions of the layers' products in training, forward and backward."""
+    rounding: Rounding = "nearest"
+    """How shares became the counts above."""
 
 
-def estimate(spec: Spec, dataset: DatasetInfo) -> Estimate:
+def estimate(spec: Spec, dataset: DatasetInfo, *, rounding: Rounding = "nearest") -> Estimate:
     """Sizes of the job `spec` on `dataset`; exactly what the engine will build."""
-    held_out = int(dataset.train_examples * spec.validation_split)
+    held_out = _share(spec.validation_split, dataset.train_examples, rounding)
     examples = dataset.train_examples - held_out
     steps_per_epoch = math.ceil(examples / spec.batch_size)
+    steps = steps_per_epoch * spec.epochs
+    # A warm-up leads somewhere: it leaves at least the last step.
+    warmup_steps = min(_share(spec.schedule.warmup_fraction, steps, rounding), max(steps - 1, 0))
     network = describe(spec.model, dataset)
     return Estimate(
         parameters=network.parameters,
         train_examples=examples,
         validation_examples=held_out,
         steps_per_epoch=steps_per_epoch,
-        steps=steps_per_epoch * spec.epochs,
+        steps=steps,
+        warmup_steps=warmup_steps,
         weight_bytes=4 * network.parameters,
         memory_bytes=_memory(spec, dataset, network),
         flops_per_epoch=examples * network.flops,
+        rounding=rounding,
     )
+
+
+def check_split(spec: Spec, sizes: Estimate) -> None:
+    """Raise InvalidSpec where examples are to be held out and there would be none, or none to train on."""
+    examples, split = sizes.train_examples + sizes.validation_examples, spec.validation_split
+    if split and not sizes.validation_examples:
+        raise InvalidSpec(
+            f"{split:g} of {examples:,} training examples is none: val_loss would be of the test examples; hold out at "
+            f"least {1 / examples:.2g}, or 0",
+            pointer="/validation_split",
+        )
+    if not sizes.train_examples:
+        raise InvalidSpec(
+            f"{split:g} of {examples:,} training examples is all of them: none is left to train on; hold out less",
+            pointer="/validation_split",
+        )
+
+
+def _share(fraction: float, of: int, rounding: Rounding) -> int:
+    return int(of * fraction) if rounding == "down" else round(of * fraction)
 
 
 def _memory(spec: Spec, dataset: DatasetInfo, network: Architecture) -> int:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobs.estimate import Rounding
 from jobs.spec import Execution, Spec
 from jobs.states import Phase, Reason, Status
 
@@ -27,11 +28,22 @@ class EpochMetrics(Value):
     accuracy: Accuracy
     val_loss: Loss
     val_accuracy: Accuracy
-    learning_rate: Annotated[float, Field(description="Learning rate of the epoch's last step.", examples=[0.1])]
+    learning_rate: Annotated[
+        float, Field(description="Learning rate of the epoch's last step that was not skipped.", examples=[0.1])
+    ]
     seconds: Annotated[float, Field(ge=0, description="Wall time of the epoch, evaluation included.", examples=[0.45])]
     examples_per_second: Annotated[
         float, Field(ge=0, description="Training examples per second of training time.", examples=[142_000.0])
     ]
+    skipped_steps: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            description="Steps of the epoch that changed nothing, as their gradients were too large for float16; "
+            "`null` in metrics of older versions.",
+            examples=[0],
+        ),
+    ] = None
     device_memory_bytes: Annotated[
         int | None, Field(description="Memory in use on the GPU; `null` on a CPU.", examples=[None])
     ] = None
@@ -93,11 +105,19 @@ class Runtime(Value):
     ]
     program: Annotated[str, Field(description="The compiled program's kind: `solo`, or `pack` and its size.")] = "solo"
     tensorflow: Annotated[str, Field(description="TensorFlow version.", examples=["2.21.0"])]
+    rounding: Annotated[
+        Rounding,
+        Field(
+            description="How shares, of examples held out and of warm-up steps, become counts: `nearest`, or `down` in "
+            "jobs that older versions began.",
+            examples=["nearest"],
+        ),
+    ] = "down"
 
     @property
     def circumstances(self) -> dict[str, object]:
         """What the bits of a result depend on beside its spec and dataset."""
-        return self.model_dump(include={"execution", "device_name", "threads", "program", "tensorflow"})
+        return self.model_dump(include={"execution", "device_name", "threads", "program", "tensorflow", "rounding"})
 
 
 class Artifact(Value):
@@ -134,7 +154,7 @@ class JobError(Value):
     """Why a job failed, in the shape of an RFC 9457 problem."""
 
     code: Annotated[str, Field(description="Stable name of the cause.", examples=["non_finite_loss"])]
-    title: Annotated[str, Field(description="The cause in words.", examples=["Loss is not finite"])]
+    title: Annotated[str, Field(description="The cause in words.", examples=["Loss or gradients are not finite"])]
     detail: Annotated[str, Field(description="What happened and what to do.")]
     step: Annotated[int | None, Field(description="Step at which it happened, where known.", examples=[117])] = None
 

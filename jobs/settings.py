@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     recycle_after: Annotated[int, Field(ge=1)] = 2000
     """Drains after which a CPU trainer's process is replaced. A GPU's is replaced after each: that frees its memory."""
 
+    compile_cache_mb: Annotated[int, Field(ge=0)] = 64
+    """Most MiB of compiled programs to keep in the data directory for other trainers; 0 for none."""
+
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 10.0
     """Training time between two checkpoints: what a killed job does again at most."""
 

@@ -113,7 +113,12 @@ Optimizer = Annotated[SGD | Momentum | Nesterov | Adam | AdamW, Field(discrimina
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 WarmUp = Annotated[
-    float, Field(ge=0.0, le=0.9, description="Share of all steps over which the rate rises linearly from near 0.")
+    float,
+    Field(
+        ge=0.0,
+        le=0.9,
+        description="Share of all steps, to the nearest, over which the rate rises linearly from near 0.",
+    ),
 ]
 
 
@@ -237,7 +242,8 @@ class Spec(Frozen):
             ge=0.0,
             le=0.9,
             description="Share of the training examples, taken from their end, held out to compute `val_loss` and "
-            "`val_accuracy`. With 0 these are computed on the test examples.",
+            "`val_accuracy`, to the nearest count, which may be neither none nor all of them. With 0 these are "
+            "computed on the test examples.",
         ),
     ] = 0.0
     early_stopping: Annotated[
@@ -247,7 +253,8 @@ class Spec(Frozen):
         Execution,
         Field(
             description="How the step runs: `eager` op by op, `graph` under tf.function, `xla` compiled; "
-            "`auto` takes what measured fastest for the model and device."
+            "`auto` is `xla` on a GPU and, on a CPU, where the steps to come make up for compiling them "
+            "(never for convolutions), else `graph`."
         ),
     ] = "auto"
     device: Annotated[DeviceChoice, Field(description="`auto`, `cpu`, `gpu` or `gpu:N`.")] = "auto"
@@ -255,7 +262,11 @@ class Spec(Frozen):
         bool, Field(description="Stay queued when no live worker has the device, instead of being refused.")
     ] = False
     precision: Annotated[
-        Precision, Field(description="Number format of the layers' products; weights stay float32.")
+        Precision,
+        Field(
+            description="Number format of the layers' products; weights stay float32. `mixed_float16` scales the loss, "
+            "and skips steps whose gradients are too large."
+        ),
     ] = "float32"
     checkpoint: Annotated[
         Checkpointing, Field(description="When training's state is kept; the last and the best epoch's are.")

@@ -19,6 +19,7 @@ from store.calls import connect
 from store.doorbell import DRAIN, Doorbell, forget_other_apps, make_celery
 from store.jobs import Store
 from store.lanes import Lanes
+from worker.engine.compile_cache import CompileCache
 from worker.gpus import gpu_may_be_there
 from worker.lease.process_watchdog import ProcessWatchdog
 
@@ -124,18 +125,24 @@ def _drain_trainers(**_: object) -> None:
 # --- the trainer's process ----------------------------------------------------------------------------
 
 _trainer: "Trainer | None" = None
+_compile_cache: CompileCache | None = None
 
 
 @signals.worker_process_init.connect
 def _make_trainer(**_: object) -> None:
     """Import TensorFlow and make all ready, so that a bell finds a warm process."""
-    global _trainer  # noqa: PLW0603 (Celery's tasks are functions: there is nowhere else to keep it)
+    global _trainer, _compile_cache  # noqa: PLW0603 (Celery's tasks are functions: there is nowhere else to keep it)
     signal.signal(DRAIN_SIGNAL, _on_drain)
     # TensorFlow greets on standard error; from here on only warnings.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     settings = Settings()
     configure_logging(settings.log_level)
     try:
+        _compile_cache = CompileCache(
+            settings.data_dir / "compiled", threads=settings.threads, most_bytes=settings.compile_cache_mb << 20
+        )
+        # First, as TensorFlow reads where that is only once.
+        _compile_cache.open()
         from worker.assembly import make_trainer  # noqa: PLC0415
 
         _trainer = make_trainer(
@@ -170,3 +177,5 @@ def drain() -> None:
     """Train what waits."""
     if _trainer:
         _trainer.drain()
+    if _compile_cache:
+        _compile_cache.publish()

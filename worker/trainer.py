@@ -21,6 +21,7 @@ from store.jobs import Claim, Store
 from store.lanes import Lanes
 from worker.datasets.memory import Datasets
 from worker.engine import devices
+from worker.engine.execution import execution_for
 from worker.engine.slot import Outcome, Stopped
 from worker.engine.train import train
 from worker.files.checkpoint_writer import CheckpointWriter
@@ -156,7 +157,8 @@ class Trainer:
         dataset = self._datasets.load(spec.dataset, check_stop=lease.check_stop_waiting)
         if (stop_reason := lease.check_stop()) or dataset is None:
             return stop_reason
-        sizes = estimate(spec, dataset.info)
+        begun = lease.job.run
+        sizes = estimate(spec, dataset.info, rounding=begun.rounding if begun else "nearest")
         with Checkpoints(
             lease,
             artifacts=self._artifacts,
@@ -168,6 +170,7 @@ class Trainer:
                 spec,
                 dataset,
                 sizes=sizes,
+                execution=execution_for(spec, sizes, device=device, begun=begun),
                 device=device,
                 reporter=lease,
                 control=lease,

@@ -149,7 +149,7 @@ def _job() -> Job:
         ),
         error=JobError(
             code="non_finite_loss",
-            title="Loss is not finite",
+            title="Loss or gradients are not finite",
             detail="the loss became nan at step 117; a lower learning rate usually helps",
             step=117,
         ),

@@ -23,6 +23,9 @@ from tests.e2e.conftest import FINAL
 RENAMED = {"images_per_second": "examples_per_second", "train_images": "train_examples", "test_images": "test_examples"}
 """What answers of older versions call otherwise."""
 
+ADDED = {"skipped_steps", "rounding"}
+"""What older versions did not tell."""
+
 FIXTURES = Path(__file__).parents[1] / "old_data"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -75,6 +78,15 @@ def current_names(answers: str) -> str:
     return answers
 
 
+def without_added(told: Any) -> Any:
+    """An answer as an older version gave it."""
+    if isinstance(told, dict):
+        return {name: without_added(value) for name, value in told.items() if name not in ADDED}
+    if isinstance(told, list):
+        return [without_added(value) for value in told if not (isinstance(value, str) and value in ADDED)]
+    return told
+
+
 def _is_up(log: Path) -> bool:
     return "gradientd is up at" in log.read_text()
 
@@ -106,7 +118,7 @@ def test_old_data_reads_as_before_and_goes_on_to_the_same_bits(fixture: Path, tm
             answer = site.get(told["path"], key=told["key"])
             assert answer.status_code == told["status"], told["path"]
             if answer.is_success:
-                assert only(answer.json(), ids) == only(told["body"], ids), told["path"]
+                assert only(without_added(answer.json()), ids) == only(told["body"], ids), told["path"]
             else:
                 assert answer.json()["code"] == told["body"]["code"]
 

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from jobs.datasets import DatasetInfo, find
-from jobs.estimate import Estimate, estimate
-from jobs.spec import Spec
+from jobs.errors import InvalidSpec
+from jobs.estimate import Estimate, check_split, estimate
+from jobs.spec import Constant, Spec
 
 
 def of(dataset: DatasetInfo | None = None, **body: Any) -> Estimate:
@@ -20,6 +21,7 @@ def test_the_textbook_on_the_full_set() -> None:
         validation_examples=0,
         steps_per_epoch=469,
         steps=4690,
+        warmup_steps=0,
         weight_bytes=940_584,
         # Weights and gradients; images and four values a neuron of a batch; the dataset.
         memory_bytes=2 * 940_584 + 4 * 128 * (784 + 4 * (256 + 128 + 10)) + 70_000 * 788,
@@ -37,6 +39,55 @@ def test_images_held_out_are_not_trained_on() -> None:
     sizes = of(validation_split=0.1, epochs=3)
     assert (sizes.train_examples, sizes.validation_examples) == (54_000, 6_000)
     assert sizes.steps == 3 * 422
+
+
+@pytest.mark.parametrize(
+    ("examples", "split", "held_out", "as_of_old"),
+    [(9000, 0.69, 6210, 6209), (100, 0.29, 29, 28), (10, 0.26, 3, 2), (10, 0.24, 2, 2), (9000, 0.1, 900, 900)],
+)
+def test_examples_are_held_out_to_the_nearest_and_by_older_versions_down(
+    examples: int, split: float, held_out: int, as_of_old: int
+) -> None:
+    info = DatasetInfo("any", "", examples, 10, 4, 4, 1, 2)
+    spec = Spec(validation_split=split)
+    assert estimate(spec, info).validation_examples == held_out
+    old = estimate(spec, info, rounding="down")
+    assert (old.validation_examples, old.train_examples, old.rounding) == (as_of_old, examples - as_of_old, "down")
+
+
+@pytest.mark.parametrize(
+    ("steps", "fraction", "warm", "as_of_old"),
+    [(100, 0.29, 29, 28), (213, 0.3, 64, 63), (1, 0.9, 0, 0), (2, 0.9, 1, 1)],
+)
+def test_a_warm_up_takes_its_share_to_the_nearest_and_leaves_a_step(
+    steps: int, fraction: float, warm: int, as_of_old: int
+) -> None:
+    info = DatasetInfo("any", "", steps, 10, 4, 4, 1, 2)
+    spec = Spec(batch_size=1, epochs=1, schedule=Constant(warmup_fraction=fraction))
+    assert estimate(spec, info).warmup_steps == warm
+    assert estimate(spec, info, rounding="down").warmup_steps == as_of_old
+
+
+@pytest.mark.parametrize(
+    ("examples", "split", "message"),
+    [
+        (9000, 0.00005, r"5e-05 of 9,000 training examples is none.*at least 0.00011, or 0"),
+        (1, 0.4, r"0.4 of 1 training examples is none"),
+        (1, 0.9, r"0.9 of 1 training examples is all"),
+    ],
+)
+def test_a_split_that_leaves_one_part_empty_is_refused(examples: int, split: float, message: str) -> None:
+    info = DatasetInfo("any", "", examples, 10, 4, 4, 1, 2)
+    spec = Spec(validation_split=split)
+    with pytest.raises(InvalidSpec, match=message) as refused:
+        check_split(spec, estimate(spec, info))
+    assert refused.value.pointer == "/validation_split"
+
+
+@pytest.mark.parametrize("split", [0.0, 0.00011, 0.9])
+def test_a_split_that_leaves_both_parts_something_is_taken(split: float) -> None:
+    spec = Spec(validation_split=split)
+    check_split(spec, estimate(spec, find("mnist-10k")))
 
 
 def test_softmax_is_one_layer_without_an_input_gradient() -> None:

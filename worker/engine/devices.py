@@ -10,8 +10,6 @@ import tensorflow as tf
 from jobs.errors import DeviceUnavailable
 from jobs.record import Device
 from jobs.settings import Settings
-from jobs.spec import CNN, Execution, Spec
-from worker.engine.program import Mode
 
 
 def configure(settings: Settings) -> int:
@@ -103,14 +101,6 @@ def choose(wanted: str) -> Device:
         names = ", ".join(device.name for device in _static())
         raise DeviceUnavailable(f"this worker has no device {wanted!r}; it has {names}")
     return gpus[number]
-
-
-def execution_for(spec: Spec, device: Device) -> Mode:
-    """What `auto` becomes: XLA, except for convolutions on a CPU, where XLA's are twenty times slower."""
-    wanted: Execution = spec.execution
-    if wanted != "auto":
-        return wanted
-    return "graph" if isinstance(spec.model, CNN) and device.kind == "cpu" else "xla"
 
 
 def _cpu_model() -> str:

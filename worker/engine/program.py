@@ -7,6 +7,7 @@ is traced once in a process.
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -20,6 +21,8 @@ from jobs.spec import Spec
 from worker.engine.architecture import build, sizes
 from worker.engine.optimizers import Hyper
 from worker.engine.scaling import FIRST_FACTOR, LossScale
+from worker.engine.snapshot import UNSCALED
+from worker.engine.stable_names import stable_names
 from worker.engine.stateless_random import StatelessRandom
 from worker.engine.step import Batch, Measured, StepKind, TrainState, forward, measure, train_step
 
@@ -27,11 +30,11 @@ EVALUATION_BATCH = 500
 """Images per step of an evaluation."""
 
 FINITE = 0
-"""Value of `Sums.bad_step` while every loss was finite. Steps count from 1."""
+"""Value of `Sums.bad_step` while all was finite. Steps count from 1."""
 
 
 class Sums(NamedTuple):
-    """What an epoch has measured so far: float32 scalars, and the int32 step whose loss was not finite.
+    """What an epoch has measured so far: float32 scalars, and the int32 step whose loss or gradients were not finite.
 
     They run through the epoch's chunks, so that it makes no difference where one ended.
     """
@@ -61,15 +64,18 @@ class Epoch(NamedTuple):
     order: tf.Tensor
     """int32 [steps·B]: which image each place takes; filling at the end."""
     rates: tf.Tensor
-    """float32 [steps]: learning rate of each step."""
+    """float32 [steps]: learning rate of each update; fewer are used where steps are skipped."""
     image_count: tf.Tensor
     """int32: images in the epoch."""
     first_step: tf.Tensor
     """int32: steps of the epochs before."""
+    first_update: tf.Tensor
+    """int32: updates of the epochs before: their steps without the skipped ones."""
     seed: tf.Tensor
     """int32: the job's seed."""
 
 
+Mode = Literal["eager", "graph", "xla"]
 Chunk = Callable[[State, Images, Epoch, Hyper, tf.Tensor, tf.Tensor], State]
 Evaluation = Callable[[TrainState, Images], tuple[tf.Tensor, tf.Tensor]]
 
@@ -80,6 +86,7 @@ class Program:
 
     kind: StepKind
     batch_size: int
+    execution: Mode
     device: str
     run_chunk: Chunk
     """(state, images, epoch, hyper, start, stop) → state after the steps start … stop-1 of the epoch."""
@@ -94,14 +101,20 @@ class Program:
         return self.train_state(weights, memory, (FIRST_FACTOR, 0.0))
 
     def train_state(
-        self, weights: tuple[np.ndarray, ...], memory: tuple[np.ndarray, ...], scale: tuple[float, float]
+        self,
+        weights: tuple[np.ndarray, ...],
+        memory: tuple[np.ndarray, ...],
+        scale: tuple[float, float] = UNSCALED,
+        *,
+        skipped: int = 0,
     ) -> TrainState:
-        """Move host arrays to the device."""
+        """Move host arrays to the device; `scale` and `skipped` steps are used where the kind scales its loss."""
         with tf.device(self.device):
+            factor, finite_steps = (tf.constant(value, tf.float32) for value in scale)
             return TrainState(
                 tuple(tf.constant(w) for w in weights),
                 tuple(tf.constant(m) for m in memory),
-                LossScale(*(tf.constant(value, tf.float32) for value in scale)),
+                LossScale(factor, finite_steps, tf.constant(skipped)) if self.kind.scales_loss else (),
             )
 
     def sums(self, loss: float = 0.0, correct: float = 0.0) -> Sums:
@@ -109,12 +122,13 @@ class Program:
         with tf.device(self.device):
             return Sums(tf.constant(loss, tf.float32), tf.constant(correct, tf.float32), tf.constant(FINITE))
 
-    def epoch(self, order: np.ndarray, rates: np.ndarray, *, count: int, first_step: int, seed: int) -> Epoch:
+    def epoch(
+        self, order: np.ndarray, rates: np.ndarray, *, count: int, first_step: int, first_update: int, seed: int
+    ) -> Epoch:
         """Move an epoch's plan to the device."""
         with tf.device(self.device):
-            return Epoch(
-                tf.constant(order), tf.constant(rates), tf.constant(count), tf.constant(first_step), tf.constant(seed)
-            )
+            numbers = (tf.constant(number) for number in (count, first_step, first_update, seed))
+            return Epoch(tf.constant(order), tf.constant(rates), *numbers)
 
     def hyper(self, values: dict[str, float]) -> Hyper:
         """Move the optimizer's values to the device."""
@@ -126,15 +140,22 @@ class Program:
         with tf.device(self.device):
             return self.run_chunk(state, images, epoch, hyper, tf.constant(start), tf.constant(stop))
 
+    def trace(self, state: State, images: Images, epoch: Epoch, hyper: Hyper) -> None:
+        """Run no step at all: that traces and compiles the program, if this process has not yet done so."""
+        arguments = (state, images, epoch, hyper)
+        shapes = [sizes(tensor) for tensor in tf.nest.flatten(arguments)]
+        # What another process compiled is found by its names.
+        with (
+            stable_names(self.kind, self.batch_size, self.device, shapes) if self.execution == "xla" else nullcontext()
+        ):
+            self.chunk(*arguments, start=0, stop=0)
+
     def evaluate(self, train_state: TrainState, images: Images) -> tuple[float, float]:
         """Mean loss and accuracy over all images. Waits for the device."""
         with tf.device(self.device):
             loss_sum, correct = self.run_evaluation(train_state, images)
         (count,) = sizes(images.labels)
         return float(loss_sum) / count, float(correct) / count
-
-
-Mode = Literal["eager", "graph", "xla"]
 
 
 def program(spec: Spec, dataset: DatasetInfo, *, execution: Mode, device: str) -> Program:
@@ -163,7 +184,7 @@ def _program(kind: StepKind, *, batch_size: int, execution: Mode, device: str) -
     if execution != "eager":
         # An evaluation has few large operations: compiling it would cost more than XLA wins back.
         evaluation = tf.function(evaluation, autograph=False)
-    return Program(kind, batch_size, device, chunk, evaluation)
+    return Program(kind, batch_size, execution, device, chunk, evaluation)
 
 
 def _chunk(kind: StepKind, batch_size: int) -> Chunk:
@@ -171,8 +192,9 @@ def _chunk(kind: StepKind, batch_size: int) -> Chunk:
         def body(i: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
             batch = _gather(images, epoch, i, batch_size)
             step = epoch.first_step + i + 1
-            count, noise = tf.cast(step, tf.float32), StatelessRandom(epoch.seed, step)
-            train_state, measured = train_step(kind, state.train_state, batch, epoch.rates[i], count, hyper, noise)
+            noise = StatelessRandom(epoch.seed, step)
+            rate, count = _rate_and_count(epoch, i, state.train_state)
+            train_state, measured = train_step(kind, state.train_state, batch, rate, count, hyper, noise)
             return i + 1, State(train_state, _add(state.sums, measured, step))
 
         def going_on(i: tf.Tensor, state: State) -> tf.Tensor:
@@ -183,6 +205,14 @@ def _chunk(kind: StepKind, batch_size: int) -> Chunk:
         return tf.while_loop(going_on, body, (start, state), parallel_iterations=10)[1]
 
     return run
+
+
+def _rate_and_count(epoch: Epoch, i: tf.Tensor, train_state: TrainState) -> tuple[tf.Tensor, tf.Tensor]:
+    """Learning rate of step i, and the updates so far + 1: a step that was skipped counts for neither."""
+    if not train_state.scale:
+        return epoch.rates[i], tf.cast(epoch.first_step + i + 1, tf.float32)
+    updates = epoch.first_step + i - train_state.scale.skipped
+    return epoch.rates[updates - epoch.first_update], tf.cast(updates + 1, tf.float32)
 
 
 def _gather(images: Images, epoch: Epoch, i: tf.Tensor, batch_size: int) -> Batch:
@@ -201,7 +231,7 @@ def _scaled(images: tf.Tensor) -> tf.Tensor:
 
 
 def _add(sums: Sums, measured: Measured, step: tf.Tensor) -> Sums:
-    bad = tf.where(tf.math.is_finite(measured.loss), FINITE, step)
+    bad = tf.where(measured.finite, FINITE, step)
     return Sums(sums.loss + measured.loss_sum, sums.correct + measured.correct, bad)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import tensorflow as tf
 
-from jobs.estimate import Estimate
+from jobs.estimate import Estimate, Rounding
 from jobs.record import Device, Progress, Runtime
 from jobs.spec import Spec
 from worker.engine import devices
@@ -14,7 +14,7 @@ from worker.engine.architecture import sizes
 from worker.engine.program import Mode
 
 
-def describe(execution: Mode, device: Device, weights: Mapping[str, tf.Tensor]) -> Runtime:
+def describe(execution: Mode, device: Device, weights: Mapping[str, tf.Tensor], *, rounding: Rounding) -> Runtime:
     """How the job runs: what `auto` became, and what the bits of the result depend on."""
     return Runtime(
         execution=execution,
@@ -25,6 +25,7 @@ def describe(execution: Mode, device: Device, weights: Mapping[str, tf.Tensor]) 
         threads=devices.threads(),
         memory_growth=device.memory_growth,
         tensorflow=tf.__version__,
+        rounding=rounding,
     )
 
 

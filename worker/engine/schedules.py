@@ -5,10 +5,9 @@ import numpy as np
 from jobs.spec import Constant, Cosine, Linear, OneCycle, Schedule
 
 
-def learning_rates(schedule: Schedule, *, peak: float, steps: int) -> np.ndarray:
-    """Learning rate of each step, float32 [steps]. The warm-up's share of the steps is rounded down."""
-    rates = np.empty(steps, np.float64)
-    warm = int(steps * schedule.warmup_fraction)
+def learning_rates(schedule: Schedule, *, peak: float, steps: int, warmup_steps: int) -> np.ndarray:
+    """Learning rate of each step, float32 [steps], the first `warmup_steps` of which lead up to the peak."""
+    rates, warm = np.empty(steps, np.float64), warmup_steps
     rates[:warm] = _warm_up(schedule, warm)
     # 0 at the first step behind the warm-up, 1 at the last step.
     done = np.arange(steps - warm) / max(1, steps - warm - 1)

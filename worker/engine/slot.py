@@ -17,7 +17,7 @@ from worker.engine.optimizers import hyper_of
 from worker.engine.program import Epoch, Program, State, Sums
 from worker.engine.schedules import learning_rates
 from worker.engine.shuffle import padded, shuffled
-from worker.engine.snapshot import Snapshot
+from worker.engine.snapshot import UNSCALED, Snapshot
 from worker.engine.stopping import Stopper
 
 
@@ -69,12 +69,15 @@ class Slot:
         self.reporter = reporter
         self._program = program
         self._control, self._checkpointer = control, checkpointer
-        self._rates = learning_rates(spec.schedule, peak=spec.optimizer.learning_rate, steps=sizes.steps)
+        self._rates = learning_rates(
+            spec.schedule, peak=spec.optimizer.learning_rate, steps=sizes.steps, warmup_steps=sizes.warmup_steps
+        )
         self._stopper = Stopper(spec.early_stopping, resume.best if resume else None)
         self.hyper = program.hyper(hyper_of(spec.optimizer))
         self.epoch = resume.epoch if resume else 0
         self.step = resume.step if resume else 0
         self.seconds = resume.seconds if resume else 0.0
+        self._skipped_before = resume.skipped[0] if resume else 0
         self.state = _state(program, spec.seed, resume)
         self.plan: Epoch | None = None
         """Of the epoch under way, once it has begun."""
@@ -98,12 +101,14 @@ class Slot:
     def snapshot(self) -> Snapshot:
         """The state as it is now. Waits for the device and copies from it."""
         train_state, sums = self.state
+        scale = train_state.scale
         return Snapshot(
             epoch=self.epoch,
             step=self.step,
             weights=tuple(weight.numpy() for weight in train_state.weights),
             memory=tuple(memory.numpy() for memory in train_state.memory),
-            scale=(float(train_state.scale.factor), float(train_state.scale.finite_steps)),
+            scale=(float(scale.factor), float(scale.finite_steps)) if scale else UNSCALED,
+            skipped=(self._skipped_before, self._skipped),
             sums=(float(sums.loss), float(sums.correct)),
             seconds=self.seconds,
             best=self._stopper.best,
@@ -138,12 +143,14 @@ class Slot:
         """Make the epoch's plan the one to follow, on the device."""
         sizes, seed = self.sizes, self.spec.seed
         first = self.epoch * sizes.steps_per_epoch
+        first_update = first - self._skipped_before
         order = shuffled(sizes.train_examples, seed=seed, epoch=self.epoch)
         self.plan = self._program.epoch(
             padded(order, self.spec.batch_size),
-            self._rates[first : first + sizes.steps_per_epoch],
+            self._rates[first_update : first_update + sizes.steps_per_epoch],
             count=sizes.train_examples,
             first_step=first,
+            first_update=first_update,
             seed=seed,
         )
         return self.plan
@@ -153,13 +160,27 @@ class Slot:
         """Steps of the whole job that are done when the epoch under way is."""
         return (self.epoch + 1) * self.sizes.steps_per_epoch
 
-    def rate_at(self, step: int) -> float:
-        """The learning rate of a step of the whole job (from 1), in the fewest digits that mean its float32."""
-        return float(str(self._rates[step - 1]))
+    @property
+    def _skipped(self) -> int:
+        """Steps so far whose gradients were too large for float16. Waits for the device."""
+        scale = self.state.train_state.scale
+        return int(scale.skipped) if scale else 0
+
+    @property
+    def skipped_steps(self) -> int:
+        """Those of the epoch under way."""
+        return self._skipped - self._skipped_before
+
+    @property
+    def rate(self) -> float:
+        """Learning rate of the last update when the epoch is done, in the fewest digits that mean its float32."""
+        updates = self.epoch_end - self._skipped
+        return float(str(self._rates[max(updates, 1) - 1]))
 
     def end_epoch(self, metrics: EpochMetrics, sums: Sums) -> None:
         """Stand at the beginning of the next epoch, with its `sums`, and tell of the one that is done."""
         self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
+        self._skipped_before = self._skipped
         self.state = self.state._replace(sums=sums)
         self.reporter.epoch(metrics)
         self._stopper.note(metrics, self.state.train_state.weights)
@@ -168,7 +189,7 @@ class Slot:
     def restore_best(self) -> None:
         """Take the best epoch's weights back, where early stopping asks for them."""
         if best := self._stopper.best_weights():
-            self.state = self.state._replace(train_state=self._program.train_state(best, (), (1.0, 0.0)))
+            self.state = self.state._replace(train_state=self._program.train_state(best, ()))
 
 
 def _state(program: Program, seed: int, resume: Snapshot | None) -> State:
@@ -177,5 +198,5 @@ def _state(program: Program, seed: int, resume: Snapshot | None) -> State:
     shapes, expected = tuple(weight.shape for weight in resume.weights), program.kind.network.shapes
     if shapes != expected:
         raise ValueError(f"the snapshot's weights have the shapes {shapes}, the model's {expected}")
-    train_state = program.train_state(resume.weights, resume.memory, resume.scale)
+    train_state = program.train_state(resume.weights, resume.memory, resume.scale, skipped=resume.skipped[1])
     return State(train_state, program.sums(*resume.sums))

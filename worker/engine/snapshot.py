@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+UNSCALED = (1.0, 0.0)
+"""The loss scale of a job that needs none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Best:
@@ -33,12 +36,15 @@ class Snapshot:
     seconds: float
     """Time that the epoch under way has taken."""
     best: Best | None = None
+    skipped: tuple[int, int] = (0, 0)
+    """Steps that changed nothing, as their gradients were too large for float16: in the epochs before, in all."""
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The snapshot as named arrays, for a file without pickle."""
         arrays = {
             "position": np.array([self.epoch, self.step], np.int64),
             "scale": np.array(self.scale, np.float32),
+            "skipped": np.array(self.skipped, np.int64),
             "sums": np.array(self.sums, np.float32),
             "seconds": np.array(self.seconds, np.float64),
         }
@@ -61,6 +67,8 @@ class Snapshot:
             value, epoch = arrays["best"]
             best = Best(float(value), int(epoch), group("best") or None)
         epoch, step = (int(n) for n in arrays["position"])
+        # Older versions counted a skipped step as an update; what they counted stays counted.
+        before, in_all = (int(n) for n in arrays["skipped"]) if "skipped" in arrays else (0, 0)
         return cls(
             epoch=epoch,
             step=step,
@@ -70,4 +78,5 @@ class Snapshot:
             sums=(float(arrays["sums"][0]), float(arrays["sums"][1])),
             seconds=float(arrays["seconds"]),
             best=best,
+            skipped=(before, in_all),
         )

@@ -46,19 +46,23 @@ class Batch(NamedTuple):
 
 
 class TrainState(NamedTuple):
-    """What training changes: weights, the optimizer's memory of them, and the scale of the loss."""
+    """What training changes: weights, the optimizer's memory of them, and the scale of the loss, where it is scaled."""
 
     weights: Weights
     memory: Weights
-    scale: LossScale
+    scale: LossScale | tuple[()]
 
 
 class Measured(NamedTuple):
-    """float32 scalars: mean loss of the batch, sum of its images' losses, images classified right."""
+    """float32 scalars: mean loss of the batch, sum of its images' losses, images classified right.
+
+    And a bool: whether loss and gradients are finite. Gradients that a smaller scale may yet fit into float16 count so.
+    """
 
     loss: tf.Tensor
     loss_sum: tf.Tensor
     correct: tf.Tensor
+    finite: tf.Tensor
 
 
 def train_step(
@@ -70,27 +74,30 @@ def train_step(
     hyper: Hyper,
     noise: StatelessRandom,
 ) -> tuple[TrainState, Measured]:
-    """One update on one batch. `rate` is the learning rate, `count` the steps so far + 1 (float32 scalars)."""
+    """One update on one batch. `rate` is the learning rate, `count` the updates so far + 1 (float32 scalars)."""
     images = augment(batch.images, kind.network.image, kind.augmentation, noise) if kind.augmentation else batch.images
-    weights = train_state.weights
+    weights, scale = train_state.weights, train_state.scale
     with tf.GradientTape() as tape:
         tape.watch(weights)
         outputs = forward(kind, weights, images, noise)
         measured = measure(kind, outputs, batch)
-        loss = train_state.scale.lift(measured.loss) if kind.scales_loss else measured.loss
+        loss = scale.lift(measured.loss) if scale else measured.loss
     gradients = cast("Weights", tuple(tape.gradient(loss, weights)))
-    if kind.scales_loss:
-        gradients = train_state.scale.lower(gradients)
+    if scale:
+        gradients = scale.lower(gradients)
     updated = RULES[kind.optimizer](weights, gradients, train_state.memory, rate, count, hyper)
-    after = TrainState(*updated, train_state.scale)
-    return (_unless_overflown(gradients, train_state, after) if kind.scales_loss else after), measured
+    after = TrainState(*updated, scale)
+    return _unless_overflown(gradients, train_state, after, measured) if scale else (after, measured)
 
 
-def _unless_overflown(gradients: Weights, before: TrainState, after: TrainState) -> TrainState:
+def _unless_overflown(
+    gradients: Weights, before: TrainState, after: TrainState, measured: Measured
+) -> tuple[TrainState, Measured]:
     """The update, or none where a gradient was too large for float16; either way the scale learns from it."""
+    assert before.scale
     finite = all_finite(gradients)
-    kept = choose(finite, after, before)
-    return kept._replace(scale=before.scale.after(finite))
+    kept = choose(finite, after, before)._replace(scale=before.scale.after(finite))
+    return kept, measured._replace(finite=measured.finite & (finite | before.scale.can_halve))
 
 
 def forward(kind: StepKind, weights: Weights, images: tf.Tensor, noise: StatelessRandom | None = None) -> tf.Tensor:
@@ -107,4 +114,5 @@ def measure(kind: StepKind, outputs: tf.Tensor, batch: Batch) -> Measured:
     losses = LOSSES[kind.loss](outputs, targets(batch.labels, kind.classes, smoothing=kind.label_smoothing))
     loss_sum = tf.reduce_sum(losses * batch.mask)
     right = tf.cast(tf.equal(tf.argmax(outputs, axis=1, output_type=tf.int32), batch.labels), tf.float32)
-    return Measured(loss_sum / tf.reduce_sum(batch.mask), loss_sum, tf.reduce_sum(right * batch.mask))
+    loss = loss_sum / tf.reduce_sum(batch.mask)
+    return Measured(loss, loss_sum, tf.reduce_sum(right * batch.mask), tf.math.is_finite(loss))

@@ -26,6 +26,7 @@ def train(
     dataset: Dataset,
     *,
     sizes: Estimate,
+    execution: Mode,
     device: Device,
     reporter: Reporter,
     control: Control,
@@ -39,7 +40,6 @@ def train(
 
     Raises NonFiniteLoss, OutOfMemory, or ValueError for a snapshot of another model.
     """
-    execution = devices.execution_for(spec, device)
     try:
         runner = program(spec, dataset.info, execution=execution, device=device.name)
         data = device_data(dataset, sizes.train_examples, device.name)
@@ -86,7 +86,8 @@ class Training:
                 self._advance(slot)
 
     def _begin(self, slot: Slot) -> None:
-        slot.reporter.run(reports.describe(self._execution, self._device, slot.named_weights))
+        rounding = slot.sizes.rounding
+        slot.reporter.run(reports.describe(self._execution, self._device, slot.named_weights, rounding=rounding))
         slot.reporter.phase(Phase.TRACING)
         # What an attempt before had beyond the snapshot is to be done again, and must not be shown as done.
         slot.report_progress(steps_per_second=self._chunk_sizer.steps_per_second)
@@ -97,8 +98,7 @@ class Training:
         slot.reporter.phase(Phase.TRAINING)
 
     def _trace(self, slot: Slot, plan: Epoch) -> None:
-        """Run no step at all: that traces and compiles the program, if this process has not yet done so."""
-        self._program.chunk(slot.state, self._data.train, plan, slot.hyper, start=slot.step, stop=slot.step)
+        self._program.trace(slot.state, self._data.train, plan, slot.hyper)
 
     def _advance(self, slot: Slot) -> None:
         """Bring a slot one chunk further, or from the end of an epoch to the next or to its ending."""
@@ -118,7 +118,8 @@ class Training:
         # Reading this one number waits for the device: once a chunk, not once a step.
         bad_step = int(slot.state.sums.bad_step)
         if bad_step != FINITE:
-            slot.ending = NonFiniteLoss(step=bad_step, loss=float(slot.state.sums.loss))
+            loss = float(slot.state.sums.loss)
+            slot.ending = NonFiniteLoss(step=bad_step, loss=None if math.isfinite(loss) else loss)
             return
         slot.step = stop
         seconds = time.perf_counter() - began
@@ -132,18 +133,21 @@ class Training:
         images, done = slot.sizes.train_examples, slot.epoch_end
         sums = slot.state.sums
         val_loss, val_accuracy = self._program.evaluate(slot.state.train_state, self._data.validation)
-        if not math.isfinite(val_loss):
-            slot.ending = NonFiniteLoss(step=done, loss=val_loss)
-            return
+        loss = float(sums.loss) / images
+        for measured in (loss, val_loss):
+            if not math.isfinite(measured):
+                slot.ending = NonFiniteLoss(step=done, loss=measured)
+                return
         memory, peak = devices.memory_of(self._device.name)
         metrics = EpochMetrics(
             epoch=slot.epoch + 1,
             step=done,
-            loss=float(sums.loss) / images,
+            loss=loss,
             accuracy=float(sums.correct) / images,
             val_loss=val_loss,
             val_accuracy=val_accuracy,
-            learning_rate=slot.rate_at(done),
+            learning_rate=slot.rate,
+            skipped_steps=slot.skipped_steps,
             seconds=slot.seconds + time.perf_counter() - began,
             examples_per_second=images / slot.seconds,
             device_memory_bytes=memory,
@@ -160,6 +164,9 @@ class Training:
         slot.reporter.phase(Phase.EVALUATING)
         slot.restore_best()
         test_loss, test_accuracy = self._program.evaluate(slot.state.train_state, self._data.test)
+        if not math.isfinite(test_loss):
+            slot.ending = NonFiniteLoss(step=slot.epoch * slot.sizes.steps_per_epoch, loss=test_loss)
+            return
         slot.ending = Outcome(
             weights={name: weight.numpy() for name, weight in slot.named_weights.items()},
             test_loss=test_loss,

@@ -12,6 +12,7 @@ from jobs.spec import Spec
 from jobs.states import Phase
 from worker.datasets.memory import Dataset
 from worker.engine import devices
+from worker.engine.execution import execution_for
 from worker.engine.slot import Outcome, Stopped
 from worker.engine.snapshot import Snapshot
 from worker.engine.train import train
@@ -76,11 +77,13 @@ def stopped(dataset: Dataset, spec: Spec, *, listener: Listener) -> Stopped:
 
 
 def _train(dataset: Dataset, spec: Spec, *, listener: Listener, resume: Snapshot | None = None) -> Outcome | Stopped:
+    sizes, device = estimate(spec, dataset.info), devices.choose("cpu")
     return train(
         spec,
         dataset,
-        sizes=estimate(spec, dataset.info),
-        device=devices.choose("cpu"),
+        sizes=sizes,
+        execution=execution_for(spec, sizes, device=device),
+        device=device,
         reporter=listener,
         control=listener,
         checkpointer=listener,

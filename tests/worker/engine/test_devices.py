@@ -4,8 +4,6 @@ import pytest
 
 from jobs.errors import DeviceUnavailable
 from jobs.record import Device
-from jobs.spec import Spec
-from tests.worker.engine.listening import spec_of
 from worker.engine import devices
 
 CPU = Device(name="/device:CPU:0", kind="cpu", model="a CPU")
@@ -42,19 +40,3 @@ def test_without_a_gpu_auto_is_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_device_that_is_not_there_is_refused_with_those_that_are() -> None:
     with pytest.raises(DeviceUnavailable, match=r"'gpu:7'.*CPU:0, /device:GPU:0, /device:GPU:1"):
         devices.choose("gpu:7")
-
-
-@pytest.mark.parametrize(
-    ("body", "device", "mode"),
-    [
-        ({}, CPU, "xla"),
-        ({"model": {"type": "softmax"}}, CPU, "xla"),
-        ({"model": {"type": "cnn"}}, CPU, "graph"),
-        ({"model": {"type": "cnn"}}, GPUS[0], "xla"),
-        ({"model": {"type": "cnn"}, "execution": "xla"}, CPU, "xla"),
-        ({"execution": "eager"}, CPU, "eager"),
-    ],
-)
-def test_auto_takes_what_measured_fastest(body: dict[str, object], device: Device, mode: str) -> None:
-    spec: Spec = spec_of(**body)
-    assert devices.execution_for(spec, device) == mode

@@ -10,7 +10,8 @@ from worker.engine.schedules import learning_rates
 
 
 def rates(steps: int, **schedule: Any) -> np.ndarray:
-    return learning_rates(spec_of(schedule=schedule).schedule, peak=2.0, steps=steps)
+    wanted = spec_of(schedule=schedule).schedule
+    return learning_rates(wanted, peak=2.0, steps=steps, warmup_steps=round(steps * wanted.warmup_fraction))
 
 
 def test_constant_stays() -> None:

@@ -51,7 +51,7 @@ def engine_losses(runner: Program, dataset: Dataset, orders: list[np.ndarray], r
 
 
 def plan(runner: Program, order: np.ndarray, rates: np.ndarray) -> Epoch:
-    return runner.epoch(padded(order, BATCH), rates, count=len(order), first_step=0, seed=3)
+    return runner.epoch(padded(order, BATCH), rates, count=len(order), first_step=0, first_update=0, seed=3)
 
 
 @pytest.mark.parametrize("execution", ["eager", "graph", "xla"])
@@ -59,7 +59,7 @@ def test_the_engine_follows_the_loop_written_by_hand(digits: Dataset, execution:
     spec = spec_of(seed=3, batch_size=BATCH, optimizer={"type": "sgd", "learning_rate": RATE})
     runner = program(spec, digits.info, execution=execution, device=CPU)
     orders = [shuffled(9000, seed=3, epoch=epoch) for epoch in range(3)]
-    rates = learning_rates(spec.schedule, peak=RATE, steps=71)
+    rates = learning_rates(spec.schedule, peak=RATE, steps=71, warmup_steps=0)
     ours = engine_losses(runner, digits, orders, rates)
     by_hand = textbook_losses(list(runner.kind.network.initial_weights(3)), digits, orders)
     np.testing.assert_allclose(ours, by_hand, rtol=1e-4)

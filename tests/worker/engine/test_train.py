@@ -1,6 +1,7 @@
 """The training loop from outside: what it reports, when it stops, and what may not change its result."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from jobs.estimate import estimate
 from jobs.states import Phase, Reason
 from tests.worker.engine.listening import Listener, measured, run, same_bits, spec_of, stopped
 from worker.datasets.memory import Dataset
-from worker.engine import chunk_sizer, program
+from worker.engine import chunk_sizer, program, scaling
 from worker.engine.program import Mode
 
 SMALL = {
@@ -22,7 +23,7 @@ SMALL = {
 
 
 def test_a_run_is_told_from_its_beginning_to_its_end(bands: Dataset) -> None:
-    outcome, heard = run(bands, spec_of(**SMALL, epochs=2))
+    outcome, heard = run(bands, spec_of(**SMALL, epochs=2, execution="xla"))
     assert heard.phases == [Phase.TRACING, Phase.TRAINING, Phase.EVALUATING]
     (how,) = heard.runs
     assert (how.execution, how.device, how.threads) == ("xla", "/device:CPU:0", 2)
@@ -30,6 +31,7 @@ def test_a_run_is_told_from_its_beginning_to_its_end(bands: Dataset) -> None:
     assert how.parameters == estimate(spec_of(**SMALL), bands.info).parameters == 196 * 16 + 16 + 16 * 10 + 10
     assert [m.epoch for m in heard.epochs] == [1, 2]
     assert [m.step for m in heard.epochs] == [11, 22]
+    assert [m.skipped_steps for m in heard.epochs] == [0, 0]
     assert [metrics for metrics, _ in heard.kept] == heard.epochs
     assert [(at.epoch, at.step) for _, at in heard.kept] == [(1, 0), (2, 0)]
     steps = [p.step for p in heard.steps]
@@ -104,7 +106,8 @@ def test_where_chunks_end_changes_no_bit(
 
 
 def test_a_second_job_of_the_same_shape_is_not_traced_again(bands: Dataset) -> None:
-    first = {**SMALL, "model": {"type": "mlp", "hidden": [17]}, "optimizer": {"type": "adam", "learning_rate": 0.001}}
+    adam = {"type": "adam", "learning_rate": 0.001}
+    first = {**SMALL, "model": {"type": "mlp", "hidden": [17]}, "optimizer": adam, "execution": "xla"}
     run(bands, spec_of(**first, epochs=1))
     runner = program.program(spec_of(**first), bands.info, execution="xla", device="/device:CPU:0")
     other = {**first, "optimizer": {"type": "adam", "learning_rate": 0.5, "beta_1": 0.5}, "seed": 9}
@@ -137,6 +140,63 @@ def test_weights_that_break_in_an_epochs_last_step_are_found(bands: Dataset) -> 
     with pytest.raises(NonFiniteLoss) as caught:
         run(bands, spec_of(**body, epochs=50))
     assert 1 < caught.value.step < 10
+
+
+def test_float16_that_diverges_fails_as_float32_does(digits: Dataset) -> None:
+    body = {
+        "model": {"type": "mlp", "hidden": [32]},
+        "optimizer": {"type": "sgd", "learning_rate": 2.0},
+        "validation_split": 0.8,
+        "epochs": 6,
+    }
+    for precision in ("float32", "mixed_float16"):
+        with pytest.raises(NonFiniteLoss, match="loss became") as caught:
+            run(digits, spec_of(**body, precision=precision))
+        assert 1 < caught.value.step < 6 * 15
+
+
+def test_gradients_that_overflow_at_the_smallest_scale_fail_the_job(
+    bands: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scaling, "SMALLEST_FACTOR", 2.0**30)
+    monkeypatch.setattr(program, "FIRST_FACTOR", 2.0**32)
+    spec = spec_of(**{**SMALL, "model": {"type": "mlp", "hidden": [18]}}, precision="mixed_float16", execution="graph")
+    with pytest.raises(NonFiniteLoss, match=r"gradients overflowed float16.*at step 3") as caught:
+        run(bands, spec)
+    assert caught.value.step == 3
+
+
+def test_skipped_steps_are_counted_epoch_by_epoch(bands: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "FIRST_FACTOR", 2.0**30)
+    schedule = {"type": "linear", "warmup_fraction": 0.0}
+    _, heard = run(bands, spec_of(**SMALL, epochs=3, precision="mixed_float16", schedule=schedule))
+    first, second, last = (m.skipped_steps or 0 for m in heard.epochs)
+    assert first > 5
+    assert second < 3
+    assert last == 0
+    # Steps that were skipped did not use up the schedule, which ends at 0 otherwise.
+    assert heard.epochs[-1].learning_rate == pytest.approx(0.02 * (first + second) / 32)
+
+
+@pytest.mark.parametrize("part", ["loss", "test"])
+def test_an_infinite_number_never_stands_in_a_result(
+    bands: Dataset, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """A sum of finite losses, or the loss on examples that were never seen before, can be too large for float32."""
+    evaluate, calls = program.Program.evaluate, iter(range(100))
+
+    def once_infinite(*arguments: Any) -> tuple[float, float]:
+        found = evaluate(*arguments)
+        return (math.inf, found[1]) if next(calls) == 1 else found
+
+    if part == "test":
+        monkeypatch.setattr(program.Program, "evaluate", once_infinite)
+    else:
+        sums = program.Program.sums
+        monkeypatch.setattr(program.Program, "sums", lambda self, loss=math.inf, correct=0.0: sums(self, loss, correct))
+    with pytest.raises(NonFiniteLoss) as caught:
+        run(bands, spec_of(**SMALL, epochs=1))
+    assert caught.value.step == 11
 
 
 def test_early_stopping_keeps_the_best_epochs_weights(bands: Dataset) -> None:
@@ -174,11 +234,13 @@ def test_memory_that_runs_out_is_told_as_such(bands: Dataset, monkeypatch: pytes
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 @pytest.mark.parametrize(
-    "model", [{"type": "mlp", "hidden": [16]}, {"type": "cnn", "filters": [4]}], ids=["mlp", "cnn"]
+    ("model", "execution"),
+    [({"type": "mlp", "hidden": [16]}, "xla"), ({"type": "cnn", "filters": [4]}, "graph")],
+    ids=["mlp", "cnn"],
 )
-def test_lower_precision_learns_too(bands: Dataset, precision: str, model: dict[str, object]) -> None:
+def test_lower_precision_learns_too(bands: Dataset, precision: str, model: dict[str, object], execution: Mode) -> None:
     body = {**SMALL, "model": model, "loss": "cross_entropy", "optimizer": {"type": "adam", "learning_rate": 0.01}}
-    outcome, _ = run(bands, spec_of(**body, epochs=4, precision=precision))
+    outcome, _ = run(bands, spec_of(**body, epochs=4, precision=precision, execution=execution))
     assert all(array.dtype == np.float32 for array in outcome.weights.values())
     assert outcome.test_accuracy > 0.9
 
