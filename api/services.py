@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from api.background.change_feed import ChangeFeed
 from api.background.doorbell_sender import DoorbellSender
 from api.background.upkeep import keep_up
+from api.fleet import Fleet
 from jobs.settings import Settings
 from store.api_keys import KeyRing
 from store.calls import Operation, aconnect, arun
@@ -33,6 +34,7 @@ class Services:
     doorbell_sender: DoorbellSender
     change_feed: ChangeFeed
     key_ring: KeyRing
+    fleet: Fleet
 
     async def do(self, operation: Operation[T]) -> T:
         """Carry out a store operation. Raises StoreUnavailable and whatever the operation raises."""
@@ -46,7 +48,13 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     doorbell_sender = DoorbellSender(Doorbell(make_celery(settings)))
     async with aconnect(settings) as client:
         services = Services(
-            settings, client, store, doorbell_sender, ChangeFeed(client, store.keys), KeyRing.of(settings)
+            settings,
+            client,
+            store,
+            doorbell_sender,
+            ChangeFeed(client, store.keys),
+            KeyRing.of(settings),
+            Fleet(lambda: arun(client, store.workers())),
         )
         upkeep = keep_up(client, store, doorbell_sender, every_seconds=settings.upkeep_seconds)
         async with _beside(services.change_feed.run()), _beside(upkeep):

@@ -3,8 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from jobs.architecture import MEMORY_PER_WEIGHT, Architecture, describe
+from jobs.architecture import describe
 from jobs.datasets import DatasetInfo
+from jobs.memory import Batches, Memory, batches, memory
 from jobs.spec import Spec
 
 
@@ -23,10 +24,15 @@ class Estimate:
     """Steps of all epochs."""
     weight_bytes: int
     """Memory of the weights, float32."""
-    memory_bytes: int
-    """Memory of training, roughly: weights with gradients and optimizer, activations of a batch, the dataset."""
+    batches: Batches
+    memory: Memory
     flops_per_epoch: int
     """Multiplications and additions of the layers' products in training, forward and backward."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """What a trainer takes for the job on a CPU, above what it takes idle: a bound, not what a small job needs."""
+        return self.memory.total_bytes
 
 
 def estimate(spec: Spec, dataset: DatasetInfo) -> Estimate:
@@ -34,23 +40,17 @@ def estimate(spec: Spec, dataset: DatasetInfo) -> Estimate:
     held_out = int(dataset.train_examples * spec.validation_split)
     examples = dataset.train_examples - held_out
     steps_per_epoch = math.ceil(examples / spec.batch_size)
+    steps = steps_per_epoch * spec.epochs
     network = describe(spec.model, dataset)
+    sizes = batches(spec, network, train_examples=examples)
     return Estimate(
         parameters=network.parameters,
         train_examples=examples,
         validation_examples=held_out,
         steps_per_epoch=steps_per_epoch,
-        steps=steps_per_epoch * spec.epochs,
+        steps=steps,
         weight_bytes=4 * network.parameters,
-        memory_bytes=_memory(spec, dataset, network),
+        batches=sizes,
+        memory=memory(spec, dataset, network, sizes=sizes, steps=steps),
         flops_per_epoch=examples * network.flops,
     )
-
-
-def _memory(spec: Spec, dataset: DatasetInfo, network: Architecture) -> int:
-    copies = 2 + MEMORY_PER_WEIGHT[spec.optimizer.type] + (spec.early_stopping is not None)
-    # Each layer's values before and after its activation, and their gradients.
-    values = dataset.pixels + 4 * network.values
-    examples = dataset.train_examples + dataset.test_examples
-    batch = min(spec.batch_size, dataset.train_examples)
-    return 4 * (copies * network.parameters + batch * values) + examples * (dataset.pixels + 4)

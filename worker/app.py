@@ -19,6 +19,7 @@ from store.jobs import Store
 from store.lanes import Lanes
 from worker.gpus import gpu_may_be_there
 from worker.lease.process_watchdog import ProcessWatchdog
+from worker.memory import forget_peak
 
 if TYPE_CHECKING:
     from worker.trainer import Trainer
@@ -43,6 +44,8 @@ def make_worker(settings: Settings) -> Celery:
         include=["worker.app"],
         # TensorFlow returns GPU memory only when its process ends.
         worker_max_tasks_per_child=1 if gpu else settings.recycle_after,
+        # In KiB, looked at after each drain, of which `forget_peak` makes it the memory held by then.
+        worker_max_memory_per_child=settings.recycle_above_mb << 10,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
     )
@@ -154,3 +157,4 @@ def drain() -> None:
     """Train what waits."""
     if _trainer:
         _trainer.drain()
+        forget_peak()

@@ -27,7 +27,7 @@ from api.http.responses import (
 from api.openapi import examples
 from api.parameters import JobChange, JobCreation, JobName, JobReading, ListQuery
 from api.schemas import JobPage, Resolved
-from jobs.errors import DeviceUnavailable
+from jobs.errors import DeviceUnavailable, MemoryUnavailable
 from jobs.ids import new_job_id
 from jobs.limits import Limits
 from jobs.record import Job
@@ -71,6 +71,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
             kinds.UNKNOWN_PRESET,
             kinds.JOB_TOO_LARGE,
             kinds.DEVICE_UNAVAILABLE,
+            kinds.MEMORY_UNAVAILABLE,
             kinds.INVALID_PARAMETER,
             kinds.IDEMPOTENCY_KEY_REUSED,
             kinds.TOO_MANY_JOBS,
@@ -90,10 +91,12 @@ async def create_job(context: RequestContextDep, params: Annotated[JobCreation, 
     wanted = admission.resolve(body, Limits.of(services.settings))
     if params.query.dry_run:
         await admission.check_device(services, wanted.spec)
+        await admission.check_memory(services, wanted)
         return to_json(Resolved.of(wanted.spec, wanted.sizes))
     try:
         await admission.check_device(services, wanted.spec)
-    except DeviceUnavailable:
+        await admission.check_memory(services, wanted)
+    except (DeviceUnavailable, MemoryUnavailable):
         # A request sent again gets its first answer, whatever devices there are by now.
         if not (key and await context.do(services.store.answered(key, owner=context.caller.owner))):
             raise

@@ -140,7 +140,7 @@ class Slot:
         first = self.epoch * sizes.steps_per_epoch
         order = shuffled(sizes.train_examples, seed=seed, epoch=self.epoch)
         self.plan = self._program.epoch(
-            padded(order, self.spec.batch_size),
+            padded(order, self._program.batch_size),
             self._rates[first : first + sizes.steps_per_epoch],
             count=sizes.train_examples,
             first_step=first,
