@@ -1,6 +1,7 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
 PYTHON ?= python3
 VENV ?= .venv
+GENERATOR := .venv-generator
 BIN := $(VENV)/bin
 FUZZ_EXAMPLES ?= 350
 FUZZ_CASES ?= 5000
@@ -8,6 +9,7 @@ FUZZ_CASES ?= 5000
 .PHONY: help setup demo up test test-slow lint format chaos chaos-short fuzz bench compose-test lock clean
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@echo "  The command is $(BIN)/gradientd; 'source $(VENV)/bin/activate' has a shell find it as gradientd."
 
 # A stamp per set of requirements: set-up does nothing while requirements and pyproject are unchanged.
 $(VENV)/.python:
@@ -26,6 +28,12 @@ $(VENV)/.dev: $(VENV)/.demo requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@
 
+# Apart, since it asks for an older typer than ours.
+$(GENERATOR)/.made: requirements/generator.txt
+	$(PYTHON) -m venv $(GENERATOR)
+	$(GENERATOR)/bin/python -m pip install --quiet --require-hashes -r requirements/generator.txt
+	@touch $@
+
 setup: $(VENV)/.dev ## Make .venv with everything pinned (a minute or two; nothing when unchanged)
 
 demo: $(VENV)/.demo ## Start the whole service and train a real MNIST job on it
@@ -37,7 +45,7 @@ up: $(VENV)/.demo ## Start the whole service here: store, API and a worker
 test: $(VENV)/.dev ## Run the tests
 	$(BIN)/python -m pytest
 
-test-slow: $(VENV)/.dev ## Run the slow tests: whole stacks killed, training that hangs, slow peers, old data, each bench in small (6 minutes)
+test-slow: $(VENV)/.dev $(GENERATOR)/.made ## Run the slow tests: whole stacks killed, training that hangs, slow peers, old data, README's commands, each bench in small (9 minutes)
 	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/.dev ## Format check, lint, types, import contracts
@@ -75,4 +83,4 @@ lock: ## Compile requirements/ anew from pyproject.toml
 	PATH="$(CURDIR)/.venv-lock/bin:$$PATH" ./requirements/compile.sh
 
 clean: ## Remove what set-up made
-	rm -rf $(VENV) .venv-lock .demo build *.egg-info
+	rm -rf $(VENV) $(GENERATOR) .venv-lock .demo build *.egg-info

@@ -11,7 +11,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.http.protocol import BoundedProtocol, Bounds, Connections
+from api.http.connections import Bounds, Connections
+from api.http.protocol import BoundedProtocol
 from jobs.errors import Misconfigured
 from jobs.logs import configure_logging
 from jobs.settings import Settings

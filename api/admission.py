@@ -1,13 +1,13 @@
 """Decides whether a job can be taken: resolves its spec, and looks for the device and the memory it needs."""
 
-import hashlib
-import json
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
 
 from api.http import kinds
+from api.http.extent import extent_of
 from api.http.pointers import to_pointer
 from api.http.problems import refused_for, shortened, told
 from api.services import Services
@@ -31,15 +31,11 @@ class Admitted:
     spec: Spec
     sizes: Estimate
 
-    @property
-    def digest(self) -> str:
-        """Names the job asked for: equal for equal specs, however they were written."""
-        canonical = json.dumps(self.spec.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
-
 
 def resolve(body: dict[str, Any], limits: Limits) -> Admitted:
     """The job that a body asks for. Raises InvalidSpec, for too large a job as well, and Refused."""
+    if excesses := list(islice(extent_of(Spec).excesses(body), MOST_ERRORS)):
+        raise refused_for(kinds.INVALID_SPEC, excesses)
     try:
         spec = presets.resolve(Spec.model_validate(body))
     except ValidationError as error:
@@ -78,8 +74,8 @@ async def check_memory(services: Services, wanted: Admitted) -> None:
     memory = wanted.sizes.memory
     there = "; ".join(f"{worker.name}: {_room(worker, wanted.spec)}" for worker in able[:10])
     raise MemoryUnavailable(
-        f"the job needs {_mib(memory.total_bytes)} by estimate, {_mib(memory.device_bytes)} of it on its device, and no live "
-        f"worker has that. There are: {there}"
+        f"the job needs {_mib(memory.total_bytes)} by estimate, {_mib(memory.device_bytes)} of it on its device, and "
+        f"no live worker has that. There are: {there}"
     )
 
 

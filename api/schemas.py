@@ -4,11 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from jobs.datasets import DatasetInfo
 from jobs.estimate import Estimate
-from jobs.record import Checkpoint, Event, Job, Value, Worker
+from jobs.record import Event, Job, Value, Worker
 from jobs.spec import Spec
-from jobs.wire import Page, Preset
+from jobs.wire import Dataset, KeptCheckpoint, Page, Preset
 
 Parameters = Annotated[int, Field(ge=0, description="Number of trained values.", examples=[235_146])]
 
@@ -49,34 +48,6 @@ class Resolved(Value):
         )
 
 
-class Dataset(Value):
-    """A dataset that jobs can name."""
-
-    name: Annotated[str, Field(description="What a spec's `dataset` says.")]
-    object: Annotated[Literal["dataset"], Field(description="Always `dataset`.")] = "dataset"
-    description: Annotated[str, Field(description="What it holds and where it comes from.")]
-    train_examples: Annotated[int, Field(ge=1, description="Examples to train on.")]
-    test_examples: Annotated[int, Field(ge=1, description="Examples to test on.")]
-    height: Annotated[int, Field(ge=1, description="Height of an image, in pixels.")]
-    width: Annotated[int, Field(ge=1, description="Width of an image, in pixels.")]
-    channels: Annotated[int, Field(ge=1, description="Values of a pixel.")]
-    classes: Annotated[int, Field(ge=2, description="Number of labels.")]
-
-    @classmethod
-    def of(cls, info: DatasetInfo) -> "Dataset":
-        """Show an entry of the catalogue."""
-        return cls(
-            name=info.name,
-            description=info.description,
-            train_examples=info.train_examples,
-            test_examples=info.test_examples,
-            height=info.height,
-            width=info.width,
-            channels=info.channels,
-            classes=info.classes,
-        )
-
-
 class Health(Value):
     """A sign of life."""
 
@@ -102,18 +73,6 @@ class JobPage(Page[Job]):
 
 class EventPage(Page[Event]):
     """Part of a job's history."""
-
-
-class KeptCheckpoint(Checkpoint):
-    """A checkpoint of a job, and what it is."""
-
-    object: Annotated[Literal["training.checkpoint"], Field(description="Always `training.checkpoint`.")] = (
-        "training.checkpoint"
-    )
-    kind: Annotated[
-        Literal["last", "best"],
-        Field(description="`last`: from where the next attempt goes on. `best`: after the best epoch."),
-    ]
 
 
 class CheckpointPage(Page[KeptCheckpoint]):

@@ -1,22 +1,12 @@
 """How all parts log: one line an event, `key=value`, with the fields bound around it."""
 
 import logging
-import re
 import sys
 from typing import Any
 
 import structlog
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
-
-def escaped(text: str) -> str:
-    """The text with control characters, and those that turn its direction, written as escapes.
-
-    For whatever a stranger may have written, before it meets a log or a terminal: it can neither forge a line nor
-    command the terminal.
-    """
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+from jobs.escapes import escaped
 
 
 def _one_line(_: Any, __: str, rendered: Any) -> str:

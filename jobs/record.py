@@ -182,6 +182,7 @@ class Event(Value):
     """One entry of a job's history. `id`s grow, have no duplicates, and never change."""
 
     id: Annotated[str, Field(description="Position in the history: claim number, dash, entry.", examples=["1-4"])]
+    object: Annotated[Literal["training.event"], Field(description="Always `training.event`.")] = "training.event"
     type: Annotated[Literal["status", "run", "metric", "checkpoint"], Field(description="What the entry tells.")]
     at: Annotated[datetime, Field(description="When it was recorded, by the store's clock.")]
     data: Annotated[
@@ -222,8 +223,8 @@ class Worker(Value):
     job_memory_bytes: Annotated[
         int | None,
         Field(
-            description="Most memory that a job can have, by estimate: the machine's, or its container's limit, without what "
-            "the trainer takes itself; `null` for workers of older versions.",
+            description="Most memory that a job can have, by estimate: the machine's, or its container's limit, "
+            "without what the trainer takes itself; `null` for workers of older versions.",
             examples=[16_000_000_000],
         ),
     ] = None

@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     """Address the API listens on."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """Port the API listens on; 0 takes a free one."""
-    max_body_bytes: Annotated[int, Field(ge=1024)] = 1 << 20
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024
     """Largest request body the API reads."""
 
     # --- who may ask ------------------------------------------------------------------------------
@@ -57,8 +57,8 @@ class Settings(BaseSettings):
     recycle_after: Annotated[int, Field(ge=1)] = 2000
     """Drains after which a CPU trainer's process is replaced. A GPU's is replaced after each: that frees its memory."""
     recycle_above_mb: Annotated[int, Field(ge=256)] = 2048
-    """Memory in MiB that a CPU trainer may hold between two jobs; one that holds more is replaced. An idle one holds some
-    600, and TensorFlow keeps what convolutions once took for as long as the process lives."""
+    """Memory in MiB that a CPU trainer may hold between two jobs; one that holds more is replaced. An idle one holds
+    some 600, and TensorFlow keeps what convolutions once took for as long as the process lives."""
 
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 10.0
     """Training time between two checkpoints: what a killed job does again at most."""

@@ -1,11 +1,12 @@
-"""What travels between API and client beside the contract's own records: pages, series, presets and problems."""
+"""What travels between API and client beside the contract's own records: pages, series, what there is, and problems."""
 
 from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs import presets
-from jobs.record import Value
+from jobs.datasets import DatasetInfo
+from jobs.record import Checkpoint, Value
 from jobs.spec import Spec
 
 Item = TypeVar("Item")
@@ -56,6 +57,46 @@ class Preset(Value):
     def of(cls, preset: presets.Preset, spec: Spec) -> "Preset":
         """Show a preset and what it resolves to."""
         return cls(name=preset.name, description=preset.description, spec=spec)
+
+
+class Dataset(Value):
+    """A dataset that jobs can name."""
+
+    name: Annotated[str, Field(description="What a spec's `dataset` says.")]
+    object: Annotated[Literal["dataset"], Field(description="Always `dataset`.")] = "dataset"
+    description: Annotated[str, Field(description="What it holds and where it comes from.")]
+    train_examples: Annotated[int, Field(ge=1, description="Examples to train on.")]
+    test_examples: Annotated[int, Field(ge=1, description="Examples to test on.")]
+    height: Annotated[int, Field(ge=1, description="Height of an image, in pixels.")]
+    width: Annotated[int, Field(ge=1, description="Width of an image, in pixels.")]
+    channels: Annotated[int, Field(ge=1, description="Values of a pixel.")]
+    classes: Annotated[int, Field(ge=2, description="Number of labels.")]
+
+    @classmethod
+    def of(cls, info: DatasetInfo) -> "Dataset":
+        """Show an entry of the catalogue."""
+        return cls(
+            name=info.name,
+            description=info.description,
+            train_examples=info.train_examples,
+            test_examples=info.test_examples,
+            height=info.height,
+            width=info.width,
+            channels=info.channels,
+            classes=info.classes,
+        )
+
+
+class KeptCheckpoint(Checkpoint):
+    """A checkpoint of a job, and what it is."""
+
+    object: Annotated[Literal["training.checkpoint"], Field(description="Always `training.checkpoint`.")] = (
+        "training.checkpoint"
+    )
+    kind: Annotated[
+        Literal["last", "best"],
+        Field(description="`last`: from where the next attempt goes on. `best`: after the best epoch."),
+    ]
 
 
 class FieldError(BaseModel):

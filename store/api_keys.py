@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from jobs.api_keys import SECRET, ApiKey, Scope, digest_of, id_of, read_entries
 from jobs.errors import TooManyRequests
 from jobs.settings import Settings
-from store.calls import Operation, script
+from store.calls import Call, Operation, script
 from store.decoding import instant
 from store.keys import Keys
 
@@ -86,6 +86,13 @@ class KeyRing:
             per_minute = key.limits.requests_per_minute or self.requests_per_minute or 0
             raise TooManyRequests(per_minute=per_minute, retry_after_seconds=-(-wait_us // 1_000_000))
         return key
+
+    def holds(self, key: ApiKey) -> Operation[bool]:
+        """Whether a key that was admitted is still valid. Counts no request."""
+        if key in self.given:
+            return True
+        stored = yield Call(("EXISTS", self.keys.api_key(key.id)))
+        return bool(stored)
 
     def _given(self, digest: str) -> ApiKey | None:
         found = None

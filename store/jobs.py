@@ -119,6 +119,8 @@ class Store:
     ) -> Operation[Created]:
         """Accept a job of `steps` steps. With a key that was used before, answer what was answered then.
 
+        `digest` tells requests with the same key apart: `rule:hash`, the rule being that by which the hash is made.
+
         Raises TooManyJobs when its owner has `max_jobs` that are not final, or `max_queued` (0: any number).
         """
         lane, _ = Lanes.of(spec)
@@ -146,15 +148,21 @@ class Store:
         )
         if outcome in ("unfinished", "queued"):
             raise TooManyJobs(outcome, count=answer, limit=max_queued if outcome == "queued" else max_jobs)
-        if outcome == "created":
-            audit.note(job_id, owner=owner, before="", after=Status.QUEUED)
-        job = decoding.newborn(json.loads(answer), spec=spec, progress=progress)
-        return Created(job, rings, conflict=outcome == "conflict")
+        if outcome == "repeated":
+            # Older versions kept neither spec nor progress with an answer.
+            return _repeated({**fields, **json.loads(answer)}, digest)
+        audit.note(job_id, owner=owner, before="", after=Status.QUEUED)
+        return Created(decoding.newborn(json.loads(answer), spec=spec, progress=progress), rings)
 
-    def answered(self, idempotency_key: str, *, owner: str = "") -> Operation[bool]:
-        """Whether a create with this key was answered before."""
-        reply = yield Call(("EXISTS", self.keys.idempotency(owner, idempotency_key)))
-        return bool(reply)
+    def answered(self, idempotency_key: str, *, owner: str, digest: str) -> Operation[Created | None]:
+        """What a create with this key was answered before; None if there was none, or its job is no longer known."""
+        reply = yield Call(("GET", self.keys.idempotency(owner, idempotency_key)))
+        if reply is None:
+            return None
+        answer = json.loads(reply)
+        if "spec" not in answer:  # an older version's
+            answer["spec"], answer["progress"] = yield Call(("HMGET", self.keys.job(answer["id"]), "spec", "progress"))
+        return _repeated(answer, digest) if answer["spec"] else None
 
     def get(self, job_id: str, *, owner: str = EVERYBODY) -> Operation[Job]:
         """Read a job. Raises JobNotFound."""
@@ -362,6 +370,18 @@ class Store:
         if reply is None:
             raise StaleFence(job_id, fence)
         return Status(reply)
+
+
+def _repeated(answer: dict[str, Any], digest: str) -> Created:
+    """An earlier answer, for whoever sends the same request again, or another one with the same key."""
+    spec = Spec.model_validate_json(answer["spec"])
+    steps = Progress.model_validate_json(decoding.current_names(answer["progress"])).steps
+    job = decoding.newborn(answer, spec=spec, progress=Progress(epochs=spec.epochs, steps=steps))
+    # Digests made by two rules cannot be compared. Then a server of another version made the first, and this counts as
+    # the same request sent again: refusing it would break every retry across an upgrade.
+    known = answer["digest"]
+    is_other = known != digest and known.rpartition(":")[0] == digest.rpartition(":")[0]
+    return Created(job, 0, conflict=is_other)
 
 
 def _flat(fields: Mapping[str, str | int]) -> list[str | int]:

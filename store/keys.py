@@ -85,6 +85,10 @@ class Keys:
         """The first answer to an owner's idempotency key."""
         return self._build("idempotency", owner=owner, id=key)
 
+    def api_key(self, key_id: str) -> str:
+        """A stored API key."""
+        return self._build("api_key", id=key_id)
+
     def index(self, owner: str) -> str:
         """An owner's jobs."""
         return self._build("index", owner=owner)

@@ -1,4 +1,4 @@
-"""The memory of this process and of what it runs on: how much it holds, how much there is, and what it can give back."""
+"""The memory of this process and of what it runs on: how much it holds, how much there is, what it can give back."""
 
 import ctypes
 import gc

@@ -1,30 +1,57 @@
-"""Reads a request's body: bounded while it arrives, and strictly JSON."""
+"""Reads a request's body: bounded while it arrives, strictly JSON, and nothing but what its bytes say."""
 
+import asyncio
+import hashlib
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import from_json
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from api.http import kinds
 from api.http.problems import Refused, shortened
 from jobs.wire import FieldError
 
+MOST_ON_LOOP_BYTES = 16 * 1024
+"""Longer bodies are parsed beside the event loop, which answers others meanwhile."""
+
+_PARSER = ThreadPoolExecutor(1, "parser")
+"""One thread, so that however many bodies come at once the event loop shares the interpreter with one of them."""
+
 _IS_JSON = re.compile(r"application/(json|[a-z0-9.!#$&^_-]+\+json)")
+_PARAMETER = re.compile(r';\s*([^\s;="]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_CODINGS = {"content-encoding": ("", "identity"), "transfer-encoding": ("", "chunked")}
+"""What a body may be coded by, for each header that says so: nothing that changes it."""
 
 
-async def read_json_object(request: Request, *, most_bytes: int) -> dict[str, Any]:
-    """The body as an object; empty for an empty body.
+@dataclass(frozen=True, slots=True)
+class JsonBody:
+    """A body that is a JSON object."""
 
-    Raises Refused: 415 for another type, 413 past `most_bytes`, 400 for what is not JSON, 422 for JSON
+    fields: dict[str, Any]
+    digest: str
+    """Equal for equal bodies, however they were written; the part before the colon says by which rule it was made."""
+
+
+async def read_json_object(request: Request, *, most_bytes: int) -> JsonBody:
+    """The body as an object; an empty one for an empty body.
+
+    Raises Refused: 415 for another type or a coding, 413 past `most_bytes`, 400 for what is not JSON, 422 for JSON
     that is not an object.
     """
-    content = await _read(request, most_bytes=most_bytes)
+    _check_form(request.headers)
+    content = (await _read(request, most_bytes=most_bytes)).removeprefix(_BYTE_ORDER_MARK)
     if not content:
-        return {}
-    _check_type(request.headers.get("content-type", ""))
-    return parse_object(content)
+        return _digested({})
+    _check_type(request.headers)
+    if len(content) <= MOST_ON_LOOP_BYTES:
+        return _parsed(content)
+    return await asyncio.get_running_loop().run_in_executor(_PARSER, _parsed, content)
 
 
 def parse_object(content: bytes) -> dict[str, Any]:
@@ -41,6 +68,15 @@ def parse_object(content: bytes) -> dict[str, Any]:
     return value  # pyright: ignore[reportUnknownVariableType]
 
 
+def _parsed(content: bytes) -> JsonBody:
+    return _digested(parse_object(content))
+
+
+def _digested(fields: dict[str, Any]) -> JsonBody:
+    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+    return JsonBody(fields, f"body:{hashlib.sha256(canonical.encode()).hexdigest()}")
+
+
 async def _read(request: Request, *, most_bytes: int) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > most_bytes:
@@ -55,16 +91,35 @@ async def _read(request: Request, *, most_bytes: int) -> bytes:
 
 def _too_large(most_bytes: int) -> Refused:
     # What is still on its way is not wanted: the connection ends with the answer.
-    return Refused(kinds.BODY_TOO_LARGE, f"the body is longer than {most_bytes} bytes", headers={"connection": "close"})
+    return Refused(
+        kinds.BODY_TOO_LARGE, f"the body is longer than {most_bytes:,} bytes", headers={"connection": "close"}
+    )
 
 
-def _check_type(content_type: str) -> None:
-    media_type, _, parameters = content_type.lower().partition(";")
-    media_type = media_type.strip()
-    if _IS_JSON.fullmatch(media_type) and parameters.replace('"', "").strip() in ("", "charset=utf-8", "charset=utf8"):
+def _check_form(headers: Headers) -> None:
+    """Refuse a body whose headers say that it has to be decoded, or put together with others, to be understood."""
+    for name, plain in _CODINGS.items():
+        for coding in ",".join(headers.getlist(name)).split(","):
+            if coding.strip().lower() not in plain:
+                detail = f"the body came in the coding {shortened(coding.strip(), 100)!r}; send it as it is"
+                raise Refused(kinds.UNSUPPORTED_MEDIA_TYPE, detail, headers={"accept-encoding": "identity"})
+    if "content-range" in headers:
+        raise Refused(kinds.BAD_REQUEST, "a part of a body (Content-Range) cannot be taken; send the whole")
+
+
+def _check_type(headers: Headers) -> None:
+    given = ", ".join(headers.getlist("content-type"))
+    if given == "application/json":
         return
-    given = f"{shortened(content_type, 100)!r}" if content_type else "no type"
-    raise Refused(kinds.UNSUPPORTED_MEDIA_TYPE, f"the body came with {given}; send Content-Type: application/json")
+    media_type, semicolon, rest = given.partition(";")
+    # JSON has no parameters, so others than this one say nothing of how to read it.
+    charsets = [value for name, value in _PARAMETER.findall(semicolon + rest) if name.lower() == "charset"]
+    is_utf_8 = all(charset.strip(' \t"').lower() in ("utf-8", "utf8") for charset in charsets)
+    if is_utf_8 and _IS_JSON.fullmatch(media_type.strip().lower()):
+        return
+    told = repr(shortened(given, 100)) if given else "no type"
+    detail = f"the body came with {told}; send JSON in UTF-8, with Content-Type: application/json"
+    raise Refused(kinds.UNSUPPORTED_MEDIA_TYPE, detail)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

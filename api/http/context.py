@@ -62,6 +62,11 @@ class RequestContext:
         """Carry out a store operation. Raises StoreUnavailable and whatever the operation raises."""
         return await self.services.do(operation)
 
+    async def check_key(self) -> None:
+        """Raise Refused (401) when the caller's key has been revoked since: what waits asks now and then."""
+        if self.caller.key and not await self.do(self.services.key_ring.holds(self.caller.key)):
+            raise _unknown_key()
+
 
 async def get_context(request: Request) -> RequestContext:
     """The request's context. Where no keys are asked for everybody is the same, nameless owner, and sees every job.
@@ -70,9 +75,18 @@ async def get_context(request: Request) -> RequestContext:
     Raises Refused, TooManyRequests and StoreUnavailable.
     """
     services: Services = request.app.state.services
-    if not services.settings.keys_required:
+    if services.settings.keys_required:
+        caller = await _caller_of(request, services)
+    else:
         _check_nearness(request, services.settings)
-        return RequestContext(request, services, ANYBODY)
+        caller = ANYBODY
+    if request.method != "GET" and "if-match" in request.headers:
+        detail = "this operation compares nothing with If-Match, so nothing was changed; leave the header out"
+        raise Refused(kinds.PRECONDITION_FAILED, detail)
+    return RequestContext(request, services, caller)
+
+
+async def _caller_of(request: Request, services: Services) -> Caller:
     key = await _key_of(request, services)
     structlog.contextvars.bind_contextvars(key_id=key.id, owner=key.owner)
     scope = Scope.READ if request.method == "GET" else Scope.SUBMIT
@@ -83,7 +97,7 @@ async def get_context(request: Request) -> RequestContext:
             headers={"www-authenticate": f'{REALM}, error="insufficient_scope", scope="{scope.value}"'},
         )
     visible_owner = EVERYBODY if Scope.ADMIN in key.scopes else key.owner
-    return RequestContext(request, services, Caller(key.owner, visible_owner, key))
+    return Caller(key.owner, visible_owner, key)
 
 
 def _check_nearness(request: Request, settings: Settings) -> None:
@@ -91,7 +105,7 @@ def _check_nearness(request: Request, settings: Settings) -> None:
 
     Neither the server's address, which no setting tells when another server runs the application, nor a page in a
     browser on this machine that sends requests across origins, or under a name of its own that it bends to 127.0.0.1
-    (DNS rebinding).
+    (DNS rebinding). A browser need not name the origin of a request that has no body; newer ones name its site then.
     """
     if settings.insecure:
         return
@@ -102,7 +116,8 @@ def _check_nearness(request: Request, settings: Settings) -> None:
             "GRADIENTD_AUTH=required, or GRADIENTD_INSECURE=1 to let anybody in"
         )
         raise Refused(kinds.UNAUTHORIZED, detail, headers={"www-authenticate": REALM})
-    if foreign := _foreign(request.headers.get("host", ""), request.headers.get("origin")):
+    headers = request.headers
+    if foreign := _foreign(headers.get("host", ""), headers.get("origin"), _site(request)):
         raise Refused(
             kinds.FOREIGN_REQUEST, f"this server asks for no API keys and serves this machine alone: {foreign}"
         )
@@ -118,8 +133,18 @@ def _is_far(host: str) -> bool:
     return not is_loopback(host)
 
 
+def _site(request: Request) -> str:
+    """What a browser says of the page that sent this (Fetch Metadata).
+
+    Empty for none, and for a link that was followed: the person sees the answer then, and the page does not.
+    """
+    site = request.headers.get("sec-fetch-site", "")
+    followed = site and request.method == "GET" and request.headers.get("sec-fetch-mode") == "navigate"
+    return "" if followed else site
+
+
 @lru_cache(maxsize=256)
-def _foreign(host: str, origin: str | None) -> str:
+def _foreign(host: str, origin: str | None, site: str) -> str:
     """What is foreign about a request with these headers; empty for nothing."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
@@ -129,6 +154,9 @@ def _foreign(host: str, origin: str | None) -> str:
         return f"it was addressed as {shortened(name, 100)!r}, not as localhost or 127.0.0.1"
     if origin is not None and origin.partition("://")[2] != host:
         return f"a page of {shortened(origin, 100)!r} sent this"
+    # Another port of this machine is the same site, and somebody else's page.
+    if site not in ("", "same-origin", "none"):
+        return f"a page of another origin sent this (Sec-Fetch-Site: {shortened(site, 100)})"
     return ""
 
 
@@ -141,9 +169,13 @@ async def _key_of(request: Request, services: Services) -> ApiKey:
         raise Refused(kinds.UNAUTHORIZED, detail, headers={"www-authenticate": REALM})
     key = await services.do(services.key_ring.admit(secret.strip()))
     if key is None:
-        detail = "this API key is not known here, or no longer"
-        raise Refused(kinds.UNAUTHORIZED, detail, headers={"www-authenticate": f'{REALM}, error="invalid_token"'})
+        raise _unknown_key()
     return key
+
+
+def _unknown_key() -> Refused:
+    detail = "this API key is not known here, or no longer"
+    return Refused(kinds.UNAUTHORIZED, detail, headers={"www-authenticate": f'{REALM}, error="invalid_token"'})
 
 
 RequestContextDep = Annotated[RequestContext, Depends(get_context)]

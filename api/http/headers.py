@@ -45,8 +45,7 @@ class Header(Generic[T_co]):
                 "in": "header",
                 "required": False,
                 "description": self.description,
-                "schema": {"type": "string", **self.constraints},
-                "example": self.example,
+                "schema": {"type": "string", **self.constraints, "examples": [self.example]},
             }
         ]
 
@@ -93,8 +92,8 @@ def _idempotency_header(description: str) -> Header[str]:
 IdempotencyKey = Annotated[
     str,
     _idempotency_header(
-        "Makes sending again safe: for 24 hours the same key with the same job answers what was answered first, and "
-        "with another job is refused."
+        "Makes sending again safe: for 24 hours the same key with the same body answers what was answered first, and "
+        "with another body is refused."
     ),
 ]
 """The key, without quotes around it; empty without one."""

@@ -115,7 +115,7 @@ MEMORY_UNAVAILABLE = Kind(
     422,
     "No live worker has the memory",
     "The job needs more memory, by estimate, than any live worker can give it.",
-    "Ask for a smaller batch or model, or start a worker with more memory; `detail` names what is needed and what there is.",
+    "Ask for a smaller batch or model, or start a worker with more memory; `detail` names what is needed and there.",
     error=MemoryUnavailable,
 )
 INVALID_PARAMETER = Kind(
@@ -143,8 +143,8 @@ UNSUPPORTED_MEDIA_TYPE = Kind(
     "unsupported_media_type",
     415,
     "Body is of the wrong type",
-    "The body is not declared as JSON.",
-    "Send it with `Content-Type: application/json`.",
+    "The body is not declared as JSON in UTF-8, or is compressed or coded otherwise.",
+    "Send it as it is, with `Content-Type: application/json` and no `Content-Encoding`.",
 )
 BODY_TOO_LARGE = Kind(
     "body_too_large",
@@ -180,6 +180,15 @@ METHOD_NOT_ALLOWED = Kind(
     "Method is not allowed here",
     "The path exists, but not with this method.",
     "Use one of the methods that the `Allow` header names.",
+)
+PRECONDITION_FAILED = Kind(
+    "precondition_failed",
+    412,
+    "Condition cannot be met",
+    "The request was to change something under a condition (`If-Match`) that this operation does not look at, so it "
+    "was not carried out.",
+    "Leave `If-Match` out: cancelling, pausing, resuming and deleting again do no harm, and creating again is made "
+    "safe by an `Idempotency-Key`.",
 )
 HEAD_TOO_LARGE = Kind(
     "head_too_large",
@@ -244,6 +253,7 @@ KINDS: dict[str, Kind] = {
         ROUTE_NOT_FOUND,
         PROBLEM_NOT_FOUND,
         METHOD_NOT_ALLOWED,
+        PRECONDITION_FAILED,
         HEAD_TOO_LARGE,
         REQUEST_TOO_SLOW,
         TOO_MANY_CONNECTIONS,

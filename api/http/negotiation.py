@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from api.http import kinds
 from api.http.problems import Refused
 
+MOST_RANGES = 50
+"""Of which so many are looked at, the first."""
+
 
 def choose(accept: str | None, offers: Sequence[str]) -> str:
     """The media type of `offers` that the caller likes best; the first of equals. Raises Refused (406)."""
     if not accept or not accept.strip():
         return offers[0]
-    ranges = [_parse(part) for part in accept.split(",")]
+    ranges = [_parse(part) for part in accept.split(",", MOST_RANGES)[:MOST_RANGES]]
     best = max(offers, key=lambda offer: _liking(offer, ranges))
     if _liking(best, ranges) <= 0:
         raise Refused(kinds.NOT_ACCEPTABLE, f"this can be had as {' or '.join(offers)}")
@@ -18,7 +21,7 @@ def choose(accept: str | None, offers: Sequence[str]) -> str:
 
 
 def _parse(text: str) -> tuple[str, float]:
-    media_range, *parameters = (part.strip().lower() for part in text.split(";"))
+    media_range, *parameters = (part.strip().lower() for part in text.split(";", 9))
     quality = 1.0
     for parameter in parameters:
         name, _, value = parameter.partition("=")

@@ -52,9 +52,13 @@ class Segment(Generic[T_co]):
                 "name": self.name,
                 "in": "path",
                 "required": True,
-                "schema": {"type": "string", "description": self.description, **self.constraints},
+                "schema": {
+                    "type": "string",
+                    "description": self.description,
+                    **self.constraints,
+                    "examples": [self.example],
+                },
                 "description": self.description,
-                "example": self.example,
             }
         ]
 

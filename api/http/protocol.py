@@ -1,5 +1,6 @@
 """uvicorn's connection, made to bound what a peer may take: time for a request's head, a least rate for its body, bytes
-and number of headers, and connections.
+and number of headers, time in which nothing of an answer is read, and connections. Beside that it refuses what HTTP/1.1
+forbids and uvicorn lets pass.
 
 What bounds a request ends where its answer begins: streams and long polls are answers, and may last.
 """
@@ -7,122 +8,23 @@ What bounds a request ends where its answer begins: streams and long polls are a
 import asyncio
 import http
 import json
-import resource
-import time
-from dataclasses import dataclass
+import re
+import socket
+import struct
 from typing import Any, cast
 
-import structlog
+from httptools import HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from api.http import kinds
+from api.http.connections import Connections
 from api.http.kinds import Kind
 from api.http.problems import MEDIA_TYPE
 
-log = structlog.get_logger(__name__)
-
-SWEEP_SECONDS = 0.5
-"""How often deadlines are looked at: one timer for the whole process, none for each connection."""
 LINGER_SECONDS = 1.0
 """How long a refused peer may go on sending: with bytes unread, closing would take its answer from it."""
-LOG_SECONDS = 10.0
-"""Shortest time between two lines about connections that were ended: an attack must not fill the log as well."""
 
-RESERVED_DESCRIPTORS = 96
-"""For the store's and the broker's connections, files, and what the interpreter holds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What a connection may take."""
-
-    head_seconds: float = 10.0
-    """From the first byte, or from connecting, to the end of a request's head."""
-    head_bytes: int = 64 * 1024
-    header_count: int = 100
-    body_grace_seconds: float = 10.0
-    """How long a body may be slower than its least rate."""
-    body_bytes_per_second: float = 1024.0
-    leftover_bytes: int = 1 << 20
-    """What is still taken of a body whose request has been answered, before the connection is ended."""
-    connections: int = 4096
-    backlog: int = 1024
-    """Connections that the kernel holds until they are accepted; it hands them over all at once."""
-
-    @classmethod
-    def of_descriptors(cls) -> "Bounds":
-        """As many connections as there are descriptors for, once this process has as many as it may have."""
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        default = cls()
-        if hard == resource.RLIM_INFINITY:
-            return default
-        # Accepted connections are in use before older ones are closed for them: a whole backlog has to fit beside.
-        free = max(8, hard - RESERVED_DESCRIPTORS)
-        backlog = min(default.backlog, free // 3)
-        return cls(connections=min(default.connections, free - backlog), backlog=backlog)
-
-
-class Connections:
-    """The connections of a process whose requests are still arriving, oldest first, and what they may take."""
-
-    def __init__(self, bounds: Bounds) -> None:
-        self.bounds = bounds
-        self.count = 0
-        """All connections, also those being answered."""
-        self.heads: dict[BoundedProtocol, float] = {}
-        """Those that wait for a head, by the time from which they do."""
-        self.bodies: dict[BoundedProtocol, None] = {}
-        """Those that wait for a body."""
-        self.idle: dict[BoundedProtocol, None] = {}
-        """Those that were answered and are kept for another request; uvicorn's own time ends them."""
-        self._timer: asyncio.TimerHandle | None = None
-        self._ended = 0
-        self._logged_at = 0.0
-
-    def open(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Count one more, and end the one that has kept us waiting longest if that is too many."""
-        self.count += 1
-        if self._timer is None:
-            self._timer = loop.call_later(SWEEP_SECONDS, self._sweep, loop)
-        if self.count > self.bounds.connections:
-            for waiting in (self.idle, self.heads, self.bodies):
-                if oldest := next(iter(waiting), None):
-                    oldest.abort()
-                    self.note_ended()
-                    return
-
-    def close(self) -> None:
-        """Count one less."""
-        self.count -= 1
-
-    def forget(self, connection: "BoundedProtocol") -> None:
-        """Nothing more is waited for from this one."""
-        for waiting in (self.idle, self.heads, self.bodies):
-            waiting.pop(connection, None)
-
-    @property
-    def is_full(self) -> bool:
-        """Whether there are too many, and all of the others are being answered."""
-        return self.count > self.bounds.connections and not (self.idle or self.heads or self.bodies)
-
-    def note_ended(self) -> None:
-        """A connection was ended for what its peer did; said in the log from time to time."""
-        self._ended += 1
-        now = time.monotonic()
-        if now - self._logged_at >= LOG_SECONDS:
-            log.warning("connections_ended", count=self._ended, open=self.count)
-            self._logged_at, self._ended = now, 0
-
-    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = loop.time()
-        due = now - self.bounds.head_seconds
-        late = [connection for connection, since in self.heads.items() if since < due]
-        late += [connection for connection in self.bodies if connection.body_is_late(now)]
-        for connection in late:
-            connection.end_late()
-            self.note_ended()
-        self._timer = loop.call_later(SWEEP_SECONDS, self._sweep, loop) if self.count else None
+_HOST = re.compile(rb"[A-Za-z0-9\[\]:._~!$&'()*+,;=%-]*")
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -139,6 +41,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._body_bytes = 0
         self._looked_at = 0.0
         self._leftover_bytes = 0
+        self._unread_bytes = 0
+        self._unread_since = 0.0
         self._is_refused = False
         # Here and not in `connection_made`: uvloop accepts all that wait before it calls that for the first.
         connections.open(self.loop)
@@ -148,6 +52,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The connection is there: its first head is waited for."""
         super().connection_made(transport)
+        self._all.made[self] = None
         if self._all.is_full:
             self._refuse(kinds.TOO_MANY_CONNECTIONS)
         else:
@@ -155,8 +60,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
-        self._all.forget(self)
-        self._all.close()
+        self._all.close(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -211,10 +115,17 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_over(size):
             self._refuse(kinds.HEAD_TOO_LARGE)
             return
+        hosts = [value for name, value in self.headers if name == b"host"]
+        is_named = len(hosts) == 1 and _HOST.fullmatch(hosts[0])
+        version = cast("HttpRequestParser", self.parser).get_http_version()
+        if not is_named and (hosts or version == "1.1"):
+            self._refuse(kinds.BAD_REQUEST, "a request of HTTP/1.1 has one Host header, the name of a host")
+            return
         self._all.heads.pop(self, None)
         self._all.bodies[self] = None
         self._body_since = self._looked_at = self.loop.time()
         super().on_headers_complete()
+        self.cycle.transport = cast("asyncio.Transport", _Lingering(self))
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
@@ -233,9 +144,16 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """The request is answered."""
+        if self._is_refused:
+            self.server_state.total_requests += 1
+            return
         super().on_response_complete()
         if not self.pipeline and self not in self._all.heads and self not in self._all.bodies:
             self._all.idle[self] = None
+
+    def send_400_response(self, msg: str) -> None:
+        """The parser met what is no HTTP, or a request that could be read in two ways."""
+        self._refuse(kinds.BAD_REQUEST, "this is no request of HTTP/1.1")
 
     # --- deadlines --------------------------------------------------------------------------------
 
@@ -247,12 +165,37 @@ class BoundedProtocol(HttpToolsProtocol):
         granted = self._bounds.body_grace_seconds + self._body_bytes / self._bounds.body_bytes_per_second
         return now - self._body_since > granted
 
+    def answer_is_unread(self, now: float) -> bool:
+        """Whether the peer has taken nothing of its answer for too long. Bytes that still fit into the kernel's buffers
+        count as taken.
+        """
+        unread = self.transport.get_write_buffer_size()
+        # More of them can only mean that more was answered, fewer that some were taken.
+        if not self._unread_bytes or unread < self._unread_bytes:
+            self._unread_since = now
+        self._unread_bytes = unread
+        return unread > 0 and now - self._unread_since > self._bounds.unread_seconds
+
     def end_late(self) -> None:
         """End a connection whose request did not arrive in time."""
         if self in self._all.heads and not self._parsed_bytes and not self._request:
             self.abort()  # it has asked for nothing: nothing is to be answered
         else:
             self._refuse(kinds.REQUEST_TOO_SLOW)
+
+    def end_unread(self) -> None:
+        """End a connection whose answer is not read: by a reset, or the kernel would go on offering what it holds."""
+        peer = self.transport.get_extra_info("socket")
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.abort()
+
+    def end_answered(self) -> None:
+        """End a connection after its last answer; while its body still arrives, once that can have been read."""
+        if self not in self._all.bodies:
+            self.transport.close()
+            return
+        self._is_too_large = self._is_refused = True
+        self._linger()
 
     def abort(self) -> None:
         """End the connection at once, whatever is still to be written."""
@@ -266,27 +209,49 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_too_large |= size > self._bounds.head_bytes or count > self._bounds.header_count
         return self._is_too_large
 
-    def _refuse(self, kind: Kind) -> None:
+    def _refuse(self, kind: Kind, detail: str = "") -> None:
         """Answer a problem, where that is not taken for the answer to another request, and end the connection."""
+        if self._is_refused:
+            return
         is_body = self in self._all.bodies
-        self._all.forget(self)
         self._is_too_large = self._is_refused = True
         if self.transport.is_closing():
+            self._all.forget(self)
             return
         cycle = cast("RequestResponseCycle | None", self.cycle)
         if cycle is None or cycle.response_complete or (is_body and not cycle.response_started):
-            self.transport.write(_answer(kind))
+            self.transport.write(_answer(kind, detail))
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
             cycle.message_event.set()
+        self._linger()
+
+    def _linger(self) -> None:
+        """Say that nothing more will come, and go on taking what does for a while."""
+        self._all.forget(self)
+        self.flow.resume_reading()
         self.transport.write_eof()
         self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
 
-def _answer(kind: Kind) -> bytes:
+class _Lingering:
+    """The transport that uvicorn answers by, closed as the connection is ended."""
+
+    def __init__(self, connection: BoundedProtocol) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection.transport, name)
+
+    def close(self) -> None:
+        """Close it once the answer can have been read."""
+        self._connection.end_answered()
+
+
+def _answer(kind: Kind, detail: str) -> bytes:
     """A whole HTTP answer: these requests never reach the application."""
-    problem = {"type": kind.type, "title": kind.title, "status": kind.status, "detail": kind.meaning, "code": kind.code}
-    body = json.dumps({**problem, "instance": "", "request_id": ""}).encode()
+    problem = {"type": kind.type, "title": kind.title, "status": kind.status, "detail": detail or kind.meaning}
+    body = json.dumps({**problem, "code": kind.code, "instance": "", "request_id": ""}).encode()
     head = (
         f"HTTP/1.1 {kind.status} {http.HTTPStatus(kind.status).phrase}\r\ncontent-type: {MEDIA_TYPE}\r\n"
         f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"

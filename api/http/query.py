@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
 from api.http import kinds
-from api.http.problems import refused_for, shortened, told
+from api.http.problems import Refused, refused_for, shortened, told
 from jobs.wire import FieldError
 
 AnyQuery = TypeVar("AnyQuery", bound="Query")
@@ -23,6 +23,9 @@ Json = dict[str, Any]
 _DIGITS = re.compile(r"-?[0-9]{1,18}")
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.IGNORECASE | re.ASCII)
 _MEMBER = re.compile(r"([a-z_]+)\[(.{1,64})\]", re.DOTALL)
+
+MOST_VALUES = 100
+"""Parameters that are read, and values of one: more are refused uncounted, since naming each costs what was sent."""
 
 
 def _whole_number(value: Any) -> Any:
@@ -54,6 +57,8 @@ def _instant(value: Any) -> Any:
 
 
 def _comma_separated(value: list[str]) -> list[str]:
+    if sum(text.count(",") + 1 for text in value) > MOST_VALUES:
+        raise PydanticCustomError("too_many", "Input should have at most {most} values", {"most": MOST_VALUES})
     return [part for text in value for part in text.split(",")]
 
 
@@ -76,6 +81,8 @@ class Query(BaseModel):
         """The request's query parameters. Raises Refused."""
         if not request.scope["query_string"]:
             return _without_any(cls)
+        if request.scope["query_string"].count(b"&") >= MOST_VALUES:
+            raise Refused(kinds.INVALID_PARAMETER, f"there are more than {MOST_VALUES} query parameters")
         values: dict[str, Any] = {}
         for name, text in request.query_params.multi_items():
             cls._add(values, name, text)
@@ -129,13 +136,14 @@ def _shown(location: tuple[int | str, ...]) -> str:
 
 def _described(name: str, schema: Json) -> Json:
     parameter = {"name": name, "in": "query", "required": False, "description": schema.pop("description")}
-    parameter["example"] = schema.pop("examples")[0]
     schema.pop("title")
     if "anyOf" in schema:
         # A parameter is left out; it is never null.
         (only,) = (choice for choice in schema.pop("anyOf") if choice != {"type": "null"})
         schema = {**only, **{key: value for key, value in schema.items() if key != "default"}}
     if schema.get("type") == "object":
-        parameter |= {"style": "deepObject", "explode": True}
+        # Without this Swagger UI would make up a member.
+        parameter |= {"style": "deepObject", "explode": True, "example": {}}
+        del schema["default"]
         schema["propertyNames"] = {"minLength": 1, "maxLength": 64}
     return {**parameter, "schema": schema}

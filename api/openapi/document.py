@@ -1,5 +1,6 @@
 """The published document: FastAPI's, made to say exactly what is accepted and returned."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,8 +9,9 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from api.http import headers
+from api.http import headers, kinds
 from api.http.context import get_context
+from api.http.kinds import Kind
 from api.http.params import Reader
 from api.http.responses import GUARDED, REQUEST_ID, refusals
 from api.openapi.examples import by_schema
@@ -46,6 +48,7 @@ _SCHEME = "apiKey"
 _SCHEMES: Json = {
     _SCHEME: {"type": "http", "scheme": "bearer", "description": "An API key: `gd_` and 43 more characters."}
 }
+_NEEDED: Json = {_SCHEME: []}
 
 
 def publish(app: FastAPI, *, keys_required: bool) -> None:
@@ -68,6 +71,7 @@ def _made(app: FastAPI, *, keys_required: bool) -> Json:
         license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
         routes=app.routes,
         tags=TAGS,
+        servers=[{"url": "/", "description": "The server that published this."}],
     )
     schemas: Json = document["components"]["schemas"]
     for model in (Problem, FieldError):
@@ -78,34 +82,36 @@ def _made(app: FastAPI, *, keys_required: bool) -> Json:
     for name, example in by_schema().items():
         _exemplify(schemas, schemas[name], example)
     document["components"]["securitySchemes"] = _SCHEMES
-    operations = list(_operations(app, document))
-    for operation, dependant in operations:
+    operations: list[Json] = []
+    for method, operation, dependant in _operations(app, document):
+        operations.append(operation)
         calls = [dependency.call for dependency in dependant.dependencies]
         described = [parameter for call in calls if isinstance(call, Reader) for parameter in call.described()]
         operation["parameters"] = [*described, *headers.REQUEST_ID.described()]
+        operation["security"] = []
+        _add(operation, kinds.BAD_REQUEST)
         if get_context in calls:
-            _guard(operation, keys_required=keys_required)
+            operation["security"] = [_NEEDED] if keys_required else [{}, _NEEDED]
+            _add(operation, *GUARDED, *(() if method == "GET" else (kinds.PRECONDITION_FAILED,)))
         _complete(operation)
-    for operation, _ in operations:
-        _link(operation, [operation for operation, _ in operations])
+    for operation in operations:
+        _link(operation, operations)
     return document
 
 
-def _operations(app: FastAPI, document: Json) -> Iterator[tuple[Json, Dependant]]:
-    """Each operation of the document, with what its route depends on."""
+def _operations(app: FastAPI, document: Json) -> Iterator[tuple[str, Json, Dependant]]:
+    """Method and description of each operation of the document, and what its route depends on."""
     for context in iter_route_contexts(app.routes):
         route = context.original_route
         if isinstance(route, APIRoute) and route.include_in_schema:
             for method in route.methods or ():
-                yield document["paths"][context.path_format][method.lower()], route.dependant
+                yield method, document["paths"][context.path_format][method.lower()], route.dependant
 
 
-def _guard(operation: Json, *, keys_required: bool) -> None:
-    """Say that an operation asks for an API key, and what it answers to a request without a good one."""
-    needed: Json = {_SCHEME: []}
-    operation["security"] = [needed] if keys_required else [{}, needed]
+def _add(operation: Json, *refused: Kind) -> None:
+    """Add problems to those that an operation answers."""
     responses: Json = operation["responses"]
-    for status, response in refusals(*GUARDED).items():
+    for status, response in refusals(*refused).items():
         known = responses.setdefault(str(status), response)
         (media,), (known_media,) = response["content"].values(), known["content"].values()
         new = media["examples"].keys() - known_media["examples"].keys()
@@ -144,6 +150,9 @@ def _tighten(schemas: Json) -> None:
         properties: Json = schema.get("properties", {})
         for prop in properties.values():
             prop.pop("title", None)
+            if isinstance(prop.get("default"), dict):
+                # Programs that make clients of the document stumble over these.
+                prop["description"] += f" By default `{json.dumps(prop.pop('default'))}`."
         if name in accepted:
             tag = properties.get("type", {})
             if "const" in tag:

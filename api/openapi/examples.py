@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from api.schemas import Dataset, Health, KeptCheckpoint, ProblemKind, Resolved
+from api.schemas import Health, ProblemKind, Resolved
 from api.series import NAMES, columns
 from jobs.datasets import CATALOGUE, find
 from jobs.estimate import estimate
@@ -25,7 +25,7 @@ from jobs.record import (
 )
 from jobs.spec import Augmentation, EarlyStopping, Spec
 from jobs.states import Phase, Reason, Status
-from jobs.wire import Preset
+from jobs.wire import Dataset, KeptCheckpoint, Preset
 
 JOB_ID = "job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC"
 AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -7,13 +7,13 @@ from api.http import kinds
 from api.http.context import RequestContextDep
 from api.http.params import NoParams
 from api.http.responses import refusals, to_json, to_page
-from api.schemas import Dataset, DatasetPage, PresetPage, WorkerPage
+from api.schemas import DatasetPage, PresetPage, WorkerPage
 from jobs.datasets import CATALOGUE
 from jobs.limits import Limits
 from jobs.presets import PRESETS, resolve
 from jobs.record import Worker
 from jobs.spec import Spec
-from jobs.wire import Preset
+from jobs.wire import Dataset, Preset
 from store.keys import EVERYBODY
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])

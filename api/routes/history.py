@@ -11,9 +11,9 @@ from api.http.params import Params
 from api.http.responses import refusals, to_json, to_page
 from api.openapi import examples
 from api.parameters import JobEvents, JobMetrics, JobName
-from api.schemas import CheckpointPage, EventPage, KeptCheckpoint
+from api.schemas import CheckpointPage, EventPage
 from api.series import NAMES, as_csv, columns, thinned
-from jobs.wire import Series
+from jobs.wire import KeptCheckpoint, Series
 
 router = APIRouter(prefix="/v1/jobs", tags=["history"])
 

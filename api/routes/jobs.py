@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from api import admission
 from api.http import conditional, kinds
-from api.http.body import read_json_object
+from api.http.body import JsonBody, read_json_object
 from api.http.context import RequestContext, RequestContextDep
 from api.http.params import Params
 from api.http.problems import Refused
@@ -27,17 +27,17 @@ from api.http.responses import (
 from api.openapi import examples
 from api.parameters import JobChange, JobCreation, JobName, JobReading, ListQuery
 from api.schemas import JobPage, Resolved
-from jobs.errors import DeviceUnavailable, MemoryUnavailable
+from jobs.errors import InvalidSpec
 from jobs.ids import new_job_id
 from jobs.limits import Limits
 from jobs.record import Job
 from jobs.states import TERMINAL, Status
 from jobs.wire import FieldError
-from store.jobs import Filters
+from store.jobs import Created, Filters
 from store.lanes import Lanes
 
 REREAD_SECONDS = 5.0
-"""How often a waiting request looks at its job though it heard of no change."""
+"""How often a waiting request looks at its job though it heard of no change, and at the key that it came with."""
 REREAD_QUEUED_SECONDS = 1.0
 """The same while the job is queued: its place in the queue moves without telling."""
 
@@ -84,36 +84,13 @@ async def create_job(context: RequestContextDep, params: Annotated[JobCreation, 
 
     The job is stored before it is answered; a worker starts it as soon as one is free.
     """
-    services = context.services
-    # On another route the same key is another one.
-    key = f"jobs.create:{params.idempotency_key}" if params.idempotency_key else ""
     body = await read_json_object(context.request, most_bytes=context.most_bytes)
-    wanted = admission.resolve(body, Limits.of(services.settings))
     if params.query.dry_run:
-        await admission.check_device(services, wanted.spec)
-        await admission.check_memory(services, wanted)
+        wanted = await _admitted(context, body)
         return to_json(Resolved.of(wanted.spec, wanted.sizes))
-    try:
-        await admission.check_device(services, wanted.spec)
-        await admission.check_memory(services, wanted)
-    except (DeviceUnavailable, MemoryUnavailable):
-        # A request sent again gets its first answer, whatever devices there are by now.
-        if not (key and await context.do(services.store.answered(key, owner=context.caller.owner))):
-            raise
-    created = await context.do(
-        services.store.create(
-            new_job_id(),
-            wanted.spec,
-            steps=wanted.sizes.steps,
-            owner=context.caller.owner,
-            idempotency_key=key,
-            digest=wanted.digest if key else "",
-            max_jobs=context.caps[0],
-            max_queued=context.caps[1],
-        )
-    )
+    created = await _created(context, body, params.idempotency_key)
     if created.conflict:
-        detail = "this Idempotency-Key came before with another job; nothing was created"
+        detail = "this Idempotency-Key came before with another body; nothing was created"
         errors = [FieldError(parameter="Idempotency-Key", detail="used for another body")]
         raise Refused(kinds.IDEMPOTENCY_KEY_REUSED, detail, errors=errors)
     job = created.job
@@ -121,9 +98,45 @@ async def create_job(context: RequestContextDep, params: Annotated[JobCreation, 
     address = f"/v1/jobs/{job.id}"
     headers = {"location": address, "content-location": address, "etag": conditional.etag(job)}
     # Answer first: whoever submits never waits for the broker.
-    _, wake_queue = Lanes.of(wanted.spec)
-    ring = BackgroundTask(services.doorbell_sender.ring, wake_queue, created.rings) if created.rings > 0 else None
+    _, wake_queue = Lanes.of(job.spec)
+    sender = context.services.doorbell_sender
+    ring = BackgroundTask(sender.ring, wake_queue, created.rings) if created.rings > 0 else None
     return to_json(job, status=202, headers=headers, background=ring)
+
+
+async def _created(context: RequestContext, body: JsonBody, idempotency_key: str) -> Created:
+    """The job that a body asks for, made now or for an earlier request with the same key."""
+    store, owner = context.services.store, context.caller.owner
+    # On another route the same key is another one.
+    key = f"jobs.create:{idempotency_key}" if idempotency_key else ""
+    try:
+        wanted = await _admitted(context, body)
+    except (Refused, InvalidSpec):
+        # A request sent again gets its first answer, whatever limits, defaults and devices there are by now.
+        first = await context.do(store.answered(key, owner=owner, digest=body.digest)) if key else None
+        if first is None:
+            raise
+        return first
+    return await context.do(
+        store.create(
+            new_job_id(),
+            wanted.spec,
+            steps=wanted.sizes.steps,
+            owner=owner,
+            idempotency_key=key,
+            digest=body.digest,
+            max_jobs=context.caps[0],
+            max_queued=context.caps[1],
+        )
+    )
+
+
+async def _admitted(context: RequestContext, body: JsonBody) -> admission.Admitted:
+    """What a body asks for, if it can be taken. Raises InvalidSpec and Refused."""
+    wanted = admission.resolve(body.fields, Limits.of(context.services.settings))
+    await admission.check_device(context.services, wanted.spec)
+    await admission.check_memory(context.services, wanted)
+    return wanted
 
 
 @router.get(
@@ -199,6 +212,7 @@ async def _at_next_change(context: RequestContext, known: Job, *, seconds: int) 
             if await context.request.is_disconnected():
                 return job
             await watch.wait(min(left, REREAD_QUEUED_SECONDS if job.status is Status.QUEUED else REREAD_SECONDS))
+            await context.check_key()
 
 
 @router.post(

@@ -1,18 +1,36 @@
 """The command `gradientd`: puts the commands together and turns errors into a line and an exit code."""
 
-from typing import Any
+import sys
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from gradientd.cli import jobs, keys, local, server
+from gradientd.cli import history, jobs, keys, local, server
 from gradientd.cli.exit_codes import EXIT_CODES_HELP, explain, of_error
 from gradientd.cli.options import complain
+from gradientd.cli.train import train
+from gradientd.cli.usage import is_help, usage_lines
 from jobs.errors import GradientdError
 
 
 class Group(TyperGroup):
-    """Commands whose errors end in one clear line and the exit code that belongs to them."""
+    """Commands whose errors end in clear lines and the exit code that belongs to them."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run the command line and end the process; without `standalone_mode`, return the exit code or raise."""
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **extra)
+        try:
+            code = super().main(*args, standalone_mode=False, **extra)
+        except typer.TyperException as error:
+            for line in () if is_help(error) else usage_lines(error):
+                complain(line)
+            sys.exit(error.exit_code)
+        except typer.Abort:
+            complain("aborted")
+            sys.exit(1)
+        sys.exit(code or 0)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
@@ -27,20 +45,37 @@ class Group(TyperGroup):
 app = typer.Typer(
     name="gradientd",
     cls=Group,
-    help="Training as a service: submit a neural network, have it trained, watch it learn.",
     epilog=EXIT_CODES_HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(jobs.train)
+
+
+@app.callback()
+def gradientd(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Print this program's version.", callback=server.tell_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Training as a service: submit a neural network, have it trained, watch it learn."""
+
+
+app.command()(train)
 app.command("jobs")(jobs.list_jobs)
 app.command()(jobs.show)
+app.command()(history.metrics)
+app.command()(history.events)
+app.command()(history.checkpoints)
 app.command()(jobs.cancel)
 app.command()(jobs.pause)
 app.command()(jobs.resume)
+app.command()(jobs.delete)
 app.command()(server.workers)
 app.command()(server.presets)
+app.command()(server.datasets)
 app.command()(local.up)
 app.command()(local.demo)
 app.add_typer(keys.app, name="keys")

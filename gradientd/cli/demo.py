@@ -12,6 +12,7 @@ from rich.console import Console
 
 from gradientd.cli.display import display_for, print_line, watch
 from gradientd.cli.exit_codes import ExitCode, of_job
+from gradientd.cli.program import called_as
 from gradientd.client import Client
 from gradientd.client.errors import ServerUnreachable
 from gradientd.client.follow import follow
@@ -69,7 +70,7 @@ class Visitor:
 
     def _visit(self) -> None:
         try:
-            with Client(self._url, api_key=self._api_key) as client:
+            with Client(self._url, api_key=self._api_key or "") as client:
                 cancel_leftovers(client)
                 job = self._train(client)
                 self.exit_code = of_job(job.status)
@@ -114,7 +115,7 @@ def run(settings: Settings, *, keep: bool, console: Console) -> ExitCode:
         asyncio.run(stack.run(on_ready=visitor.begin))
         visitor.join()
     output.close()
-    print_line(console, "everything is stopped; `gradientd up` starts it for good, and its page /docs shows the API")
+    print_line(console, f"everything is stopped; `{called_as()} up` starts it for good, its page /docs shows the API")
     return visitor.exit_code
 
 

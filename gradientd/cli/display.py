@@ -3,16 +3,21 @@
 import json
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol, Self
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from gradientd.cli.progress_lines import ProgressLines
+from gradientd.cli.progress_lines import ProgressLines, figure, rate
 from gradientd.client.follow import Update
+from jobs.escapes import escaped, escaped_json
 from jobs.record import Job
 from jobs.states import Status
+
+WIDEST_BAR = 24
+NARROWEST_BAR = 4
 
 
 class Display(Protocol):
@@ -51,7 +56,8 @@ class LiveDisplay(PlainDisplay):
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        self._bar = live_bar(console)
+        self._column = BarColumn(bar_width=WIDEST_BAR)
+        self._bar = live_bar(console, self._column)
         self._task = self._bar.add_task("", total=100.0, figures="")
 
     def __enter__(self) -> Self:
@@ -64,12 +70,17 @@ class LiveDisplay(PlainDisplay):
     def show(self, update: Update) -> None:
         """Print what happened above the bar, and move the bar."""
         super().show(update)
-        self._bar.update(
-            self._task,
-            completed=update.job.progress.percent,
-            description=label(update),
-            figures=figures(update.job),
-        )
+        doing, told = escaped(label(update)), figures(update.job)
+        room = self._room(doing, told)
+        if room < NARROWEST_BAR:
+            told = figures(update.job, brief=True)
+            room = self._room(doing, told)
+        self._column.bar_width = max(NARROWEST_BAR, min(room, WIDEST_BAR))
+        self._bar.update(self._task, completed=update.job.progress.percent, description=doing, figures=told)
+
+    def _room(self, doing: str, told: str) -> int:
+        """What the words beside the bar leave for it, so that none of them is cut."""
+        return self._console.width - cell_len(doing) - cell_len(told) - 2
 
 
 class JsonDisplay:
@@ -113,21 +124,22 @@ def display_for(console: Console, *, as_json: bool) -> Display:
 
 
 def print_json(document: object, *, indent: int | None = 2) -> None:
-    """Print a document to standard output, as it is."""
-    sys.stdout.write(json.dumps(document, indent=indent, ensure_ascii=False) + "\n")
+    """Print a document to standard output."""
+    only_ascii = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    sys.stdout.write(escaped_json(json.dumps(document, indent=indent, ensure_ascii=only_ascii)) + "\n")
     sys.stdout.flush()
 
 
 def print_line(console: Console, line: str) -> None:
-    """Print text as it is: no markup, no wrapping, no guessing at colours."""
-    console.print(line, markup=False, highlight=False, soft_wrap=True, emoji=False)
+    """Print a line of text as it is: no markup, no wrapping, no guessing at colours; see `escaped`."""
+    console.print(escaped(line), markup=False, highlight=False, soft_wrap=True, emoji=False)
 
 
-def live_bar(console: Console) -> Progress:
+def live_bar(console: Console, bar: BarColumn) -> Progress:
     """A bar with a job's phase before it and its figures after it; gone once the job is done."""
     return Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
+        bar,
         TextColumn("{task.fields[figures]}", markup=False),
         console=console,
         transient=True,
@@ -147,16 +159,16 @@ def label(update: Update) -> str:
     return job.status.value
 
 
-def figures(job: Job) -> str:
-    """The job's present figures, those that are known."""
+def figures(job: Job, *, brief: bool = False) -> str:
+    """The job's present figures, those that are known; `brief` does without the accuracy."""
     progress = job.progress
     parts = [f"{progress.percent:.0f}%", f"epoch {progress.epoch}/{progress.epochs}"]
     if progress.loss is not None:
-        parts.append(f"loss {progress.loss:.4f}")
-    if progress.accuracy is not None:
+        parts.append(f"loss {figure(progress.loss).strip()}")
+    if progress.accuracy is not None and not brief:
         parts.append(f"acc {progress.accuracy:.4f}")
     if progress.examples_per_second is not None:
-        parts.append(f"{progress.examples_per_second:,.0f} examples/s")
+        parts.append(f"{rate(progress.examples_per_second)} ex/s")
     if progress.estimated_finish_at is not None and job.status is Status.RUNNING:
         left = (progress.estimated_finish_at - datetime.now(UTC)).total_seconds()
         parts.append(f"ETA {duration(max(0.0, left))}")
@@ -171,3 +183,12 @@ def duration(seconds: float) -> str:
     hours, rest = divmod(whole, 3600)
     minutes, seconds_left = divmod(rest, 60)
     return f"{hours}:{minutes:02}:{seconds_left:02}" if hours else f"{minutes}:{seconds_left:02}"
+
+
+def age(since: timedelta) -> str:
+    """How long ago that was, in one unit: `42 s ago`, `3 min ago`, `2 h ago`, `5 d ago`."""
+    seconds = max(0.0, since.total_seconds())
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit} ago"
+    return f"{seconds:.0f} s ago"

@@ -2,7 +2,8 @@
 
 from enum import IntEnum
 
-from gradientd.cli.errors import ExtraMissing, KeyNotFound
+from gradientd.cli.errors import AmbiguousJob, ExtraMissing, KeyNotFound, NoSuchJob, SpecRefused
+from gradientd.cli.refusals import refusal_lines
 from gradientd.client.errors import Refused, ServerUnreachable, UnexpectedAnswer
 from gradientd.local.errors import CannotStart
 from jobs.errors import GradientdError, Misconfigured
@@ -37,7 +38,7 @@ def of_error(error: GradientdError) -> ExitCode:
     """The code for a command that ended with this error."""
     if isinstance(error, (ServerUnreachable, UnexpectedAnswer)):
         return ExitCode.UNREACHABLE
-    if isinstance(error, (Refused, CannotStart, KeyNotFound, Misconfigured, ExtraMissing)):
+    if isinstance(error, (Refused, CannotStart, KeyNotFound, NoSuchJob, AmbiguousJob, Misconfigured, ExtraMissing)):
         return ExitCode.REFUSED
     return ExitCode.FAILED
 
@@ -52,5 +53,4 @@ def explain(error: GradientdError) -> list[str]:
             said,
             "  give one with GRADIENTD_API_KEY or --api-key; whoever runs the server makes it: gradientd keys create",
         ]
-    fields = [f"{field.pointer or field.parameter or '(body)'}: {field.detail}" for field in error.problem.errors]
-    return [said, *(f"  {field}" for field in fields if field != said)]
+    return refusal_lines(error.problem, body=error.body if isinstance(error, SpecRefused) else None)

@@ -9,10 +9,11 @@ import typer
 from pydantic import SecretStr, ValidationError
 from rich.console import Console
 
-from gradientd.cli.display import duration
+from gradientd.cli.display import age
 from gradientd.cli.errors import KeyNotFound
+from gradientd.cli.layout import Table, print_table
 from gradientd.cli.settings import load_settings
-from gradientd.cli.tables import plain_table, print_table
+from gradientd.cli.wording import meant
 from gradientd.client.errors import ServerUnreachable
 from gradientd.local.valkey import url_of_running
 from jobs.api_keys import ApiKey, KeyLimits, Scope, new_key, new_secret
@@ -85,8 +86,11 @@ class KeyStore:
 def read_scopes(text: str) -> frozenset[Scope]:
     """The scopes of an option."""
     words = {word.strip() for word in text.replace("+", ",").split(",")}
-    if not words <= set(Scope):
-        raise typer.BadParameter(f"one or more of {', '.join(Scope)}, separated by commas", param_hint="--scopes")
+    for word in sorted(words - set(Scope)):
+        raise typer.BadParameter(
+            f"{word!r} is no scope: one or more of {', '.join(Scope)}, separated by commas{meant(word, Scope)}",
+            param_hint="--scopes",
+        )
     return frozenset(map(Scope, words))
 
 
@@ -101,7 +105,10 @@ def settings_of(*, data_dir: Path | None, redis_url: str | None) -> Settings:
 
 def print_keys(console: Console, keys: Iterable[StoredKey], *, now: datetime | None = None) -> None:
     """A table of API keys."""
-    table = plain_table("id", "owner", "scopes", "name", "limits", "created", "last used")
+    table = Table(
+        *("id", "owner", "scopes", "name", "limits", "created", "last used"),
+        left_out=("limits", "created", "last used", "scopes"),
+    )
     at = now or datetime.now(UTC)
     for key, used_at in keys:
         limits = key.limits.model_dump(exclude_none=True)
@@ -111,7 +118,7 @@ def print_keys(console: Console, keys: Iterable[StoredKey], *, now: datetime | N
             "+".join(sorted(key.scopes)),
             key.name,
             " ".join(f"{name}={value}" for name, value in limits.items()),
-            f"{duration((at - key.created_at).total_seconds())} ago" if key.created_at else "",
-            f"{duration((at - used_at).total_seconds())} ago" if used_at else "never",
+            age(at - key.created_at) if key.created_at else "",
+            age(at - used_at) if used_at else "never",
         )
     print_table(console, table)

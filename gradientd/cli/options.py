@@ -5,22 +5,26 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-DEFAULT_URL = "http://127.0.0.1:8000"
+from gradientd.cli import completion
+from gradientd.client import environment
+
+DEFAULT_URL = environment.DEFAULT_URL
 
 
 def checked_key(text: str) -> str:
     """The key. One that cannot be one is a usage error, which does not repeat it."""
-    if not text.isascii() or not text.isprintable():
-        raise typer.BadParameter("an API key is printable ASCII: gd_ and 43 more characters")
-    return text.strip()
+    try:
+        return environment.checked_key(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
-UrlOption = Annotated[str, typer.Option("--url", envvar="GRADIENTD_URL", help="Address of the API.")]
+UrlOption = Annotated[str, typer.Option("--url", envvar=environment.URL_VARIABLE, help="Address of the API.")]
 ApiKeyOption = Annotated[
     str | None,
     typer.Option(
         "--api-key",
-        envvar="GRADIENTD_API_KEY",
+        envvar=environment.API_KEY_VARIABLE,
         metavar="KEY",
         help="API key, where the server asks for one. Others on this machine can read options: prefer the variable.",
         show_default=False,
@@ -28,7 +32,15 @@ ApiKeyOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON to standard output, and nothing else.")]
-JobArgument = Annotated[str, typer.Argument(metavar="ID", help="The job's id.", show_default=False)]
+JobArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="JOB",
+        help="The job's id, as much of its beginning as tells it from others, or `last` for the newest.",
+        show_default=False,
+        autocompletion=completion.jobs,
+    ),
+]
 
 
 def console() -> Console:

@@ -1,8 +1,9 @@
 """Says in lines what happens to a job: its changes of status, its epochs at a calm rate, its end."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 from gradientd.client.follow import Update
 from jobs.record import EpochMetrics, Event, Job, Transition
@@ -52,7 +53,7 @@ class ProgressLines:
 
 def turn(transition: Transition, job: Job) -> str:
     """A change of status in words."""
-    reason = f" ({transition.reason.replace('_', ' ')})" if transition.reason else ""
+    reason = because(transition)
     if transition.status is Status.RUNNING:
         attempt = f", attempt {transition.attempt}" if transition.attempt > 1 else ""
         known = job.worker is not None and transition.attempt == job.attempt
@@ -63,13 +64,36 @@ def turn(transition: Transition, job: Job) -> str:
 
 
 def epoch_line(epoch: EpochMetrics, *, epochs: int) -> str:
-    """One epoch's measurements; columns stay aligned from epoch to epoch."""
+    """One epoch's measurements, in at most 80 columns; they stay aligned from epoch to epoch."""
+    return f"{measures(epoch, epochs=epochs)}  {rate(epoch.examples_per_second):>4} ex/s"
+
+
+def measures(epoch: EpochMetrics, *, epochs: int) -> str:
+    """How well the network did in one epoch: on the training examples, then on those held out."""
     return (
         f"epoch {epoch.epoch:>{len(str(epochs))}}/{epochs}"
-        f"  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}"
-        f"  val_loss {epoch.val_loss:.4f}  val_accuracy {epoch.val_accuracy:.4f}"
-        f"  {epoch.examples_per_second:>9,.0f} examples/s"
+        f"  loss {figure(epoch.loss)} acc {epoch.accuracy:.4f}"
+        f"  val loss {figure(epoch.val_loss)} acc {epoch.val_accuracy:.4f}"
     )
+
+
+def figure(value: float) -> str:
+    """A loss or the like in six characters, however large."""
+    if not math.isfinite(value):
+        return f"{value:>6}"
+    decimals = 5 - len(f"{abs(value):.0f}")
+    return f"{value:>6.{decimals}f}" if decimals >= 0 else f"{value:>6.0e}"
+
+
+def rate(per_second: float) -> str:
+    """A speed in at most four characters: `850`, `3.7k`, `142k`, `1.2M`."""
+    for unit in ("", "k", "M", "G"):
+        if per_second < 9.95 and unit:
+            return f"{per_second:.1f}{unit}"
+        if per_second < 999.5:
+            return f"{per_second:.0f}{unit}"
+        per_second /= 1000
+    return "much"
 
 
 def ending(job: Job) -> str:
@@ -95,3 +119,29 @@ def elapsed(start: datetime | None, end: datetime | None) -> str:
     if start is None or end is None:
         return ""
     return f"{(end - start).total_seconds():.1f} s"
+
+
+def event_line(event: Event, *, epochs: int) -> str:
+    """One entry of a job's history: when (UTC, by the store's clock) and what."""
+    return f"{event.at.astimezone(UTC):%H:%M:%S}  {happened(event, epochs=epochs)}"
+
+
+def happened(event: Event, *, epochs: int) -> str:
+    """What an entry of a job's history tells."""
+    data = event.data
+    match event.type:
+        case "metric":
+            return measures(EpochMetrics.model_validate(data, extra="ignore"), epochs=epochs)
+        case "status":
+            transition = Transition.model_validate({"at": event.at, **data}, extra="ignore")
+            attempt = f", attempt {transition.attempt}" if transition.attempt > 1 else ""
+            return f"{transition.status}{because(transition)}{attempt}"
+        case "run":
+            return f"runs as {data.get('execution')} on {data.get('device_name')}"
+        case "checkpoint":
+            return f"kept {data.get('name')} after epoch {data.get('epoch')}, step {data.get('step')}"
+
+
+def because(transition: Transition) -> str:
+    """The reason of a change of status in brackets, where it has one."""
+    return f" ({transition.reason.replace('_', ' ')})" if transition.reason else ""

@@ -1,11 +1,11 @@
-"""`workers`, `presets` and `version`."""
+"""`workers`, `presets`, `datasets` and `version`."""
 
 import typer
 
 from gradientd import __version__
 from gradientd.cli.display import print_json
 from gradientd.cli.options import DEFAULT_URL, ApiKeyOption, JsonOption, UrlOption, console
-from gradientd.cli.tables import print_presets, print_workers
+from gradientd.cli.tables import print_datasets, print_presets, print_workers
 from gradientd.client import Client
 
 
@@ -23,6 +23,20 @@ def presets(*, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_js
     print_json(page.model_dump(mode="json")) if as_json else print_presets(console(), page.data)
 
 
+def datasets(*, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_json: JsonOption = False) -> None:
+    """List the datasets that a spec can name."""
+    with Client(url, api_key=api_key) as client:
+        page = client.datasets()
+    print_json(page.model_dump(mode="json")) if as_json else print_datasets(console(), page.data)
+
+
 def version(*, as_json: JsonOption = False) -> None:
     """Print this program's version."""
     print_json({"version": __version__}) if as_json else typer.echo(f"gradientd {__version__}")
+
+
+def tell_version(asked: bool) -> None:
+    """Print the version and end, for the option `--version`."""
+    if asked:
+        version()
+        raise typer.Exit

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from gradientd.cli.wording import in_our_words
 from gradientd.local.errors import CannotStart
 from jobs.settings import Settings
 
@@ -17,5 +18,9 @@ def load_settings(**given: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        wrong = "; ".join(f"GRADIENTD_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors() if e["loc"])
+        wrong = "; ".join(
+            f"GRADIENTD_{str(fault['loc'][0]).upper()}: {in_our_words(fault['msg'])}"
+            for fault in error.errors()
+            if fault["loc"]
+        )
         raise CannotStart(f"a setting cannot be used: {wrong}") from error

@@ -1,25 +1,28 @@
 """A synchronous client of the HTTP API: typed answers, typed errors, no state but its connections.
 
-with Client("http://127.0.0.1:8000") as client:
+with Client() as client:
     job = client.submit({"epochs": 3})
     print(client.wait_for(job.id).metrics.test_accuracy)
 """
 
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, Self
 from urllib.parse import quote
 
 import httpx
 
 from gradientd import __version__
-from gradientd.client.errors import ServerUnreachable
+from gradientd.client import environment
+from gradientd.client.errors import ServerUnreachable, StillRunning
 from gradientd.client.responses import Document, parse, refusal
 from jobs.exposure import is_loopback
 from jobs.record import Event, Job, Worker
 from jobs.states import TERMINAL, Status
-from jobs.wire import Page, Preset, Series
+from jobs.wire import Dataset, KeptCheckpoint, Page, Preset, Series
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
@@ -38,16 +41,36 @@ class Version:
 
 
 class Client:
-    """Connections to one server. Thread-safe; close it, or use it as a context."""
+    """Connections to one server. Thread-safe; close it, or use it as a context.
 
-    def __init__(self, url: str, *, api_key: str | None = None, transport: httpx.BaseTransport | None = None) -> None:
-        key = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+    Without `url` and `api_key` it takes `GRADIENTD_URL` (or this machine's port 8000) and `GRADIENTD_API_KEY`, as the
+    command line does; an empty `api_key` sends none. `timeout_seconds` is the longest wait for an answer.
+
+    Raises:
+        ServerUnreachable: the URL cannot be one.
+        ValueError: the API key cannot be one.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        api_key: str | None = None,
+        timeout_seconds: float = ANSWER_SECONDS,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        url = environment.server_url() if url is None else url
+        key = environment.checked_key(environment.api_key() if api_key is None else api_key)
+        self._timeout_seconds = timeout_seconds
         try:
             self.url = str(httpx.URL(url)).rstrip("/")
             self._http = httpx.Client(
                 base_url=self.url,
-                headers={"User-Agent": f"gradientd/{__version__}", "Accept": "application/json", **key},
-                timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+                headers={
+                    "User-Agent": f"gradientd/{__version__}",
+                    "Accept": "application/json",
+                    **({"Authorization": f"Bearer {key}"} if key else {}),
+                },
                 trust_env=not is_loopback(httpx.URL(url).host),  # a proxy cannot reach this machine's own address
                 transport=transport,
             )
@@ -88,16 +111,26 @@ class Client:
         headers = {"Prefer": f"wait={wait_seconds}"} if wait_seconds else {}
         if newer_than is not None and newer_than.etag:
             headers["If-None-Match"] = newer_than.etag
-        answer = self._request("GET", job_path(job_id), headers=headers, timeout_seconds=ANSWER_SECONDS + wait_seconds)
+        answer = self._request("GET", job_path(job_id), headers=headers, wait_seconds=wait_seconds)
         if answer.status_code == NOT_MODIFIED and newer_than is not None:
             return newer_than
         return Version(job=parse(answer, Job), etag=answer.headers.get("ETag"))
 
-    def wait_for(self, job_id: str) -> Job:
-        """The job once it has reached its final status."""
+    def wait_for(self, job_id: str, *, timeout_seconds: float | None = None) -> Job:
+        """The job once it has reached its final status.
+
+        Raises:
+            StillRunning: it has not within `timeout_seconds`; the job goes on. A TimeoutError.
+        """
+        deadline = float("inf") if timeout_seconds is None else time.monotonic() + timeout_seconds
         version = self.poll(job_id)
         while version.job.status not in TERMINAL:
-            version = self.poll(job_id, newer_than=version, wait_seconds=LONGEST_WAIT_SECONDS)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise StillRunning(job_id, status=version.job.status, seconds=timeout_seconds or 0)
+            if left < 1:  # the API waits in whole seconds
+                time.sleep(left)
+            version = self.poll(job_id, newer_than=version, wait_seconds=int(min(left, LONGEST_WAIT_SECONDS)))
         return version.job
 
     def list(
@@ -106,14 +139,22 @@ class Client:
         limit: int = 20,
         after: str | None = None,
         order: Literal["asc", "desc"] = "desc",
-        statuses: Sequence[Status] = (),
+        statuses: Sequence[str] = (),
         metadata: Mapping[str, str] | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
     ) -> Page[Job]:
-        """Jobs, newest first; those that have one of the statuses and all of the labels."""
+        """Jobs, newest first; those that have one of the statuses and all of the labels, made between the times.
+
+        Raises:
+            ValueError: a word in `statuses` is no status.
+        """
         params: list[tuple[str, str]] = [("limit", str(limit)), ("order", order)]
         params += [("after", after)] if after else []
-        params += [("status", status.value) for status in statuses]
+        params += [("status", status) for status in read_statuses(statuses)]
         params += [(f"metadata[{key}]", value) for key, value in (metadata or {}).items()]
+        params += [("created_after", created_after.isoformat())] if created_after else []
+        params += [("created_before", created_before.isoformat())] if created_before else []
         return parse(self._request("GET", "/v1/jobs", params=params), Page[Job])
 
     def cancel(self, job_id: str) -> Job:
@@ -128,14 +169,38 @@ class Client:
         """Queue a paused job again."""
         return parse(self._request("POST", f"{job_path(job_id)}/resume"), Job)
 
+    def delete(self, job_id: str) -> None:
+        """Delete a final job for good: its record, its events and its files.
+
+        Raises:
+            Refused: the job has not ended.
+        """
+        self._request("DELETE", job_path(job_id))
+
+    # --- a job's history --------------------------------------------------------------------------
+
     def events(self, job_id: str, *, after: str | None = None, limit: int = 100) -> Page[Event]:
         """A page of the job's history, oldest first, after the event with the given id."""
         params = {"limit": str(limit)} | ({"after": after} if after else {})
         return parse(self._request("GET", f"{job_path(job_id)}/events", params=params), Page[Event])
 
-    def metrics(self, job_id: str) -> Series:
-        """The job's epochs as columns."""
-        return parse(self._request("GET", f"{job_path(job_id)}/metrics"), Series)
+    def metrics(
+        self, job_id: str, *, names: Sequence[str] = (), after_step: int = 0, max_points: int | None = None
+    ) -> Series:
+        """The job's epochs as columns: those metrics, of epochs that ended after the step, thinned out to so many."""
+        params = metrics_params(names, after_step=after_step, max_points=max_points)
+        return parse(self._request("GET", f"{job_path(job_id)}/metrics", params=params), Series)
+
+    def metrics_csv(
+        self, job_id: str, *, names: Sequence[str] = (), after_step: int = 0, max_points: int | None = None
+    ) -> str:
+        """The same as CSV: a header, then a line an epoch."""
+        params = metrics_params(names, after_step=after_step, max_points=max_points)
+        return self._request("GET", f"{job_path(job_id)}/metrics", params=params, headers={"Accept": "text/csv"}).text
+
+    def checkpoints(self, job_id: str) -> Page[KeptCheckpoint]:
+        """The states of the job that are kept: the last, the best, both or none."""
+        return parse(self._request("GET", f"{job_path(job_id)}/checkpoints"), Page[KeptCheckpoint])
 
     # --- the server -------------------------------------------------------------------------------
 
@@ -147,6 +212,10 @@ class Client:
         """The named starting points for a spec."""
         return parse(self._request("GET", "/v1/presets"), Page[Preset])
 
+    def datasets(self) -> Page[Dataset]:
+        """The datasets that a spec can name."""
+        return parse(self._request("GET", "/v1/datasets"), Page[Dataset])
+
     # --- one request ------------------------------------------------------------------------------
 
     def _request(
@@ -157,9 +226,9 @@ class Client:
         json: Mapping[str, Any] | None = None,
         params: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout_seconds: float = ANSWER_SECONDS,
+        wait_seconds: int = 0,
     ) -> httpx.Response:
-        timeout = httpx.Timeout(timeout_seconds, connect=CONNECT_SECONDS)
+        connect_seconds = min(CONNECT_SECONDS, self._timeout_seconds)
         try:
             answer = self._http.request(
                 method,
@@ -167,7 +236,7 @@ class Client:
                 json=json,
                 params=httpx.QueryParams(tuple(params.items()) if isinstance(params, Mapping) else tuple(params or ())),
                 headers=headers,
-                timeout=timeout,
+                timeout=httpx.Timeout(self._timeout_seconds + wait_seconds, connect=connect_seconds),
             )
         except httpx.UnsupportedProtocol as error:
             raise ServerUnreachable(f"{self.url!r} is not the URL of a server: it must begin with http://") from error
@@ -181,6 +250,22 @@ class Client:
 def job_path(job_id: str) -> str:
     """Path of a job; an id that is not a plain word cannot lead elsewhere."""
     return f"/v1/jobs/{quote(job_id, safe='')}"
+
+
+def read_statuses(statuses: Sequence[str]) -> tuple[Status, ...]:
+    """The statuses that the words name; a single word is one. Raises ValueError."""
+    words = (statuses,) if isinstance(statuses, str) else statuses
+    for word in words:
+        if word not in set(Status):
+            raise ValueError(f"{word!r} is not a status; there are {', '.join(Status)}")
+    return tuple(map(Status, words))
+
+
+def metrics_params(names: Sequence[str], *, after_step: int, max_points: int | None) -> list[tuple[str, str]]:
+    """The query of a series: what differs from its defaults."""
+    params = [("names", name) for name in names]
+    params += [("after_step", str(after_step))] if after_step else []
+    return params + ([("max_points", str(max_points))] if max_points is not None else [])
 
 
 def reason(error: httpx.RequestError) -> str:

@@ -25,3 +25,14 @@ class Refused(GradientdError):
         super().__init__(problem.detail or problem.title or f"the server answered {problem.status}")
         self.problem = problem
         self.code = problem.code or self.code
+
+
+class StillRunning(GradientdError, TimeoutError):
+    """The job did not end within the time that was waited for it. It goes on: wait again, or cancel it."""
+
+    code = "still_running"
+
+    def __init__(self, job_id: str, *, status: str, seconds: float) -> None:
+        super().__init__(f"{job_id} is {status} after {seconds:g} s of waiting; it goes on")
+        self.job_id = job_id
+        self.status = status

@@ -53,6 +53,10 @@ def follow(
         try:
             newer = client.poll(job_id, newer_than=version, wait_seconds=LONG_POLL_SECONDS if version else 0)
             events = events_after(client, job_id, last_event)
+            if is_behind(newer.job, events):
+                newer = client.poll(job_id)
+                # The events of an end that came in between must not be missing when the job is shown as ended.
+                events += events_after(client, job_id, events[-1].id)
         except ServerUnreachable as error:
             if version is None or clock() - answered_at > patience_seconds:
                 raise
@@ -64,6 +68,12 @@ def follow(
             if version.job.status in TERMINAL:
                 return
         pause(max(0.0, SHORTEST_TURN_SECONDS - (clock() - turn_began_at)))
+
+
+def is_behind(job: Job, events: tuple[Event, ...]) -> bool:
+    """Whether the job, which was read before the events, does not know yet of the last change of status in them."""
+    changes = [event.data for event in events if event.type == "status"]
+    return bool(changes) and (changes[-1].get("status"), changes[-1].get("attempt")) != (job.status, job.attempt)
 
 
 def events_after(client: Client, job_id: str, last_event: str | None) -> tuple[Event, ...]:

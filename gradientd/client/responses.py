@@ -39,8 +39,19 @@ def parse(response: httpx.Response, model: type[M]) -> M:
         return model.model_validate_json(response.content, extra="ignore")
     except ValidationError as error:
         raise UnexpectedAnswer(
-            f"{response.request.url} did not answer as a gradientd server does: {error.errors()[0]['msg']}"
+            f"{response.request.url} did not answer as a gradientd server does: {fault(error)}"
         ) from error
+
+
+def fault(error: ValidationError) -> str:
+    """What is wrong with an answer, by its first fault."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    if first["type"] == "json_invalid":
+        return "the answer is not JSON"
+    if first["type"] == "missing":
+        return f"the answer lacks {place!r}"
+    return f"{place!r} is not what it should be" if place else "the answer is not what it should be"
 
 
 def parse_problem(content: bytes) -> Problem | None:

@@ -1,8 +1,8 @@
 -- Accept a job: record, queue, indexes and the first answer for its idempotency key, all or nothing.
 -- `repeat_key` is the idempotency key or '', `digest` that of the body, `max_jobs` and `max_queued` are the most
 -- unfinished and the most queued jobs of the owner (0: any number). The rest: the record's fields as name, value, …
--- Returns: outcome ('created' | 'repeated' | 'conflict'), first answer as JSON, bells missing; or, at a limit,
---          'unfinished' | 'queued', the number of them, 0.
+-- Returns: 'created', the answer as JSON, bells missing; 'repeated', the first answer to this key with its digest, spec
+--          and progress, whatever the digest is now, 0; or, at a limit, 'unfinished' | 'queued', the number of them, 0.
 local id, owner, lane, priority, retention_ms, repeat_key, digest, repeat_ttl_ms, max_jobs, max_queued =
   ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 local FIRST_FIELD = 11
@@ -10,10 +10,7 @@ max_jobs, max_queued = tonumber(max_jobs), tonumber(max_queued)
 
 if repeat_key ~= '' then
   local known = redis.call('GET', idempotency_key(owner, repeat_key))
-  if known then
-    if cjson.decode(known).digest == digest then return {'repeated', known, 0} end
-    return {'conflict', known, 0}
-  end
+  if known then return {'repeated', known, 0} end
 end
 
 -- The same request again, because its reply was lost on the way.
@@ -36,8 +33,9 @@ local order = math.max(us, tonumber(redis.call('GET', last_order_key()) or '0') 
 redis.call('SET', last_order_key(), whole(order))
 local at = whole(math.floor(us / 1000))
 
-local record = {}
+local record, given = {}, {}
 for i = FIRST_FIELD, #ARGV do record[#record + 1] = ARGV[i] end
+for i = 1, #record, 2 do given[record[i]] = record[i + 1] end
 redis.call('HSET', job_key(id), 'id', id, 'owner', owner, 'lane', lane, 'priority', priority,
   'retention_ms', retention_ms, 'order', whole(order), 'created_at', at, 'status', 'queued', 'reason', '',
   'fence', 0, 'attempt', 0, 'losses', 0, 'events', 0, 'revision', 0, 'transitions', '', unpack(record))
@@ -50,6 +48,10 @@ emit(id, 'status', line)
 touch(id)
 
 local position = redis.call('ZRANK', queue_key(lane), queue_member(id))
-local answer = cjson.encode({id = id, digest = digest, at = tonumber(at), position = position})
-if repeat_key ~= '' then redis.call('SET', idempotency_key(owner, repeat_key), answer, 'PX', repeat_ttl_ms) end
-return {'created', answer, bells_missing({lane}, wake_queue_of(lane))}
+local answer = {id = id, digest = digest, at = tonumber(at), position = position}
+local told = cjson.encode(answer)
+if repeat_key ~= '' then
+  answer.spec, answer.progress = given.spec, given.progress
+  redis.call('SET', idempotency_key(owner, repeat_key), cjson.encode(answer), 'PX', repeat_ttl_ms)
+end
+return {'created', told, bells_missing({lane}, wake_queue_of(lane))}

@@ -85,7 +85,9 @@ def settled(facts: dict[str, Any]) -> set[str]:
 
 
 def only(body: dict[str, Any], ids: set[str]) -> dict[str, Any]:
-    """The answer, a list's without the jobs that go on meanwhile."""
+    """The answer, a list's without the jobs that go on meanwhile, events with the `object` that they lacked."""
+    if body.get("object") == "list" and body["data"] and "at" in body["data"][0]:
+        return {**body, "data": [{**event, "object": "training.event"} for event in body["data"]]}
     if body.get("object") != "list" or not body["data"] or "spec" not in body["data"][0]:
         return body
     return {"data": [job for job in body["data"] if job["id"] in ids]}

@@ -85,26 +85,38 @@ def dump(value: Any) -> Any:
     return value if isinstance(value, dict) else value.model_dump(mode="json")
 
 
+NO_CONTENT = 204
+
 Answer = tuple[int, Any]
 Route = Callable[[Any], Answer]
 
 
+def body_of(status: int, answer: Any) -> bytes:
+    """What is sent for an answer."""
+    if status == NO_CONTENT:
+        return b""
+    return answer.encode() if isinstance(answer, str) else json.dumps(dump(answer)).encode()
+
+
 @contextmanager
 def serving(routes: dict[str, Route]) -> Iterator[str]:
-    """A server on loopback that answers `METHOD /path` by calling the route with the request's JSON; its URL."""
+    """A server on loopback that answers `METHOD /path` by calling the route with the request's JSON; its URL.
+
+    Text is answered as it is, anything else as JSON.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             route = routes.get(f"{self.command} {self.path.partition('?')[0]}")
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             status, answer = route(json.loads(body or b"null")) if route else (404, {"status": 404, "detail": "no"})
-            sent = json.dumps(dump(answer)).encode()
+            sent = body_of(status, answer)
             self.send_response(status)
             self.send_header("Content-Length", str(len(sent)))
             self.end_headers()
             self.wfile.write(sent)
 
-        do_POST = do_GET  # noqa: N815 - the name that http.server looks for
+        do_POST = do_DELETE = do_GET  # noqa: N815 - the names that http.server looks for
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as inherited
             pass

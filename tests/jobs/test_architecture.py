@@ -83,6 +83,6 @@ def test_each_layer_takes_what_the_one_before_gives() -> None:
         ),
     ],
 )
-def test_parameters_and_work_are_those_of_the_version_before(body: dict, dataset: str, sizes: tuple[int, int, int]) -> None:
+def test_parameters_and_work_are_those_of_before(body: dict, dataset: str, sizes: tuple[int, int, int]) -> None:
     found = estimate(Spec.model_validate(body), TINY if dataset == "tiny" else CATALOGUE[dataset])
     assert (found.parameters, found.steps, found.flops_per_epoch) == sizes

@@ -389,6 +389,26 @@ def test_idempotency_key_answers_the_same_and_refuses_another_body(
     assert len(do(store.list(Filters())).jobs) == 1
 
 
+def test_digests_made_by_two_rules_are_taken_for_the_same_request(submit: Any, store: Store, do: Do) -> None:
+    first = submit(key="k", digest="hash of an older version")
+    assert submit(key="k", digest="body:d1") == first
+    submit(key="l", digest="body:d1")
+    assert do(store.create(new_job_id(), Spec(), steps=10, idempotency_key="l", digest="body:d2")).conflict
+
+
+def test_a_first_answer_is_kept_whole_and_outlives_its_job(submit: Any, store: Store, do: Do) -> None:
+    first = submit(key="k", digest="body:d", epochs=3, metadata={"a": "ä\u0000/"})
+    do(store.cancel(first.id))
+    do(store.delete(first.id))
+    for spec in (Spec(), Spec(epochs=4)):  # what the same request resolves to by now
+        again = do(store.create(new_job_id(), spec, steps=99, idempotency_key="k", digest="body:d"))
+        assert (again.job, again.rings, again.conflict) == (first, 0, False)
+    known = do(store.answered("k", owner="", digest="body:d"))
+    assert known == again
+    assert do(store.answered("k", owner="", digest="body:e")).conflict
+    assert do(store.answered("k", owner="other", digest="body:d")) is None
+
+
 def test_deleted_jobs_leave_the_lists(submit: Any, store: Store, do: Do, keys: Keys, client: redis.Redis) -> None:
     job = submit(owner="ann")
     do(store.cancel(job.id))

@@ -136,7 +136,9 @@ class Program:
 Mode = Literal["eager", "graph", "xla"]
 
 
-def program(spec: Spec, dataset: DatasetInfo, *, execution: Mode, device: str, batches: Batches | None = None) -> Program:
+def program(
+    spec: Spec, dataset: DatasetInfo, *, execution: Mode, device: str, batches: Batches | None = None
+) -> Program:
     """The program of a job on a device; the same one again for the next job that differs in data only.
 
     `batches` are those of the job's estimate, which is made where they are not given.

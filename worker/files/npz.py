@@ -15,7 +15,7 @@ def npz_parts(arrays: Mapping[str, np.ndarray]) -> Iterator[Chunk]:
     """
     written = _Written()
     # Without `seek`, zipfile writes an array's length and checksum behind it.
-    with zipfile.ZipFile(written, "w") as archive:  # pyright: ignore[reportArgumentType] (it takes what can write)
+    with zipfile.ZipFile(written, "w") as archive:  # pyright: ignore[reportCallIssue, reportArgumentType] (it takes what can write)
         for name, array in arrays.items():
             values = np.ascontiguousarray(array).reshape(array.shape)  # which makes a scalar an array of one
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:

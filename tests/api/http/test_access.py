@@ -1,5 +1,6 @@
 """API keys over HTTP: who is let in, what each may do, and that nobody learns of another's jobs."""
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,13 +15,14 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from api.app import create_app
+from api.routes import jobs as routes
 from jobs.api_keys import KeyLimits, Scope, entry_of, new_key, new_secret
 from jobs.ids import new_job_id
 from jobs.settings import Settings
 from store.api_keys import KeyRing
 from store.jobs import Claim, Store
 from store.keys import Keys
-from tests.api.conftest import Do, assert_problem, talk_to, worker
+from tests.api.conftest import Do, assert_problem, talk_to, until, worker
 from tests.conftest import free_port
 
 pytestmark = pytest.mark.anyio
@@ -104,6 +106,56 @@ async def test_a_revoked_key_is_refused_from_the_next_request_on(
     ((listed, _),) = do(ring.list())
     do(ring.revoke(listed.id))
     assert_problem(await http.get("/v1/jobs", headers=headers), 401, "unauthorized")
+
+
+async def test_a_long_poll_ends_with_its_key(
+    http: httpx.AsyncClient,
+    key: GivenKey,
+    ring: KeyRing,
+    do: Do,
+    client: redis.Redis,
+    keys: Keys,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(routes, "REREAD_QUEUED_SECONDS", 0.05)
+    headers = key("a")
+    ((listed, _),) = do(ring.list())
+    job = (await http.post("/v1/jobs", headers=headers)).json()
+    waiting = asyncio.create_task(http.get(f"/v1/jobs/{job['id']}", headers={**headers, "Prefer": "wait=60"}))
+    await until(lambda: client.pubsub_numsub(keys.changes(job["id"]))[0][1] == 1, what="the subscription")
+    do(ring.revoke(listed.id))
+    answer = await asyncio.wait_for(waiting, 5)
+    assert_problem(answer, 401, "unauthorized")
+    assert "invalid_token" in answer.headers["www-authenticate"]
+
+
+def test_a_long_poll_looks_at_its_key_every_few_seconds() -> None:
+    assert max(routes.REREAD_SECONDS, routes.REREAD_QUEUED_SECONDS) <= 5
+
+
+async def test_a_long_poll_counts_as_one_request(
+    http: httpx.AsyncClient, key: GivenKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "REREAD_QUEUED_SECONDS", 0.05)
+    headers = key("a", requests_per_minute=2)
+    job = (await http.post("/v1/jobs", headers=headers)).json()
+    answer = await http.get(f"/v1/jobs/{job['id']}", headers={**headers, "Prefer": "wait=1"})
+    assert answer.status_code == 200
+
+
+async def test_nothing_is_changed_under_a_condition_that_is_not_looked_at(
+    app: FastAPI, http: httpx.AsyncClient, key: GivenKey
+) -> None:
+    headers = key("a")
+    job = (await http.post("/v1/jobs", headers=headers)).json()
+    conditional = {**headers, "If-Match": '"7.0.."'}
+    changes = [(method, path) for method, path in operations(app) if method != "GET"]
+    assert len(changes) >= 5
+    for method, path in changes:
+        answer = await http.request(method, path.replace("{job_id}", job["id"]), headers=conditional)
+        assert "If-Match" in assert_problem(answer, 412, "precondition_failed")["detail"]
+    listed = (await http.get("/v1/jobs", headers=conditional)).json()["data"]
+    assert [(it["id"], it["status"]) for it in listed] == [(job["id"], "queued")]
 
 
 async def test_a_missing_scope_is_named(app: FastAPI, http: httpx.AsyncClient, key: GivenKey) -> None:
@@ -322,6 +374,9 @@ HERE = {"Host": "127.0.0.1:8000"}
         ({**HERE, "Origin": "https://evil.example"}, "https://evil.example"),
         ({**HERE, "Origin": "null"}, "null"),
         ({**HERE, "Origin": "http://127.0.0.1:9000"}, "http://127.0.0.1:9000"),  # somebody else's page here
+        ({**HERE, "Sec-Fetch-Site": "cross-site"}, "cross-site"),  # no body, and from some browsers no Origin
+        ({**HERE, "Sec-Fetch-Site": "same-site"}, "same-site"),  # another port of this machine
+        ({**HERE, "Sec-Fetch-Site": "cross-site", "Origin": "http://127.0.0.1:8000"}, "cross-site"),
     ],
 )
 async def test_without_keys_no_foreign_page_is_served(
@@ -336,10 +391,20 @@ async def test_without_keys_no_foreign_page_is_served(
         assert (await http.get("/v1/jobs", headers=HERE)).json()["data"] == []
         assert (await http.get("/v1/jobs", headers={**HERE, "Origin": "http://127.0.0.1:8000"})).status_code == 200
         assert (await http.get("/v1/jobs", headers={"Host": "[::1]:8000"})).status_code == 200
+        for site in ("same-origin", "none"):
+            assert (await http.get("/v1/jobs", headers={**HERE, "Sec-Fetch-Site": site})).status_code == 200
         assert (await http.get("/healthz", headers=headers)).status_code == 200
     app = create_app(settings.model_copy(update={"insecure": True}))
     async with app.router.lifespan_context(app), talk_to(app) as http:
         assert (await http.get("/v1/jobs", headers=headers)).status_code == 200
+
+
+async def test_a_link_from_elsewhere_may_be_followed_but_not_posted(settings: Settings, client: redis.Redis) -> None:
+    followed = {**HERE, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    app = create_app(settings.model_copy(update={"auth": "auto"}))
+    async with app.router.lifespan_context(app), talk_to(app) as http:
+        assert_problem(await http.post("/v1/jobs", headers=followed), 403, "foreign_request")
+        assert (await http.get("/v1/jobs", headers=followed)).json()["data"] == []
 
 
 async def test_with_keys_a_key_is_all_that_counts(given: tuple[httpx.AsyncClient, str], client: redis.Redis) -> None:
@@ -355,7 +420,7 @@ async def test_the_document_tells_whether_keys_are_asked_for(settings: Settings)
         for path, operations in document["paths"].items():
             for operation in operations.values():
                 guarded = path.startswith("/v1/")
-                assert operation.get("security") == (security if guarded else None)
+                assert operation["security"] == (security if guarded else [])
                 assert guarded <= ({"401", "403", "429"} <= operation["responses"].keys())
         refused = document["paths"]["/v1/jobs"]["post"]["responses"]["429"]["content"]["application/problem+json"]
         assert refused["examples"].keys() == {"too_many_jobs", "too_many_requests"}

@@ -131,4 +131,5 @@ async def test_a_reader_describes_the_path_then_the_query_then_headers() -> None
     path, header = Reader(Some).described()
     assert (path["name"], path["in"], path["required"]) == ("name", "path", True)
     assert (header["name"], header["in"], header["required"]) == ("X-Some", "header", False)
-    assert header["schema"] == {"type": "string", "maxLength": 1}
+    assert header["schema"] == {"type": "string", "maxLength": 1, "examples": ["1"]}
+    assert path["schema"]["examples"] == ["a"]

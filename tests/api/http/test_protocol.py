@@ -10,16 +10,25 @@ from typing import Any
 import pytest
 import uvicorn
 
-from api.http.protocol import BoundedProtocol, Bounds, Connections
+from api.http.connections import Bounds, Connections
+from api.http.protocol import BoundedProtocol
 
 pytestmark = pytest.mark.anyio
 
-QUICK = Bounds(head_seconds=0.2, body_grace_seconds=0.2, body_bytes_per_second=1000.0)
+QUICK = Bounds(head_seconds=0.2, body_grace_seconds=0.2, body_bytes_per_second=1000.0, unread_seconds=0.2)
 GET = b"GET / HTTP/1.1\r\nhost: localhost\r\n"
+LARGE = 32 << 20
+"""More than the kernel's buffers hold between two sockets of one machine."""
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
-    """Answer with the body's length; `/now` before the body is there, `/later` when the test says so."""
+    """Answer with the body's length; `/now` before the body is there, `/later` when the test says so.
+
+    `/large` answers so much that no kernel keeps it, `/stream` the same bit by bit and never ends.
+    """
+    if scope["path"] in ("/large", "/stream"):
+        await answer_much(scope, send)
+        return
     if scope["path"] == "/later":
         await scope["state"]["later"].wait()
     size, more = 0, scope["path"] != "/now"
@@ -32,6 +41,16 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     headers = [(b"content-length", str(len(content)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": content})
+
+
+async def answer_much(scope: Any, send: Any) -> None:
+    more = scope["path"] == "/stream"
+    headers = [] if more else [(b"content-length", str(LARGE).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"x" * LARGE, "more_body": more})
+    while more and not scope["state"]["later"].is_set():
+        await asyncio.sleep(0.05)
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
 
 
 class Site:
@@ -227,6 +246,16 @@ async def test_a_body_that_goes_on_behind_its_answer_ends_the_connection() -> No
         await line.ended()
 
 
+async def test_an_answer_before_the_end_of_its_body_is_not_taken_away_by_a_reset() -> None:
+    async with running(Bounds()) as site:
+        head = GET.replace(b"/ ", b"/now ") + b"connection: close\r\ncontent-length: 500000\r\n\r\n"
+        line = await site.dial(head, b"x" * 250_000)
+        await asyncio.wait_for(line.reader.readuntil(b"\r\n\r\n"), 10)
+        line.write(b"x" * 250_000)
+        assert await asyncio.wait_for(line.reader.read(), 10) == b"0"
+        assert not site.connections.bodies
+
+
 async def test_trailers_without_end_are_refused() -> None:
     async with running(Bounds()) as site:
         line = await site.dial(GET + b"transfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n" + b"a: x\r\n" * 50_000)
@@ -263,5 +292,92 @@ async def test_nothing_is_left_behind() -> None:
         async with asyncio.timeout(10):
             while site.connections.count:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
-        for waiting in (site.connections.idle, site.connections.heads, site.connections.bodies):
+        for waiting in (site.connections.idle, site.connections.heads, site.connections.bodies, site.connections.made):
             assert not waiting
+
+
+async def gone(site: Site) -> None:
+    """Return once the server has no connection left."""
+    async with asyncio.timeout(10):
+        while site.connections.count:  # noqa: ASYNC110 (until the server has noticed)
+            await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize("path", [b"/large", b"/stream"])
+@pytest.mark.parametrize("more", [b"", b"connection: close\r\n"])
+async def test_an_answer_that_is_not_read_ends_the_connection(path: bytes, more: bytes) -> None:
+    async with running(QUICK) as site:
+        await site.dial(GET.replace(b"/ ", path + b" ") + more + b"\r\n")
+        await gone(site)
+
+
+async def test_requests_whose_answers_are_not_read_end_the_connection() -> None:
+    async with running(QUICK) as site:
+        await site.dial((GET.replace(b"/ ", b"/large ") + b"\r\n") * 20)
+        await gone(site)
+
+
+async def test_an_answer_may_be_read_slowly() -> None:
+    """In five times the time that may pass with nothing read."""
+    async with running(QUICK) as site:
+        line = await site.dial(GET.replace(b"/ ", b"/large ") + b"\r\n")
+        await line.reader.readuntil(b"\r\n\r\n")
+        for _ in range(20):
+            assert len(await line.reader.readexactly(LARGE // 20)) == LARGE // 20
+            await asyncio.sleep(0.05)  # the pace is what is tested
+        assert len(await line.reader.readexactly(LARGE % 20)) == LARGE % 20
+
+
+async def test_a_reader_who_has_read_all_may_wait_for_more() -> None:
+    async with running(QUICK) as site:
+        line = await site.dial(GET.replace(b"/ ", b"/later ") + b"\r\n")
+        await (await site.dial()).ended()  # a deadline has passed meanwhile
+        site.later.set()
+        assert await line.answer() == (200, b"0")
+
+
+HOST = b"host: localhost\r\n"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + HOST + HOST + b"\r\n",
+        b"GET / HTTP/1.1\r\n" + HOST + b"Host: evil.example\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: a b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: a/b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: user@a\r\n\r\n",
+        b"GET / HTTP/1.0\r\n" + HOST + HOST + b"\r\n",
+        b"GET / HTTP/1.1\r\n" + HOST + b"content-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + HOST + b"content-length: x\r\n\r\n",
+        b"nonsense\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    ],
+    ids=["none", "two", "two that differ", "space", "path", "user", "two in 1.0", "lengths", "length", "text", "TLS"],
+)
+async def test_what_is_no_request_is_answered_by_a_problem(head: bytes) -> None:
+    async with running(Bounds()) as site:
+        line = await site.dial(head)
+        assert await line.problem() == "bad_request"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\nhost:\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHOST: [::1]:8000\r\n\r\n",
+        b"GET / HTTP/1.0\r\n\r\n",
+        b"GET / HTTP/1.0\r\nhost: a_b.example:80\r\n\r\n",
+    ],
+)
+async def test_a_request_names_its_host_or_is_too_old_to(head: bytes) -> None:
+    async with running(Bounds()) as site:
+        line = await site.dial(head)
+        assert await line.answer() == (200, b"0")
+
+
+async def test_what_follows_a_request_that_was_refused_is_no_request() -> None:
+    async with running(Bounds()) as site:
+        line = await site.dial(b"GET / HTTP/1.1\r\n\r\n" + GET + b"\r\n" + b"nonsense\r\n\r\n")
+        assert await line.problem() == "bad_request"

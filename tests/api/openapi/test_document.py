@@ -43,18 +43,21 @@ def test_every_operation_is_described(document: Json) -> None:
         assert set(operation["tags"]) <= tags
 
 
-def test_every_parameter_has_description_and_example(document: Json) -> None:
+def test_every_parameter_has_description_and_an_example_that_no_page_fills_in(document: Json) -> None:
     for operation in operations(document):
         names = [(parameter["in"], parameter["name"]) for parameter in operation["parameters"]]
         assert len(names) == len(set(names))
         for parameter in operation["parameters"]:
             assert parameter["description"], parameter
-            assert parameter.get("example") is not None, parameter
+            assert parameter["schema"]["examples"], parameter
+            # Swagger UI sends a parameter's own example for everybody who does not type another value.
+            assert not parameter.get("example"), parameter
 
 
 def test_every_response_has_description_and_example(document: Json) -> None:
     for operation in operations(document):
         assert "500" in operation["responses"]
+        assert any(status.startswith("4") for status in operation["responses"])
         for status, response in operation["responses"].items():
             where = (operation["operationId"], status)
             assert response["description"], where
@@ -73,6 +76,31 @@ def test_every_field_has_description_and_example(document: Json) -> None:
         for field, prop in schema.get("properties", {}).items():
             assert prop.get("description"), (name, field)
             assert EXAMPLES & prop.keys() or "$ref" in json.dumps(prop), (name, field)
+
+
+def parts(part: Any, where: str = "") -> Iterator[tuple[str, Any]]:
+    """Each part of a document, and where it is."""
+    yield where, part
+    if isinstance(part, dict):
+        for key, value in part.items():
+            yield from parts(value, f"{where}/{key}")
+    elif isinstance(part, list):
+        for n, item in enumerate(part):
+            yield from parts(item, f"{where}/{n}")
+
+
+def test_no_default_is_an_object(document: Json) -> None:
+    """Programs that make clients of the document drop what has one, and whatever refers to it."""
+    assert [where for where, part in parts(document) if where.endswith("/default") and isinstance(part, dict)] == []
+    spec = document["components"]["schemas"]["Spec"]["properties"]
+    assert 'By default `{"type": "sgd", "learning_rate": 0.2}`.' in spec["optimizer"]["description"]
+
+
+def test_every_operation_says_whether_it_asks_for_a_key(document: Json) -> None:
+    schemes = document["components"]["securitySchemes"]
+    for operation in operations(document):
+        for needed in operation["security"]:
+            assert needed.keys() <= schemes.keys()
 
 
 def test_every_reference_leads_somewhere(document: Json) -> None:

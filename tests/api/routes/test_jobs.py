@@ -1,6 +1,7 @@
 """`/v1/jobs`: submit, list, read, cancel."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ import redis
 from kombu.exceptions import OperationalError
 
 from api.app import create_app
+from jobs import presets
 from jobs.settings import Settings
 from jobs.states import Reason, Status
 from store.jobs import Claim, Store
@@ -86,6 +88,33 @@ async def test_dry_run_resolves_and_stores_nothing(http: httpx.AsyncClient) -> N
 
 
 @pytest.mark.parametrize(
+    ("body", "pointer", "numbers"),
+    [
+        ({"model": {"type": "mlp", "hidden": [0] * 80_000}}, "/model/hidden", "at most 16 items, not 80,000"),
+        ({"model": {"type": "cnn", "filters": [0] * 9}}, "/model/filters", "at most 8 items"),
+        ({f"f{n}": 1 for n in range(20_000)}, "", "fields, not 20,000"),
+        ({"metadata": {str(n): "" for n in range(9000)}}, "/metadata", "at most 16 fields, not 9,000"),
+        ({"optimizer": {"type": "sgd", **{str(n): 1 for n in range(9000)}}}, "/optimizer", "fields, not 9,001"),
+    ],
+)
+async def test_what_is_too_much_is_one_mistake_and_the_numbers_are_told(
+    http: httpx.AsyncClient, body: Any, pointer: str, numbers: str
+) -> None:
+    problem = assert_problem(await http.post("/v1/jobs", json=body), 422, "invalid_spec")
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+    assert numbers in problem["detail"]
+
+
+async def test_a_spec_may_be_long_and_not_longer(http: httpx.AsyncClient, settings: Settings) -> None:
+    assert settings.max_body_bytes == 256 * 1024
+    body = {"metadata": {str(n): "x" * 512 for n in range(16)}}
+    assert (await http.post("/v1/jobs", json=body)).status_code == 202
+    body = {"model": {"type": "mlp", "hidden": [0] * 500_000}}
+    problem = assert_problem(await http.post("/v1/jobs", json=body), 413, "body_too_large")
+    assert "262,144 bytes" in problem["detail"]
+
+
+@pytest.mark.parametrize(
     ("body", "code", "pointer"),
     [
         ({"dataset": "imagenet"}, "unknown_dataset", "/dataset"),
@@ -154,8 +183,62 @@ async def test_the_first_answer_is_repeated_whatever_became_of_the_job(
     first = await http.post("/v1/jobs", json={"device": "gpu"}, headers=headers)
     claim()
     do(store.absent("w1"))
-    again = await http.post("/v1/jobs", json={"device": "gpu", "epochs": 10}, headers={"Idempotency-Key": "quoted"})
+    again = await http.post("/v1/jobs", json={"device": "gpu"}, headers={"Idempotency-Key": "quoted"})
     assert again.text == first.text
+
+
+async def test_the_first_answer_is_repeated_by_a_server_with_other_limits_and_defaults(
+    settings: Settings, client: redis.Redis, anyio_backend: str
+) -> None:
+    async def posted(body: dict[str, Any], key: str, **changes: int) -> httpx.Response:
+        app = create_app(settings.model_copy(update=changes))
+        async with app.router.lifespan_context(app), talk_to(app) as http:
+            return await http.post("/v1/jobs", json=body, headers={"Idempotency-Key": key})
+
+    first = await posted({"metadata": {"a": "ä"}}, "default", max_runtime_seconds=3600)
+    again = await posted({"metadata": {"a": "ä"}}, "default", max_runtime_seconds=60)
+    assert first.json()["spec"]["max_runtime_seconds"] == 3600
+    assert (again.status_code, again.text, again.headers["etag"]) == (202, first.text, first.headers["etag"])
+
+    first = await posted({"batch_size": 1000}, "limit")
+    again = await posted({"batch_size": 1000}, "limit", max_batch_size=500)
+    assert (again.status_code, again.text) == (202, first.text)
+    assert_problem(await posted({"batch_size": 1000}, "new", max_batch_size=500), 422, "job_too_large")
+    assert_problem(await posted({"batch_size": 2000}, "limit", max_batch_size=500), 422, "idempotency_key_reused")
+
+
+async def test_the_first_answer_is_repeated_though_what_it_named_is_gone(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {"Idempotency-Key": "k"}
+    with monkeypatch.context() as older:
+        older.setitem(presets.PRESETS, "ours", presets.Preset("ours", "A preset.", {"epochs": 3}))
+        first = await http.post("/v1/jobs", json={"preset": "ours"}, headers=headers)
+    await http.post(f"{first.headers['location']}/cancel")
+    await http.delete(first.headers["location"])
+    presets._parsed.cache_clear()
+    again = await http.post("/v1/jobs", json={"preset": "ours"}, headers=headers)
+    assert (again.status_code, again.text) == (202, first.text)
+    assert_problem(await http.post("/v1/jobs", json={"preset": "ours"}), 422, "unknown_preset")
+
+
+async def test_a_request_sent_again_across_an_upgrade_gets_its_first_answer(
+    http: httpx.AsyncClient, client: redis.Redis, keys: Keys
+) -> None:
+    """An older server kept the digest of a resolved spec, and no spec with it."""
+    body, headers = {"batch_size": 1000}, {"Idempotency-Key": "k"}
+    first = await http.post("/v1/jobs", json=body, headers=headers)
+    name = keys.idempotency("", "jobs.create:k")
+    answer = json.loads(str(client.get(name)))
+    old = {"id": answer["id"], "digest": "9f86d081" * 8, "at": answer["at"], "position": answer["position"]}
+    client.set(name, json.dumps(old), ex=60)
+    assert (await http.post("/v1/jobs", json=body, headers=headers)).text == first.text
+    stricter = {**body, "preset": "gone"}  # what that server accepted this one may refuse
+    assert (await http.post("/v1/jobs", json=stricter, headers=headers)).text == first.text
+    await http.post(f"{first.headers['location']}/cancel")
+    await http.delete(first.headers["location"])
+    assert (await http.post("/v1/jobs", json=body, headers=headers)).json()["id"] == first.json()["id"]
+    assert_problem(await http.post("/v1/jobs", json=stricter, headers=headers), 422, "unknown_preset")
 
 
 async def test_a_key_with_another_body_is_refused(http: httpx.AsyncClient) -> None:
@@ -236,11 +319,17 @@ async def test_lists_are_filtered(http: httpx.AsyncClient, submit: Any, claim: C
         ("metadata[a]=b&metadata[a]=c", "metadata[a]"),
         ("offset=3", "offset"),
         ("&".join(f"metadata[{n}]=x" for n in range(17)), "metadata"),
+        ("status=" + "queued," * 100, "status"),
     ],
 )
 async def test_a_bad_query_names_its_parameter(http: httpx.AsyncClient, query: str, parameter: str) -> None:
     problem = assert_problem(await http.get(f"/v1/jobs?{query}"), 422, "invalid_parameter")
     assert problem["errors"][0]["parameter"] == parameter
+
+
+async def test_more_parameters_than_anybody_needs_are_refused_uncounted(http: httpx.AsyncClient) -> None:
+    problem = assert_problem(await http.get("/v1/jobs?" + "a=1&" * 10_000), 422, "invalid_parameter")
+    assert problem["detail"] == "there are more than 100 query parameters"
 
 
 @pytest.mark.parametrize("cursor", ["nope", "job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC", "a:b", "%00", "x" * 3000])

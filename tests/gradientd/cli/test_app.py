@@ -14,10 +14,12 @@ from typer.testing import CliRunner, Result
 from gradientd import __version__
 from gradientd.cli.app import app
 from gradientd.cli.exit_codes import ExitCode
-from jobs.record import Device, Worker
+from gradientd.cli.watching import farewell
+from jobs.datasets import CATALOGUE
+from jobs.record import Device, Job, Worker
 from jobs.spec import Spec
 from jobs.states import Status
-from jobs.wire import Preset
+from jobs.wire import Dataset, Preset
 from tests.conftest import free_port
 from tests.gradientd.samples import (
     JOB_ID,
@@ -47,6 +49,11 @@ def gradientd(*arguments: str, routes: dict[str, Route] | None = None, stdin: st
         return CliRunner().invoke(app, list(arguments), env={"GRADIENTD_URL": url}, input=stdin)
 
 
+def running_job() -> Job:
+    """A job that a worker has."""
+    return sample_job(Status.RUNNING, worker="worker-1", attempt=1)
+
+
 def training(*jobs: Any, submitted: list[Any] | None = None) -> dict[str, Route]:
     """A server that accepts a job and then shows it so, one after another."""
 
@@ -58,12 +65,12 @@ def training(*jobs: Any, submitted: list[Any] | None = None) -> dict[str, Route]
     return {
         "POST /v1/jobs": accept,
         f"GET {JOB_PATH}": one_after_another(*jobs),
-        f"GET {JOB_PATH}/events": one_after_another(HISTORY, []),
+        f"GET {JOB_PATH}/events": one_after_another(HISTORY[:2], HISTORY[2:], []),
     }
 
 
 def test_train_watches_the_job_to_its_end() -> None:
-    result = gradientd("train", "--epochs", "3", routes=training(sample_job(Status.RUNNING), succeeded_job()))
+    result = gradientd("train", "--epochs", "3", routes=training(running_job(), succeeded_job()))
     assert result.exit_code == ExitCode.SUCCEEDED
     assert result.stdout.splitlines()[0] == f"job {JOB_ID}"
     assert result.stdout.splitlines()[-1] == "succeeded: test accuracy 0.9612 after 3 of 3 epochs in 5.2 s"
@@ -73,16 +80,14 @@ def test_train_watches_the_job_to_its_end() -> None:
 
 
 def test_train_json_is_the_job_its_events_and_the_final_job() -> None:
-    result = gradientd("train", "--json", routes=training(sample_job(Status.RUNNING), succeeded_job()))
+    result = gradientd("train", "--json", routes=training(running_job(), succeeded_job()))
     documents = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [document.get("object", document.get("type")) for document in documents] == [
+    assert [document["object"] for document in documents] == [
         "training.job",
-        "status",
-        "status",
-        "metric",
-        "status",
+        *["training.event"] * 4,
         "training.job",
     ]
+    assert [document["type"] for document in documents[1:-1]] == ["status", "status", "metric", "status"]
     assert documents[-1]["metrics"]["test_accuracy"] == 0.9612
     assert result.stderr == ""
 
@@ -151,7 +156,7 @@ def test_a_refused_spec_names_each_field_on_stderr() -> None:
     }
     result = gradientd("train", "--epochs", "0", routes={"POST /v1/jobs": lambda body: (422, problem)})
     assert result.exit_code == ExitCode.REFUSED
-    assert result.stderr == "the spec is not valid\n  /epochs: must be at least 1\n"
+    assert result.stderr == "the spec is not valid\n  epochs: must be at least 1\n"
     assert result.stdout == ""
 
 
@@ -166,9 +171,32 @@ def test_no_server_is_one_line_on_stderr(command: str) -> None:
 
 
 def test_an_unknown_job_is_refused() -> None:
-    problem = {"status": 404, "code": "job_not_found", "detail": "no job 'job_x' is known here"}
-    result = gradientd("show", "job_x", routes={"GET /v1/jobs/job_x": lambda body: (404, problem)})
-    assert (result.exit_code, result.stderr) == (ExitCode.REFUSED, "no job 'job_x' is known here\n")
+    problem = {"status": 404, "code": "job_not_found", "detail": f"no job {JOB_ID!r} is known here"}
+    result = gradientd("show", JOB_ID, routes={f"GET {JOB_PATH}": lambda body: (404, problem)})
+    assert (result.exit_code, result.stderr) == (ExitCode.REFUSED, f"no job {JOB_ID!r} is known here\n")
+
+
+@pytest.mark.parametrize("command", ["show", "metrics", "events", "checkpoints", "cancel", "pause", "resume", "delete"])
+def test_every_command_finds_its_job_by_a_beginning_or_as_the_last(command: str) -> None:
+    asked: list[str] = []
+    problem = {"status": 418, "detail": "so far so good"}
+    routes: dict[str, Route] = {
+        f"{method} {JOB_PATH}{suffix}": lambda body: asked.append(JOB_ID) or (418, problem)
+        for method in ("GET", "POST", "DELETE")
+        for suffix in ("", f"/{command}")
+    }
+    routes["GET /v1/jobs"] = lambda body: (200, [sample_job()])
+    for named in (JOB_ID[:12], JOB_ID[4:12].lower(), "last", JOB_ID):
+        result = gradientd(command, named, routes=routes)
+        assert (result.exit_code, result.stderr) == (ExitCode.REFUSED, "so far so good\n")
+    assert asked == [JOB_ID] * 4
+
+
+def test_what_names_no_job_is_told_with_those_there_are() -> None:
+    routes: dict[str, Route] = {"GET /v1/jobs": lambda body: (200, [sample_job()])}
+    result = gradientd("cancel", "01KB", routes=routes)
+    assert result.exit_code == ExitCode.REFUSED
+    assert result.stderr == f"no job's id is or begins with '01KB'; the newest are {JOB_ID}\n"
 
 
 @pytest.mark.parametrize(
@@ -186,7 +214,7 @@ def test_jobs_are_a_table_or_json() -> None:
     job = succeeded_job().model_copy(update={"metadata": {"team": "a"}, "created_at": datetime.now(UTC)})
     routes: dict[str, Route] = {"GET /v1/jobs": lambda body: (200, [job])}
     heading, row = gradientd("jobs", routes=routes).stdout.splitlines()
-    assert heading.split() == ["id", "status", "progress", "model", "dataset", "accuracy", "created", "labels"]
+    assert heading.split() == ["id", "status", "done", "model", "dataset", "accuracy", "created", "labels"]
     assert row.split()[:6] == [JOB_ID, "succeeded", "100%", "mlp", "mnist-10k", "0.9612"]
     assert row.endswith("ago  team=a")
     assert json.loads(gradientd("jobs", "--json", routes=routes).stdout)["data"][0]["id"] == JOB_ID
@@ -196,6 +224,7 @@ def test_show_tells_what_is_known() -> None:
     result = gradientd("show", JOB_ID, routes=training(failed_job()))
     assert result.exit_code == 0
     assert "status    failed" in result.stdout
+    assert '"model": {"type": "mlp"}' in result.stdout
     assert "ended     failed: Loss is not finite: the loss became nan at step 7" in result.stdout
     assert json.loads(gradientd("show", JOB_ID, "--json", routes=training(failed_job())).stdout)["status"] == "failed"
 
@@ -242,6 +271,7 @@ def test_presets_are_a_table_or_json() -> None:
 
 def test_version_is_the_packages() -> None:
     assert gradientd("version").stdout == f"gradientd {__version__}\n"
+    assert gradientd("--version").stdout == f"gradientd {__version__}\n"
     assert json.loads(gradientd("version", "--json").stdout) == {"version": __version__}
 
 
@@ -254,7 +284,7 @@ def test_a_bad_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADIENTD_PORT", "http")
     result = CliRunner().invoke(app, ["up"])
     assert result.exit_code == ExitCode.REFUSED
-    assert result.stderr.startswith("a setting cannot be used: GRADIENTD_PORT: ")
+    assert result.stderr == "a setting cannot be used: GRADIENTD_PORT: must be a whole number\n"
 
 
 def test_an_interruption_leaves_the_job_running_and_says_how_to_go_on() -> None:
@@ -272,3 +302,79 @@ def test_an_interruption_leaves_the_job_running_and_says_how_to_go_on() -> None:
     assert "the job goes on" in said
     assert f"gradientd cancel {JOB_ID}" in said
     assert "Traceback" not in said
+
+
+def test_an_interruption_names_the_server_that_was_named() -> None:
+    (blank, first, follow, stop) = farewell(JOB_ID, url="http://train.test:9", api_key="gd_secret")
+    assert (blank, first) == ("", "the job goes on")
+    assert follow == f"  follow it: gradientd show {JOB_ID} --follow --url http://train.test:9 --api-key KEY"
+    assert stop == f"  stop it:   gradientd cancel {JOB_ID} --url http://train.test:9 --api-key KEY"
+
+
+def test_an_interruption_names_no_server_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIENTD_URL", "http://train.test/")
+    monkeypatch.setenv("GRADIENTD_API_KEY", "gd_secret")
+    assert farewell(JOB_ID, url="http://train.test", api_key="gd_secret")[2].endswith(f"show {JOB_ID} --follow")
+    monkeypatch.delenv("GRADIENTD_URL")
+    assert farewell(JOB_ID, url="http://127.0.0.1:8000", api_key=None)[2].endswith(f"show {JOB_ID} --follow")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["trian"], "No such command 'trian'. Did you mean 'train'?"),
+        (["keys", "lst"], "No such command 'lst'. Did you mean 'list'?"),
+        (["train", "--epoch", "3"], "there is no option --epoch; did you mean '--epochs'?"),
+        (["jobs", "--status", "runing"], "did you mean 'running'?"),
+        (["train", "--epochs", "many"], "--epochs: must be a whole number"),
+        (["train", "--learning-rate", "small"], "--learning-rate: must be a number"),
+        (["jobs", "--limit", "0"], "--limit: must be at least 1"),
+        (["jobs", "--metadata", "team"], "--metadata: 'team' is not of the form key=value"),
+        (["keys", "create", "--owner", "me", "--scopes", "raed"], "did you mean 'read'?"),
+        (["train", "--file", "nowhere.json"], "--file: cannot read nowhere.json: No such file or directory"),
+        (["show"], "Missing argument 'JOB'."),
+    ],
+)
+def test_bad_usage_is_told_in_our_words_with_what_was_meant(arguments: list[str], said: str) -> None:
+    result = gradientd(*arguments)
+    first, second = result.stderr.splitlines()
+    assert first.endswith(said)
+    assert second.startswith("  how to use it: ")
+    assert second.endswith(" --help")
+    assert "Input" not in result.output
+    assert result.exit_code == ExitCode.REFUSED
+
+
+def test_a_refused_spec_is_told_once_with_what_was_meant() -> None:
+    detail = "no preset 'mnist99'; known here: textbook, mnist-99, mnist-best"
+    problem = {"status": 422, "title": "Preset is not known", "detail": detail}
+    problem["errors"] = [{"pointer": "/preset", "detail": detail}]
+    result = gradientd("train", "--preset", "mnist99", routes={"POST /v1/jobs": lambda body: (422, problem)})
+    assert result.stderr == f"preset: {detail}; did you mean 'mnist-99'?\n"
+
+
+def test_a_misspelt_field_is_told_with_what_was_meant() -> None:
+    field = {"pointer": "/epoch", "detail": "There is no such field"}
+    problem = {"status": 422, "detail": "/epoch: There is no such field", "errors": [field]}
+    result = gradientd("train", "--set", "epoch=3", routes={"POST /v1/jobs": lambda body: (422, problem)})
+    assert result.stderr == "epoch: there is no such field; did you mean 'epochs'?\n"
+
+
+def test_no_command_shows_the_help() -> None:
+    result = gradientd()
+    assert result.exit_code == ExitCode.REFUSED
+    assert "Commands" in result.output
+    assert result.output.count("Usage:") == 1
+
+
+def test_delete_says_what_is_gone() -> None:
+    routes: dict[str, Route] = {f"DELETE {JOB_PATH}": lambda body: (204, None)}
+    assert gradientd("delete", JOB_ID, routes=routes).stdout == f"{JOB_ID} is deleted\n"
+    assert json.loads(gradientd("delete", JOB_ID, "--json", routes=routes).stdout) == {"id": JOB_ID, "deleted": True}
+
+
+def test_datasets_are_a_table_or_json() -> None:
+    dataset = Dataset.of(CATALOGUE["mnist-10k"])
+    routes: dict[str, Route] = {"GET /v1/datasets": lambda body: (200, [dataset])}
+    assert gradientd("datasets", routes=routes).stdout.splitlines()[1].split()[:3] == ["mnist-10k", "9,000", "1,000"]
+    assert json.loads(gradientd("datasets", "--json", routes=routes).stdout) == dump([dataset])

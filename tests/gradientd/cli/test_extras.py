@@ -12,7 +12,10 @@ from gradientd.cli.extras import STORE, UP, Extra
 from tests.conftest import free_port
 
 PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
-COMMANDS = ["train", "jobs", "show", "cancel", "pause", "resume", "workers", "presets", "up", "demo", "keys", "version"]
+COMMANDS = [
+    *("train", "jobs", "show", "metrics", "events", "checkpoints", "cancel", "pause", "resume", "delete"),
+    *("workers", "presets", "datasets", "up", "demo", "keys", "version"),
+]
 
 
 def gradientd_without(modules: tuple[str, ...], *arguments: str) -> subprocess.CompletedProcess[str]:

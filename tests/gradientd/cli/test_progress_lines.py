@@ -1,6 +1,8 @@
 """What a person reads while a job runs."""
 
-from gradientd.cli.progress_lines import ProgressLines
+import pytest
+
+from gradientd.cli.progress_lines import ProgressLines, epoch_line, figure, rate
 from gradientd.client.follow import Update
 from jobs.states import Reason, Status
 from tests.gradientd.samples import epoch_event, failed_job, sample_epoch, sample_job, status_event, succeeded_job
@@ -25,9 +27,9 @@ def test_a_job_is_told_from_queue_to_accuracy() -> None:
     assert lines == [
         "queued, 2 ahead of it",
         "running on worker-1",
-        "epoch 1/3  loss 0.3000  accuracy 0.9000  val_loss 0.2000  val_accuracy 0.9100    142,000 examples/s",
-        "epoch 2/3  loss 0.1500  accuracy 0.9000  val_loss 0.2000  val_accuracy 0.9100    142,000 examples/s",
-        "epoch 3/3  loss 0.1000  accuracy 0.9000  val_loss 0.2000  val_accuracy 0.9100    142,000 examples/s",
+        "epoch 1/3  loss 0.3000 acc 0.9000  val loss 0.2000 acc 0.9100  142k ex/s",
+        "epoch 2/3  loss 0.1500 acc 0.9000  val loss 0.2000 acc 0.9100  142k ex/s",
+        "epoch 3/3  loss 0.1000 acc 0.9000  val loss 0.2000 acc 0.9100  142k ex/s",
         "succeeded: test accuracy 0.9612 after 3 of 3 epochs in 5.2 s",
     ]
 
@@ -79,3 +81,54 @@ def test_epochs_of_a_newer_worker_are_understood() -> None:
     event = epoch_event(1, 1)
     event = event.model_copy(update={"data": sample_epoch(1).model_dump(mode="json") | {"val_top_5": 1.0}})
     assert len(lines_for(Update(job=sample_job(Status.RUNNING), events=(event,)))) == 1
+
+
+@pytest.mark.parametrize("epochs", [3, 99, 10_000])
+def test_an_epochs_line_fits_the_terminal_and_its_columns_stay_aligned(epochs: int) -> None:
+    lines = [
+        epoch_line(sample_epoch(3).model_copy(update=changes | {"epoch": epoch}), epochs=epochs)
+        for epoch in (1, epochs)
+        for changes in (
+            {"loss": 0.01, "examples_per_second": 850.0},
+            {"loss": 12345.6, "val_loss": 9.99999, "examples_per_second": 3_716.0},
+            {"loss": float("nan"), "val_loss": float("inf"), "examples_per_second": 123_456_789.0},
+        )
+    ]
+    assert max(map(len, lines)) <= 80
+    assert len({len(line) for line in lines}) == 1
+    assert len({line.index("val loss") for line in lines}) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.0209, "0.0209"),
+        (0.0, "0.0000"),
+        (9.99999, "10.000"),
+        (12.3456, "12.346"),
+        (1234.56, "1234.6"),
+        (12345.6, " 12346"),
+        (1e6, " 1e+06"),
+        (float("nan"), "   nan"),
+    ],
+)
+def test_a_figure_has_six_characters(value: float, shown: str) -> None:
+    assert figure(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("per_second", "shown"),
+    [
+        (0.0, "0"),
+        (850.4, "850"),
+        (999.6, "1.0k"),
+        (3_716, "3.7k"),
+        (9_949, "9.9k"),
+        (9_960, "10k"),
+        (142_000, "142k"),
+        (999_600, "1.0M"),
+        (1.2e9, "1.2G"),
+    ],
+)
+def test_a_rate_has_four_characters_at_most(per_second: float, shown: str) -> None:
+    assert rate(per_second) == shown

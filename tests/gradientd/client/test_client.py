@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import httpx
 import pytest
 
-from gradientd.client import Client, Refused, ServerUnreachable, UnexpectedAnswer
+from gradientd.client import Client, Refused, ServerUnreachable, StillRunning, UnexpectedAnswer
+from jobs.datasets import CATALOGUE
 from jobs.record import Job
 from jobs.spec import Spec
 from jobs.states import Status
-from jobs.wire import MOST_ERRORS, Page, Preset, Series
+from jobs.wire import MOST_ERRORS, Dataset, KeptCheckpoint, Page, Preset, Series
 from tests.conftest import free_port
 from tests.gradientd.samples import JOB_ID, dump, sample_job, succeeded_job
 
@@ -195,3 +197,138 @@ def test_a_proxy_is_not_asked_for_this_machine(host: str, monkeypatch: pytest.Mo
     with Client(f"http://{host}:8000") as here, Client("http://train.test") as there:
         assert not here._http._mounts  # pyright: ignore[reportPrivateUsage] - httpx shows its proxies nowhere else
         assert there._http._mounts  # pyright: ignore[reportPrivateUsage]
+
+
+def test_list_takes_words_for_statuses() -> None:
+    urls: list[httpx.URL] = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        urls.append(request.url)
+        return httpx.Response(200, json=dump([]))
+
+    since, until = datetime(2026, 3, 1, 12, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=timezone(timedelta(hours=2)))
+    with client_of(server) as client:
+        client.list(statuses=["succeeded", Status.FAILED])
+        client.list(statuses="queued", created_after=since, created_before=until)
+        with pytest.raises(ValueError, match=r"'succeded' is not a status; there are queued, running, .*, cancelled"):
+            client.list(statuses=["succeded"])
+    assert urls[0].params.get_list("status") == ["succeeded", "failed"]
+    assert urls[1].params.get_list("status") == ["queued"]
+    assert urls[1].params["created_after"] == "2026-03-01T12:00:00+00:00"
+    assert urls[1].params["created_before"] == "2026-03-02T00:00:00+02:00"
+    assert len(urls) == 2
+
+
+@pytest.mark.timeout(30)
+def test_wait_for_gives_up_in_time_and_the_job_goes_on() -> None:
+    asked: list[httpx.Request] = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json=dump(sample_job(Status.RUNNING)))
+
+    with client_of(server) as client, pytest.raises(TimeoutError, match=r"is running after 0\.05 s") as gave_up:
+        client.wait_for(JOB_ID, timeout_seconds=0.05)
+    assert isinstance(gave_up.value, StillRunning)
+    assert {request.method for request in asked} == {"GET"}
+    assert len(asked) == 2
+
+
+def test_wait_for_asks_the_server_to_wait_no_longer_than_there_is_time() -> None:
+    waits: list[str | None] = []
+    answers = [sample_job(), sample_job(), succeeded_job()]
+
+    def server(request: httpx.Request) -> httpx.Response:
+        waits.append(request.headers.get("Prefer"))
+        return httpx.Response(200, json=dump(answers.pop(0)))
+
+    with client_of(server) as client:
+        client.wait_for(JOB_ID, timeout_seconds=10.5)
+    assert waits == [None, "wait=10", "wait=10"]
+
+
+def test_a_job_that_ended_is_answered_whatever_the_time() -> None:
+    with client_of(answer(200, dump(succeeded_job()))) as client:
+        assert client.wait_for(JOB_ID, timeout_seconds=0).status is Status.SUCCEEDED
+
+
+def test_the_environment_names_the_server_and_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys: list[str | None] = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        keys.append(request.headers.get("Authorization"))
+        return httpx.Response(200, json=dump([]))
+
+    transport = httpx.MockTransport(server)
+    with Client(transport=transport) as client:
+        assert client.url == "http://127.0.0.1:8000"
+        client.workers()
+    monkeypatch.setenv("GRADIENTD_URL", "http://train.test/")
+    monkeypatch.setenv("GRADIENTD_API_KEY", "gd_environment\n")
+    for url, api_key in ((None, None), ("http://other.test", "gd_given"), (None, "")):
+        with Client(url, api_key=api_key, transport=transport) as client:
+            assert client.url == (url or "http://train.test")
+            client.workers()
+    assert keys == [None, "Bearer gd_environment", "Bearer gd_given", None]
+
+
+def test_a_key_that_cannot_be_one_is_not_repeated() -> None:
+    with pytest.raises(ValueError, match="printable ASCII") as refused:
+        Client("http://train.test", api_key="gd_ä-secret")
+    assert "secret" not in str(refused.value)
+
+
+def test_the_history_is_read_and_a_job_is_deleted() -> None:
+    kept = KeptCheckpoint(name="c.npz", epoch=1, step=71, size_bytes=9, sha256="9f", kind="best")
+    requests: list[httpx.Request] = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        if request.method == "DELETE":
+            return httpx.Response(204)
+        if request.headers["Accept"] == "text/csv":
+            return httpx.Response(200, text="epoch,step,loss\r\n1,71,0.5\r\n")
+        return httpx.Response(200, json=dump([kept]) | {"pages": 1})
+
+    with client_of(server) as client:
+        client.delete(JOB_ID)
+        assert client.checkpoints(JOB_ID).data == (kept,)
+        assert client.metrics_csv(JOB_ID, names=["loss"], after_step=5, max_points=9).startswith("epoch,step,loss")
+    assert [request.url.path for request in requests] == [
+        f"/v1/jobs/{JOB_ID}",
+        f"/v1/jobs/{JOB_ID}/checkpoints",
+        f"/v1/jobs/{JOB_ID}/metrics",
+    ]
+    assert dict(requests[2].url.params) == {"names": "loss", "after_step": "5", "max_points": "9"}
+
+
+def test_datasets_are_typed() -> None:
+    dataset = Dataset.of(CATALOGUE["mnist"])
+    with client_of(answer(200, dump([dataset]))) as client:
+        assert client.datasets().data == (dataset,)
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ("<h1>It works!</h1>", "the answer is not JSON"),
+        ("{}", "the answer lacks 'id'"),
+        ("[]", "is not what it should be"),
+    ],
+)
+def test_what_is_wrong_with_an_answer_is_told_in_our_words(body: str, fault: str) -> None:
+    with client_of(lambda request: httpx.Response(200, text=body)) as client, pytest.raises(UnexpectedAnswer) as error:
+        client.get(JOB_ID)
+    assert str(error.value).endswith(fault)
+
+
+def test_an_answer_is_waited_for_no_longer_than_told() -> None:
+    timeouts: list[dict[str, float]] = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        timeouts.append(request.extensions["timeout"])
+        return httpx.Response(200, json=dump([]))
+
+    with Client("http://train.test", timeout_seconds=1, transport=httpx.MockTransport(server)) as client:
+        client.workers()
+    assert (timeouts[0]["read"], timeouts[0]["connect"]) == (1, 1)

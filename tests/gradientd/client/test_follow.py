@@ -56,20 +56,25 @@ def followed(server: Callable[[httpx.Request], httpx.Response], *, patience_seco
         return list(updates)
 
 
+def running_job() -> Job:
+    """A job that a worker has."""
+    return sample_job(Status.RUNNING, worker="worker-1", attempt=1)
+
+
 def test_updates_end_with_the_final_job_and_tell_every_event_once() -> None:
     events = {
         1: [status_event(1, Status.QUEUED)],
         2: [status_event(2, Status.RUNNING, attempt=1), epoch_event(3, 1), epoch_event(4, 2)],
         3: [epoch_event(5, 3), status_event(6, Status.SUCCEEDED, attempt=1)],
     }
-    updates = followed(Server(sample_job(), sample_job(Status.RUNNING), succeeded_job(), events=events))
+    updates = followed(Server(sample_job(), running_job(), succeeded_job(), events=events))
     assert [update.job.status for update in updates] == [Status.QUEUED, Status.RUNNING, Status.SUCCEEDED]
     assert [event.id for update in updates for event in update.events] == ["0-1", "1-2", "1-3", "1-4", "1-5", "1-6"]
     assert [update.is_last for update in updates] == [False, False, True]
 
 
 def test_a_final_job_is_told_in_one_update() -> None:
-    updates = followed(Server(succeeded_job(), events={1: [status_event(1, Status.QUEUED)]}))
+    updates = followed(Server(succeeded_job(), events={1: [status_event(1, Status.SUCCEEDED, attempt=1)]}))
     assert [len(update.events) for update in updates] == [1]
 
 
@@ -103,3 +108,19 @@ def test_an_unknown_job_is_refused() -> None:
     problem = {"status": 404, "code": "job_not_found", "detail": "no such job"}
     with pytest.raises(Refused, match="no such job"):
         followed(lambda request: httpx.Response(404, json=problem))
+
+
+def test_a_job_read_before_its_claim_is_read_again_when_the_claim_is_told() -> None:
+    events = {1: [status_event(1, Status.QUEUED), status_event(2, Status.RUNNING, attempt=1)]}
+    updates = followed(Server(sample_job(), running_job(), succeeded_job(), events=events))
+    assert [(update.job.worker, len(update.events)) for update in updates] == [("worker-1", 2), ("worker-1", 0)]
+
+
+def test_an_end_that_comes_while_a_job_is_read_again_is_told_with_all_its_events() -> None:
+    events = {
+        1: [status_event(1, Status.QUEUED), status_event(2, Status.RUNNING, attempt=1)],
+        2: [epoch_event(3, 1), epoch_event(4, 2), epoch_event(5, 3), status_event(6, Status.SUCCEEDED, attempt=1)],
+    }
+    (update,) = followed(Server(sample_job(), succeeded_job(), events=events))
+    assert update.is_last
+    assert [event.id for event in update.events] == ["0-1", "1-2", "1-3", "1-4", "1-5", "1-6"]

@@ -15,3 +15,20 @@ def test_importing_it_leaves_the_service_out(module: str) -> None:
     command = [sys.executable, "-c", program]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert result.stdout == "[]\n"
+
+
+def test_the_package_offers_the_client_without_importing_it() -> None:
+    program = (
+        "import sys, gradientd; print('gradientd.client' in sys.modules);"
+        "from gradientd import Client, StillRunning; print(Client.__module__, 'redis' in sys.modules)"
+    )
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert result.stdout == "False\ngradientd.client.client False\n"
+
+
+def test_the_package_offers_nothing_else() -> None:
+    import gradientd
+
+    with pytest.raises(AttributeError, match="no attribute 'Klient'"):
+        gradientd.Klient  # noqa: B018

@@ -1,4 +1,4 @@
-"""Trains one job in a process of its own and prints what it took: `python -m tests.worker.engine.memory_run SPEC FOLDER`.
+"""Trains one job in a process of its own, prints what it took: `python -m tests.worker.engine.memory_run SPEC FOLDER`.
 
 The trainer's own parts, its checkpoints too, without a store: peak memory above the idle level, in bytes, on standard
 output.
@@ -37,9 +37,7 @@ class Claimed:
     job: SimpleNamespace = field(init=False)
 
     def __post_init__(self) -> None:
-        self.job = SimpleNamespace(
-            id="job", spec=self.spec, metrics=Metrics(), checkpoint=None, best_checkpoint=None
-        )
+        self.job = SimpleNamespace(id="job", spec=self.spec, metrics=Metrics(), checkpoint=None, best_checkpoint=None)
 
     def checkpoint(self, checkpoint: Checkpoint) -> None:
         self.recorded_checkpoint = checkpoint

@@ -54,11 +54,15 @@ SHAPES: dict[str, dict[str, Any]] = {
     "cnn-large-batch": {"model": cnn(8), "batch_size": 4096, "loss": "cross_entropy"},
     "cnn-whole": {"model": cnn(8), "batch_size": 65_536, "loss": "cross_entropy"},
     "cnn-eager": {"model": cnn(16, 32), "batch_size": 2048, "execution": "eager"},
-    "cnn-augmented": {"model": cnn(8, 16), "batch_size": 4096, "augmentation": {"shift_pixels": 2, "rotate_degrees": 10.0}},
+    "cnn-augmented": {
+        "model": cnn(8, 16),
+        "batch_size": 4096,
+        "augmentation": {"shift_pixels": 2, "rotate_degrees": 10.0},
+    },
     "cnn-wide": {"model": cnn(256), "batch_size": 128, "epochs": 1},
     "cnn-widest": {"model": cnn(1024), "batch_size": 65, "epochs": 1},
 }
-"""At least twenty: every model narrow, wide and deep, batches from few to more than there are examples, every wrapper."""
+"""Every model narrow, wide and deep, batches from few to more than there are examples, every wrapper."""
 
 
 @pytest.mark.timeout(240)
