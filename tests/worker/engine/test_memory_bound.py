@@ -33,8 +33,8 @@ def cnn(*filters: int, **more: Any) -> dict[str, Any]:
 
 
 SHAPES: dict[str, dict[str, Any]] = {
-    "softmax": {"model": {"type": "softmax"}},
-    "softmax-whole": {"model": {"type": "softmax"}, "batch_size": 65_536},
+    "softmax": {"model": {"type": "softmax"}, "loss": "cross_entropy"},
+    "softmax-whole": {"model": {"type": "softmax"}, "loss": "cross_entropy", "batch_size": 65_536},
     "textbook": {"epochs": 3},
     "textbook-eager": {"execution": "eager"},
     "narrow-whole": {"model": mlp(1), "batch_size": 65_536},
