@@ -1,4 +1,4 @@
-"""Decides whether a job can be taken: resolves its spec, and looks for the device it asks for."""
+"""Decides whether a job can be taken: resolves its spec, and looks for the device and the memory it needs."""
 
 from dataclasses import dataclass
 from itertools import islice
@@ -12,10 +12,10 @@ from api.http.pointers import to_pointer
 from api.http.problems import refused_for, shortened, told
 from api.services import Services
 from jobs import datasets, presets
-from jobs.errors import DeviceUnavailable
+from jobs.errors import DeviceUnavailable, MemoryUnavailable
 from jobs.estimate import Estimate, check_split, estimate
 from jobs.limits import Limits
-from jobs.record import Worker
+from jobs.record import Device, Worker
 from jobs.spec import Spec
 from jobs.wire import MOST_ERRORS, FieldError
 
@@ -64,6 +64,47 @@ async def check_device(services: Services, spec: Spec) -> None:
     raise DeviceUnavailable(
         f"no live worker has {spec.device!r}. There are: {there}. With wait_for_device the job stays queued"
     )
+
+
+async def check_memory(services: Services, wanted: Admitted) -> None:
+    """Raise MemoryUnavailable where workers are live and none can hold the job, by what each has announced."""
+    workers = await services.fleet.workers()
+    able = [worker for worker in workers if not wanted.spec.device.startswith(_GPU) or _gpus(worker)]
+    if not able or any(_holds(worker, wanted) for worker in able):
+        return
+    memory = wanted.sizes.memory
+    there = "; ".join(f"{worker.name}: {_room(worker, wanted.spec)}" for worker in able[:10])
+    raise MemoryUnavailable(
+        f"the job needs {_mib(memory.total_bytes)} by estimate, {_mib(memory.device_bytes)} of it on its device, and "
+        f"no live worker has that. There are: {there}"
+    )
+
+
+def _holds(worker: Worker, wanted: Admitted) -> bool:
+    """Whether a worker has room for a job. One that does not say (older versions do not) may have."""
+    memory, gpu = wanted.sizes.memory, _gpu_for(worker, wanted.spec)
+    on_host = memory.host_bytes if gpu else memory.total_bytes
+    if gpu and gpu.memory_bytes_total is not None and memory.device_bytes > gpu.memory_bytes_total:
+        return False
+    return worker.job_memory_bytes is None or on_host <= worker.job_memory_bytes
+
+
+def _gpu_for(worker: Worker, spec: Spec) -> Device | None:
+    """The GPU on which a worker would train the job; None for its CPU."""
+    gpus = [device for device in worker.devices if device.kind == _GPU]
+    if spec.device == "cpu" or not gpus:
+        return None
+    return gpus[min(int(spec.device.partition(":")[2] or 0), len(gpus) - 1)]
+
+
+def _room(worker: Worker, spec: Spec) -> str:
+    room = _mib(worker.job_memory_bytes or 0)
+    gpu = _gpu_for(worker, spec)
+    return f"{room} and {_mib(gpu.memory_bytes_total)} on its GPU" if gpu and gpu.memory_bytes_total else room
+
+
+def _mib(size: int) -> str:
+    return f"{-(-size // 2**20):,} MiB"
 
 
 def _gpus(worker: Worker) -> int:

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from api.background.change_feed import ChangeFeed
 from api.background.doorbell_sender import DoorbellSender
 from api.background.upkeep import keep_up
+from api.fleet import Fleet
 from jobs.errors import DataLost
 from jobs.settings import Settings
 from store.api_keys import KeyRing
@@ -36,6 +37,7 @@ class Services:
     change_feed: ChangeFeed
     key_ring: KeyRing
     data_dir: Folder
+    fleet: Fleet
 
     async def do(self, operation: Operation[T]) -> T:
         """Carry out a store operation. Raises StoreUnavailable and whatever the operation raises."""
@@ -55,7 +57,14 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     with Folder(settings.data_dir) as folder:
         async with aconnect(settings) as client:
             services = Services(
-                settings, client, store, doorbell_sender, ChangeFeed(client, store.keys), KeyRing.of(settings), folder
+                settings,
+                client,
+                store,
+                doorbell_sender,
+                ChangeFeed(client, store.keys),
+                KeyRing.of(settings),
+                folder,
+                Fleet(lambda: arun(client, store.workers())),
             )
             upkeep = keep_up(client, store, doorbell_sender, every_seconds=settings.upkeep_seconds)
             async with _beside(services.change_feed.run()), _beside(upkeep):

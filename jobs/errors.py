@@ -58,6 +58,17 @@ class JobTooLarge(InvalidSpec):
     code = "job_too_large"
 
 
+class MemoryUnavailable(InvalidSpec):
+    """No live worker has the memory that the job needs by estimate. Ask for a smaller batch or model, or start a larger
+    worker.
+    """
+
+    code = "memory_unavailable"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, pointer="/batch_size")
+
+
 class JobNotFound(GradientdError):
     """No job with this id is stored. Check the id; final jobs are deleted after the retention time."""
 

@@ -4,9 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from jobs.architecture import MEMORY_PER_WEIGHT, Architecture, describe
+from jobs.architecture import describe
 from jobs.datasets import DatasetInfo
 from jobs.errors import InvalidSpec
+from jobs.memory import Batches, Memory, batches, memory
 from jobs.spec import Spec
 
 Rounding = Literal["nearest", "down"]
@@ -30,12 +31,17 @@ class Estimate:
     """Those over which the learning rate rises."""
     weight_bytes: int
     """Memory of the weights, float32."""
-    memory_bytes: int
-    """Memory of training, roughly: weights with gradients and optimizer, activations of a batch, the dataset."""
+    batches: Batches
+    memory: Memory
     flops_per_epoch: int
     """Multiplications and additions of the layers' products in training, forward and backward."""
     rounding: Rounding = "nearest"
     """How shares became the counts above."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """What a trainer takes for the job on a CPU, above what it takes idle: a bound, not what a small job needs."""
+        return self.memory.total_bytes
 
 
 def estimate(spec: Spec, dataset: DatasetInfo, *, rounding: Rounding = "nearest") -> Estimate:
@@ -47,6 +53,7 @@ def estimate(spec: Spec, dataset: DatasetInfo, *, rounding: Rounding = "nearest"
     # A warm-up leads somewhere: it leaves at least the last step.
     warmup_steps = min(_share(spec.schedule.warmup_fraction, steps, rounding), max(steps - 1, 0))
     network = describe(spec.model, dataset)
+    sizes = batches(spec, network, train_examples=examples)
     return Estimate(
         parameters=network.parameters,
         train_examples=examples,
@@ -55,7 +62,8 @@ def estimate(spec: Spec, dataset: DatasetInfo, *, rounding: Rounding = "nearest"
         steps=steps,
         warmup_steps=warmup_steps,
         weight_bytes=4 * network.parameters,
-        memory_bytes=_memory(spec, dataset, network),
+        batches=sizes,
+        memory=memory(spec, dataset, network, sizes=sizes, steps=steps),
         flops_per_epoch=examples * network.flops,
         rounding=rounding,
     )
@@ -79,12 +87,3 @@ def check_split(spec: Spec, sizes: Estimate) -> None:
 
 def _share(fraction: float, of: int, rounding: Rounding) -> int:
     return int(of * fraction) if rounding == "down" else round(of * fraction)
-
-
-def _memory(spec: Spec, dataset: DatasetInfo, network: Architecture) -> int:
-    copies = 2 + MEMORY_PER_WEIGHT[spec.optimizer.type] + (spec.early_stopping is not None)
-    # Each layer's values before and after its activation, and their gradients.
-    values = dataset.pixels + 4 * network.values
-    examples = dataset.train_examples + dataset.test_examples
-    batch = min(spec.batch_size, dataset.train_examples)
-    return 4 * (copies * network.parameters + batch * values) + examples * (dataset.pixels + 4)

@@ -231,6 +231,7 @@ class Device(Value):
     memory_limit_mb: Annotated[int | None, Field(description="Cap on its memory, in MiB; GPU only.")] = None
     memory_bytes: Annotated[int | None, Field(description="Memory in use; GPU only.")] = None
     memory_peak_bytes: Annotated[int | None, Field(description="Largest memory in use so far; GPU only.")] = None
+    memory_bytes_total: Annotated[int | None, Field(description="All its memory, or the cap on it; GPU only.")] = None
 
 
 class Worker(Value):
@@ -245,5 +246,13 @@ class Worker(Value):
     tensorflow: Annotated[str, Field(description="TensorFlow version.", examples=["2.21.0"])]
     status: Annotated[Literal["idle", "busy"], Field(description="Whether it trains at the moment.")]
     job_id: Annotated[str | None, Field(description="Job it trains.")] = None
+    job_memory_bytes: Annotated[
+        int | None,
+        Field(
+            description="Most memory that a job can have, by estimate: the machine's, or its container's limit, "
+            "without what the trainer takes itself; `null` for workers of older versions.",
+            examples=[16_000_000_000],
+        ),
+    ] = None
     started_at: Annotated[datetime, Field(description="When its trainer process began.")]
     last_heartbeat_at: Annotated[datetime, Field(description="When it last spoke.")]

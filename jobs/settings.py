@@ -89,6 +89,9 @@ class Settings(BaseSettings):
     """Cap on TensorFlow's GPU memory, in MiB, instead of growth with need."""
     recycle_after: Annotated[int, Field(ge=1)] = 2000
     """Drains after which a CPU trainer's process is replaced. A GPU's is replaced after each: that frees its memory."""
+    recycle_above_mb: Annotated[int, Field(ge=256)] = 2048
+    """Memory in MiB that a CPU trainer may hold between two jobs; one that holds more is replaced. An idle one holds
+    some 600, and TensorFlow keeps what convolutions once took for as long as the process lives."""
 
     compile_cache_mb: Annotated[int, Field(ge=0)] = 64
     """Most MiB of compiled programs to keep in the data directory for other trainers; 0 for none."""

@@ -22,6 +22,7 @@ from store.lanes import Lanes
 from worker.engine.compile_cache import CompileCache
 from worker.gpus import gpu_may_be_there
 from worker.lease.process_watchdog import ProcessWatchdog
+from worker.memory import forget_peak
 
 if TYPE_CHECKING:
     from worker.trainer import Trainer
@@ -50,6 +51,8 @@ def make_worker(settings: Settings) -> Celery:
         include=["worker.app"],
         # TensorFlow returns GPU memory only when its process ends.
         worker_max_tasks_per_child=1 if gpu else settings.recycle_after,
+        # In KiB, looked at after each drain, of which `forget_peak` makes it the memory held by then.
+        worker_max_memory_per_child=settings.recycle_above_mb << 10,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
     )
@@ -179,3 +182,4 @@ def drain() -> None:
         _trainer.drain()
     if _compile_cache:
         _compile_cache.publish()
+    forget_peak()

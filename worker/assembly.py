@@ -9,6 +9,7 @@ from jobs.settings import Settings
 from store.artifacts import LocalArtifacts
 from store.doorbell import Doorbell
 from store.jobs import Store
+from worker import memory
 from worker.datasets.memory import Datasets
 from worker.engine import devices
 from worker.files.checkpoint_writer import CheckpointWriter
@@ -38,6 +39,8 @@ def make_trainer(settings: Settings, *, name: str, client: redis.Redis, store: S
         beat_seconds=settings.beat_seconds,
         threads=threads,
         tensorflow=tf.__version__,
+        # What the trainer takes idle is not there for jobs.
+        job_memory_bytes=max(0, memory.there_is_bytes() - memory.held_bytes()),
         devices=devices.describe,
     )
     control = ControlListener(name, client=client, keys=store.keys)

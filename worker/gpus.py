@@ -3,6 +3,7 @@
 Each trainer holds a lock on its cards, so that one that is frozen or stuck never shares them with its successor.
 """
 
+import ctypes
 import fcntl
 import os
 import tempfile
@@ -44,6 +45,27 @@ def _uuid(card: Path) -> str:
     except OSError:
         return ""
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("GPU UUID")), "")
+
+
+def memory_of_cards() -> tuple[int, ...]:
+    """Bytes of memory of each visible card, as CUDA counts them; none where there is no driver to ask.
+
+    Makes no context, which would itself take some of it.
+    """
+    try:
+        cuda = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return ()
+    count = ctypes.c_int()
+    if cuda.cuInit(0) or cuda.cuDeviceGetCount(ctypes.byref(count)):
+        return ()
+    found: list[int] = []
+    for number in range(count.value):
+        device, size = ctypes.c_int(), ctypes.c_size_t()
+        if cuda.cuDeviceGet(ctypes.byref(device), number) or cuda.cuDeviceTotalMem_v2(ctypes.byref(size), device):
+            return ()
+        found.append(size.value)
+    return tuple(found)
 
 
 class CardLocks:

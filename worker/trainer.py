@@ -19,9 +19,11 @@ from store.calls import run
 from store.doorbell import Doorbell
 from store.jobs import Claim, Store
 from store.lanes import Lanes
+from worker import memory
 from worker.datasets.memory import Datasets
 from worker.engine import devices
 from worker.engine.execution import execution_for
+from worker.engine.release import release
 from worker.engine.slot import Outcome, Stopped
 from worker.engine.train import train
 from worker.files.checkpoint_writer import CheckpointWriter
@@ -75,6 +77,7 @@ class Trainer:
         self._renewer = renewer
         self._watchdog = watchdog
         self._checkpoint_writer = checkpoint_writer
+        self._gpus = gpus
         self._lanes = Lanes.served_by(gpus=gpus)
         self._cards = cards
         self.draining = draining
@@ -96,7 +99,23 @@ class Trainer:
                 self._see_through(claim)
             finally:
                 self._heartbeat.busy_with(None)
+            if self._holds_too_much():
+                break
         self._doorbell.ring(Lanes.WAKE_QUEUES[Lanes.ANY])
+
+    def _holds_too_much(self) -> bool:
+        """Whether this process should make room for another although more jobs may wait: Celery replaces it after the
+        drain, whose last bell finds the next one. A GPU's trainer is replaced after every drain anyway.
+        """
+        limit = self._settings.recycle_above_mb << 20
+        if self._gpus or memory.held_bytes() <= limit:
+            return False
+        release()
+        memory.give_back()
+        if (held := memory.held_bytes()) <= limit:
+            return False
+        log.info("trainer_recycled", held_mb=held >> 20, limit_mb=limit >> 20)
+        return True
 
     def leave(self) -> None:
         """Withdraw the worker's entry: this process ends and none follows."""

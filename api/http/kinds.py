@@ -10,6 +10,7 @@ from jobs.errors import (
     InvalidSpec,
     JobNotFound,
     JobTooLarge,
+    MemoryUnavailable,
     NotNow,
     PriorityTooHigh,
     StoreUnavailable,
@@ -112,6 +113,14 @@ DEVICE_UNAVAILABLE = Kind(
     "The spec asks for a device that no live worker has.",
     "Ask for one that `detail` names, or set `wait_for_device` to stay queued until there is one.",
     error=DeviceUnavailable,
+)
+MEMORY_UNAVAILABLE = Kind(
+    "memory_unavailable",
+    422,
+    "No live worker has the memory",
+    "The job needs more memory, by estimate, than any live worker can give it.",
+    "Ask for a smaller batch or model, or start a worker with more memory; `detail` names what is needed and there.",
+    error=MemoryUnavailable,
 )
 INVALID_PARAMETER = Kind(
     "invalid_parameter",
@@ -240,6 +249,7 @@ KINDS: dict[str, Kind] = {
         UNKNOWN_PRESET,
         JOB_TOO_LARGE,
         DEVICE_UNAVAILABLE,
+        MEMORY_UNAVAILABLE,
         INVALID_PARAMETER,
         IDEMPOTENCY_KEY_REUSED,
         MALFORMED_JSON,

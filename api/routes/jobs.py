@@ -72,6 +72,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
             kinds.JOB_TOO_LARGE,
             kinds.DEVICE_UNAVAILABLE,
             kinds.PRIORITY_TOO_HIGH,
+            kinds.MEMORY_UNAVAILABLE,
             kinds.INVALID_PARAMETER,
             kinds.IDEMPOTENCY_KEY_REUSED,
             kinds.UNREADABLE_RECORD,
@@ -138,6 +139,7 @@ async def _admitted(context: RequestContext, body: JsonBody) -> admission.Admitt
     wanted = admission.resolve(body.fields, Limits.of(context.services.settings))
     context.check_priority(wanted.spec)
     await admission.check_device(context.services, wanted.spec)
+    await admission.check_memory(context.services, wanted)
     return wanted
 
 

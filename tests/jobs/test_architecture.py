@@ -51,38 +51,38 @@ def test_each_layer_takes_what_the_one_before_gives() -> None:
 @pytest.mark.parametrize(
     ("body", "dataset", "sizes"),
     [
-        ({}, "mnist", (235146, 4690, 58249488, 60426240000)),
-        ({}, "tiny", (35204, 10, 593802, 10291200)),
-        ({"model": {"type": "softmax"}}, "mnist", (7850, 4690, 55644688, 1881600000)),
-        ({"model": {"type": "mlp", "hidden": [1]}, "batch_size": 65536}, "mnist", (805, 10, 253886440, 191760000)),
+        ({}, "mnist", (235146, 4690, 60426240000)),
+        ({}, "tiny", (35204, 10, 10291200)),
+        ({"model": {"type": "softmax"}}, "mnist", (7850, 4690, 1881600000)),
+        ({"model": {"type": "mlp", "hidden": [1]}, "batch_size": 65536}, "mnist", (805, 10, 191760000)),
         (
             {"model": {"type": "mlp", "hidden": [300, 20, 7]}, "optimizer": {"type": "adamw"}},
             "mnist",
-            (241747, 4690, 60119536, 58683600000),
+            (241747, 4690, 58683600000),
         ),
-        ({"model": {"type": "cnn"}}, "mnist", (29066, 4690, 100772112, 679449600000)),
+        ({"model": {"type": "cnn"}}, "mnist", (29066, 4690, 679449600000)),
         (
             {"model": DEEP, "optimizer": {"type": "momentum"}, "early_stopping": {"monitor": "loss"}},
             "mnist",
-            (9778, 4690, 63553504, 63552240000),
+            (9778, 4690, 63552240000),
         ),
         (
             {"model": DEEP, "optimizer": {"type": "momentum"}, "early_stopping": {"monitor": "loss"}},
             "tiny",
-            (9733, 10, 232698, 2938500),
+            (9733, 10, 2938500),
         ),
         (
             {"model": {"type": "cnn", "filters": [1]}, "batch_size": 1, "validation_split": 0.3},
             "mnist",
-            (1980, 420000, 55191680, 1679328000),
+            (1980, 420000, 1679328000),
         ),
         (
             {"model": {"type": "cnn", "filters": [24, 48, 96], "dense": [128]}, "epochs": 15},
             "mnist",
-            (164234, 7035, 124594448, 1544048640000),
+            (164234, 7035, 1544048640000),
         ),
     ],
 )
-def test_estimates_are_those_of_the_version_before(body: dict, dataset: str, sizes: tuple[int, int, int, int]) -> None:
+def test_parameters_and_work_are_those_of_before(body: dict, dataset: str, sizes: tuple[int, int, int]) -> None:
     found = estimate(Spec.model_validate(body), TINY if dataset == "tiny" else CATALOGUE[dataset])
-    assert (found.parameters, found.steps, found.memory_bytes, found.flops_per_epoch) == sizes
+    assert (found.parameters, found.steps, found.flops_per_epoch) == sizes

@@ -29,6 +29,9 @@ MONOTONE = {"relu", "tanh", "sigmoid", "linear"}
 WEIGHT_STREAMS = 1 << 32
 """First of the seed's Philox streams that weights come from; those below are the epochs' orders."""
 
+BLOCK = 1 << 18
+"""Values that are drawn in one go; a multiple of the four words that Philox makes at once."""
+
 
 def sizes(tensor: tf.Tensor) -> tuple[int, ...]:
     """The tensor's shape, all of which is known while tracing: programs are made for fixed shapes."""
@@ -92,7 +95,7 @@ class Network:
         for index, layer in enumerate(self.described.layers):
             kernel, bias = layer.weights
             limit = np.float32(1 / math.sqrt(layer.fan_in))
-            weights.append(_uniform(kernel.shape, key=(seed, WEIGHT_STREAMS + index)) * limit)
+            weights.append(_uniform(kernel.shape, key=(seed, WEIGHT_STREAMS + index), limit=limit))
             weights.append(np.zeros(bias.shape, np.float32))
         return tuple(weights)
 
@@ -116,10 +119,16 @@ def _drop(x: tf.Tensor, noise: StatelessRandom, *, share: float, stream: int) ->
     return tf.where(keep, x / (1 - share), tf.zeros_like(x))
 
 
-def _uniform(shape: tuple[int, ...], *, key: tuple[int, int]) -> np.ndarray:
-    """float32 values in [-1, 1): the upper 24 bits of Philox' words (Salmon et al. 2011), exactly."""
-    words = np.random.Philox(key=list(key)).random_raw(math.prod(shape)) >> np.uint64(40)
-    return (words.astype(np.float32) * np.float32(2**-23) - np.float32(1)).reshape(shape)
+def _uniform(shape: tuple[int, ...], *, key: tuple[int, int], limit: np.float32) -> np.ndarray:
+    """float32 values in [-limit, limit): the upper 24 bits of Philox' words (Salmon et al. 2011), exactly."""
+    values = np.empty(math.prod(shape), np.float32)
+    philox = np.random.Philox(key=list(key))
+    # Block by block: the words of a large kernel would take five times its memory.
+    for start in range(0, values.size, BLOCK):
+        block = values[start : start + BLOCK]
+        words = philox.random_raw(block.size) >> np.uint64(40)
+        block[:] = (words.astype(np.float32) * np.float32(2**-23) - np.float32(1)) * limit
+    return values.reshape(shape)
 
 
 def build(model: Model, dataset: DatasetInfo) -> Network:

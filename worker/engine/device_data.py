@@ -41,6 +41,11 @@ def device_data(dataset: Dataset, train_examples: int, device: str) -> DeviceDat
     return _on_device[key][1]
 
 
+def forget() -> None:
+    """Keep none any longer."""
+    _on_device.clear()
+
+
 def _copy(dataset: Dataset, train_examples: int, device: str) -> DeviceData:
     with tf.device(device):
         train = _images(dataset.train_examples[:train_examples], dataset.train_labels[:train_examples])

@@ -3,6 +3,7 @@
 import os
 import platform
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 
 import tensorflow as tf
@@ -10,6 +11,7 @@ import tensorflow as tf
 from jobs.errors import DeviceUnavailable
 from jobs.record import Device
 from jobs.settings import Settings
+from worker.gpus import memory_of_cards
 
 
 def configure(settings: Settings) -> int:
@@ -57,7 +59,9 @@ def _cores() -> int:
 @cache
 def _static() -> tuple[Device, ...]:
     found = [Device(name="/device:CPU:0", kind="cpu", model=_cpu_model())]
-    for index, gpu in enumerate(tf.config.get_visible_devices("GPU")):
+    gpus = tf.config.get_visible_devices("GPU")
+    totals = memory_of_cards() if gpus else ()
+    for index, (gpu, total) in enumerate(zip_longest(gpus, totals[: len(gpus)])):
         limits = tf.config.get_logical_device_configuration(gpu)
         limit = int(limits[0].memory_limit) if limits and limits[0].memory_limit else None
         details = tf.config.experimental.get_device_details(gpu)
@@ -68,6 +72,7 @@ def _static() -> tuple[Device, ...]:
                 model=details.get("device_name", "GPU"),
                 memory_growth=None if limit else tf.config.experimental.get_memory_growth(gpu),
                 memory_limit_mb=limit,
+                memory_bytes_total=limit << 20 if limit else total,
             )
         )
     return tuple(found)

@@ -17,6 +17,8 @@ import tensorflow as tf
 
 from jobs.architecture import MEMORY_PER_WEIGHT
 from jobs.datasets import DatasetInfo
+from jobs.estimate import estimate
+from jobs.memory import Batches
 from jobs.spec import Spec
 from worker.engine.architecture import build, sizes
 from worker.engine.optimizers import Hyper
@@ -25,9 +27,6 @@ from worker.engine.snapshot import UNSCALED
 from worker.engine.stable_names import stable_names
 from worker.engine.stateless_random import StatelessRandom
 from worker.engine.step import Batch, Measured, StepKind, TrainState, forward, measure, train_step
-
-EVALUATION_BATCH = 500
-"""Images per step of an evaluation."""
 
 FINITE = 0
 """Value of `Sums.bad_step` while all was finite. Steps count from 1."""
@@ -158,8 +157,13 @@ class Program:
         return float(loss_sum) / count, float(correct) / count
 
 
-def program(spec: Spec, dataset: DatasetInfo, *, execution: Mode, device: str) -> Program:
-    """The program of a job on a device; the same one again for the next job that differs in data only."""
+def program(
+    spec: Spec, dataset: DatasetInfo, *, execution: Mode, device: str, batches: Batches | None = None
+) -> Program:
+    """The program of a job on a device; the same one again for the next job that differs in data only.
+
+    `batches` are those of the job's estimate, which is made where they are not given.
+    """
     kind = StepKind(
         network=build(spec.model, dataset),
         loss=spec.loss,
@@ -169,13 +173,14 @@ def program(spec: Spec, dataset: DatasetInfo, *, execution: Mode, device: str) -
         augmentation=spec.augmentation,
         classes=dataset.classes,
     )
-    return _program(kind, batch_size=spec.batch_size, execution=execution, device=device)
+    at_most = batches or estimate(spec, dataset).batches
+    return _program(kind, batches=at_most, execution=execution, device=device)
 
 
 @lru_cache(maxsize=32)
-def _program(kind: StepKind, *, batch_size: int, execution: Mode, device: str) -> Program:
+def _program(kind: StepKind, *, batches: Batches, execution: Mode, device: str) -> Program:
     """The program of a kind; made once in a process, traced at its first use."""
-    chunk, evaluation = _chunk(kind, batch_size), _evaluation(kind)
+    chunk, evaluation = _chunk(kind, batches.training), _evaluation(kind, batches)
     # The loops are tf.while_loop already: AutoGraph would only rewrite the source, and make tracing slower.
     if execution == "xla":
         chunk = tf.function(chunk, jit_compile=True, autograph=False)
@@ -184,7 +189,12 @@ def _program(kind: StepKind, *, batch_size: int, execution: Mode, device: str) -
     if execution != "eager":
         # An evaluation has few large operations: compiling it would cost more than XLA wins back.
         evaluation = tf.function(evaluation, autograph=False)
-    return Program(kind, batch_size, execution, device, chunk, evaluation)
+    return Program(kind, batches.training, execution, device, chunk, evaluation)
+
+
+def forget() -> None:
+    """Keep no program any longer."""
+    _program.cache_clear()
 
 
 def _chunk(kind: StepKind, batch_size: int) -> Chunk:
@@ -235,10 +245,10 @@ def _add(sums: Sums, measured: Measured, step: tf.Tensor) -> Sums:
     return Sums(sums.loss + measured.loss_sum, sums.correct + measured.correct, bad)
 
 
-def _evaluation(kind: StepKind) -> Evaluation:
+def _evaluation(kind: StepKind, at_most: Batches) -> Evaluation:
     def run(train_state: TrainState, images: Images) -> tuple[tf.Tensor, tf.Tensor]:
         (count,) = sizes(images.labels)
-        size = min(EVALUATION_BATCH, count)
+        size = min(at_most.evaluation, count)
 
         def body(i: tf.Tensor, loss_sum: tf.Tensor, correct: tf.Tensor) -> tuple[tf.Tensor, ...]:
             place = tf.range(size) + i * size
@@ -250,7 +260,13 @@ def _evaluation(kind: StepKind) -> Evaluation:
 
         zero = tf.constant(0.0)
         batches = math.ceil(count / size)
-        _, loss_sum, correct = tf.while_loop(lambda i, *_: i < batches, body, (tf.constant(0), zero, zero))
+        # Nothing but memory keeps a graph from computing many batches at once.
+        _, loss_sum, correct = tf.while_loop(
+            lambda i, *_: i < batches,
+            body,
+            (tf.constant(0), zero, zero),
+            parallel_iterations=at_most.evaluations_at_once,
+        )
         return loss_sum, correct
 
     return run

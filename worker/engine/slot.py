@@ -146,7 +146,7 @@ class Slot:
         first_update = first - self._skipped_before
         order = shuffled(sizes.train_examples, seed=seed, epoch=self.epoch)
         self.plan = self._program.epoch(
-            padded(order, self.spec.batch_size),
+            padded(order, self._program.batch_size),
             self._rates[first_update : first_update + sizes.steps_per_epoch],
             count=sizes.train_examples,
             first_step=first,

@@ -22,6 +22,7 @@ class Stopper:
             return
         value = getattr(metrics, rule.monitor)
         if self.best is None or self._gain(value) > rule.min_delta:
+            self.best = None  # its weights make room for the new ones
             kept = tuple(weight.numpy() for weight in weights) if rule.restore_best else None
             self.best = Best(value, metrics.epoch, kept)
 

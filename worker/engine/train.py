@@ -41,7 +41,7 @@ def train(
     Raises NonFiniteLoss, OutOfMemory, or ValueError for a snapshot of another model.
     """
     try:
-        runner = program(spec, dataset.info, execution=execution, device=device.name)
+        runner = program(spec, dataset.info, batches=sizes.batches, execution=execution, device=device.name)
         data = device_data(dataset, sizes.train_examples, device.name)
         slot = Slot(
             spec,
@@ -52,6 +52,7 @@ def train(
             checkpointer=checkpointer or NoCheckpoints(),
             resume=resume,
         )
+        del resume  # the slot has its state on the device: the copy it came in need not stay for the whole training
         Training(runner, data, execution=execution, device=device, slots=[slot]).run()
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         cause = (str(error) or type(error).__name__).splitlines()[0]

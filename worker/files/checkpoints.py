@@ -17,6 +17,7 @@ from jobs.record import Checkpoint, EpochMetrics
 from store.artifacts import Artifacts
 from worker.engine.snapshot import Snapshot
 from worker.files.checkpoint_writer import CheckpointWriter
+from worker.files.npz import npz_parts
 from worker.lease.clock import elapsed_seconds
 from worker.lease.lease import Lease
 
@@ -65,6 +66,7 @@ class Checkpoints:
         self._waiting: Taken | None = None
         self._writing = threading.RLock()
         """Held while files are written, so that an older one is not recorded after a newer one."""
+        self._is_writing = False
 
     def __enter__(self) -> Self:
         return self
@@ -79,8 +81,8 @@ class Checkpoints:
     # --- Checkpointer -----------------------------------------------------------------------------
 
     def offer(self, take: Callable[[], Snapshot]) -> None:
-        """Take a snapshot when the last one is old enough."""
-        if elapsed_seconds() - self._taken_at >= self._every_seconds:
+        """Take a snapshot when the last one is old enough, and written: each is a copy of the whole state."""
+        if elapsed_seconds() - self._taken_at >= self._every_seconds and not self._behind:
             self._hand_over(take())
 
     def epoch_done(self, metrics: EpochMetrics, take: Callable[[], Snapshot]) -> None:
@@ -90,12 +92,23 @@ class Checkpoints:
         best = metrics.val_accuracy > self._best_accuracy
         if not (asked_for or best):
             return
+        # What the new one replaces makes room for it first.
+        if best:
+            self._best = None
+        if asked_for:
+            self._take_waiting()
         snapshot = take()
         if best:
             self._best_accuracy = metrics.val_accuracy
             self._best = Taken(snapshot, metrics)
         if asked_for:
             self._hand_over(snapshot)
+
+    @property
+    def _behind(self) -> bool:
+        """Whether the writer still has a snapshot to write."""
+        with self._lock:
+            return self._is_writing or self._waiting is not None
 
     def _hand_over(self, snapshot: Snapshot) -> None:
         """Leave a snapshot to the writer, in the place of one that still waits."""
@@ -163,10 +176,8 @@ class Checkpoints:
         snapshot = taken.snapshot
         step = snapshot.epoch * self._steps_per_epoch + snapshot.step
         name = f"{kind}-{self._lease.fence}-{step}.npz"
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **snapshot.arrays())
         try:
-            file = self._artifacts.write(self._lease.job.id, name, buffer.getvalue())
+            file = self._artifacts.write(self._lease.job.id, name, npz_parts(snapshot.arrays()))
         except OSError as error:
             log.warning("checkpoint_not_written", job_id=self._lease.job.id, name=name, error=str(error))
             return None
@@ -189,9 +200,13 @@ class Checkpoints:
         """Write the snapshot that waits, if there is one; returns once none is being written."""
         with self._writing:
             if taken := self._take_waiting():
-                # First, as an attempt that goes on from the last will not see this epoch again.
-                self.write_best()
-                self._write_last(taken)
+                self._is_writing = True
+                try:
+                    # First, as an attempt that goes on from the last will not see this epoch again.
+                    self.write_best()
+                    self._write_last(taken)
+                finally:
+                    self._is_writing = False
 
     def _take_waiting(self) -> Taken | None:
         with self._lock:

@@ -32,6 +32,7 @@ class Heartbeat:
         beat_seconds: float,
         threads: int,
         tensorflow: str,
+        job_memory_bytes: int,
         devices: Callable[[], tuple[Device, ...]],
     ) -> None:
         self.name = name
@@ -40,6 +41,7 @@ class Heartbeat:
         self._beat_seconds = beat_seconds
         self._threads = threads
         self._tensorflow = tensorflow
+        self._job_memory_bytes = job_memory_bytes
         self._devices = devices
         self._started_at = datetime.now(UTC)
         self._job_id: str | None = None
@@ -85,6 +87,7 @@ class Heartbeat:
             tensorflow=self._tensorflow,
             status="busy" if self._job_id else "idle",
             job_id=self._job_id,
+            job_memory_bytes=self._job_memory_bytes,
             started_at=self._started_at,
             last_heartbeat_at=datetime.now(UTC),
         )

@@ -1,0 +1,85 @@
+"""Trains one job in a process of its own, prints what it took: `python -m tests.worker.engine.memory_run SPEC FOLDER`.
+
+The trainer's own parts, its checkpoints too, without a store: peak memory above the idle level, in bytes, on standard
+output.
+"""
+
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+
+from jobs.estimate import estimate
+from jobs.record import Checkpoint, Metrics
+from jobs.settings import Settings
+from jobs.spec import Spec
+from store.artifacts import LocalArtifacts
+from tests.worker.engine.listening import Listener
+from worker import memory
+from worker.datasets.memory import Datasets
+from worker.engine import devices
+from worker.engine.execution import execution_for
+from worker.engine.slot import Outcome
+from worker.engine.train import train
+from worker.files.checkpoint_writer import CheckpointWriter
+from worker.files.checkpoints import Checkpoints
+from worker.files.exports import weights_npz
+
+
+@dataclass
+class Claimed:
+    """What checkpoints ask of a lease."""
+
+    spec: Spec
+    fence: int = 1
+    recorded_checkpoint: Checkpoint | None = None
+    recorded_best: Checkpoint | None = None
+    job: SimpleNamespace = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.job = SimpleNamespace(id="job", spec=self.spec, metrics=Metrics(), checkpoint=None, best_checkpoint=None)
+
+    def checkpoint(self, checkpoint: Checkpoint) -> None:
+        self.recorded_checkpoint = checkpoint
+
+    def best(self, checkpoint: Checkpoint) -> None:
+        self.recorded_best = checkpoint
+
+
+def main() -> None:
+    spec, folder = Spec.model_validate(json.loads(sys.argv[1])), Path(sys.argv[2])
+    devices.configure(Settings(threads=2))
+    devices.warm_up()
+    writer = CheckpointWriter()
+    writer.start()
+    idle = memory.held_bytes()
+    memory.forget_peak()
+    dataset = Datasets(folder).load(spec.dataset)
+    sizes, heard = estimate(spec, dataset.info), Listener()
+    claimed, device = Claimed(spec), devices.choose("cpu")
+    with Checkpoints(
+        claimed,  # pyright: ignore[reportArgumentType] (as much of a lease as they use)
+        artifacts=LocalArtifacts(folder),
+        writer=writer,
+        steps_per_epoch=sizes.steps_per_epoch,
+        every_seconds=1,
+    ) as checkpoints:
+        ending = train(
+            spec,
+            dataset,
+            sizes=sizes,
+            execution=execution_for(spec, sizes, device=device),
+            device=device,
+            reporter=heard,
+            control=heard,
+            checkpointer=checkpoints,
+        )
+        checkpoints.write_best()
+    assert isinstance(ending, Outcome)
+    LocalArtifacts(folder).write("job", "weights.npz", weights_npz(ending.weights))
+    sys.stdout.write(f"{json.dumps({'idle': idle, 'peak': memory.peak_bytes(), 'after': memory.held_bytes()})}\n")
+
+
+if __name__ == "__main__":
+    main()
