@@ -231,7 +231,9 @@ class Device(Value):
     memory_limit_mb: Annotated[int | None, Field(description="Cap on its memory, in MiB; GPU only.")] = None
     memory_bytes: Annotated[int | None, Field(description="Memory in use; GPU only.")] = None
     memory_peak_bytes: Annotated[int | None, Field(description="Largest memory in use so far; GPU only.")] = None
-    memory_bytes_total: Annotated[int | None, Field(description="All its memory, or the cap on it; GPU only.")] = None
+    memory_bytes_total: Annotated[
+        int | None, Field(description="All its memory, or the cap on it; GPU only.", examples=[25_769_803_776])
+    ] = None
 
 
 class Worker(Value):

@@ -7,6 +7,8 @@ import pytest
 from api import fleet
 from jobs.record import Worker
 
+pytestmark = pytest.mark.anyio
+
 
 class Counting:
     """A read of no workers that counts."""
