@@ -5,6 +5,7 @@ GENERATOR := .venv-generator
 BIN := $(VENV)/bin
 FUZZ_EXAMPLES ?= 350
 FUZZ_CASES ?= 5000
+TEST_PROCESSES ?= 2
 
 .PHONY: help setup demo up test test-slow lint format chaos chaos-short fuzz bench compose-test lock clean
 help: ## Show this list
@@ -42,8 +43,8 @@ demo: $(VENV)/.demo ## Start the whole service and train a real MNIST job on it
 up: $(VENV)/.demo ## Start the whole service here: store, API and a worker
 	$(BIN)/gradientd up
 
-test: $(VENV)/.dev ## Run the tests
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev ## Run the tests (4 minutes on 2 cores)
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES)
 
 test-slow: $(VENV)/.dev $(GENERATOR)/.made ## Run the slow tests: whole stacks killed, training that hangs, slow peers, old data, README's commands, each bench in small (9 minutes)
 	$(BIN)/python -m pytest -m slow
