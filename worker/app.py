@@ -4,6 +4,7 @@ Celery imports this module in both. Only the trainer's process imports TensorFlo
 spawned: TensorFlow does not survive a fork.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -113,8 +114,11 @@ def _remember_pool(sender: Any, **_: object) -> None:
 
 
 def _trainers() -> list[int]:
-    """Pids of the pool's processes."""
-    return list(_main["pool"].info["processes"])
+    """Pids of the pool's processes; none once the worker ends, for which Celery lets go of its pool."""
+    try:
+        return list(_main["pool"].info["processes"])
+    except AttributeError:
+        return []
 
 
 @signals.worker_shutting_down.connect
@@ -122,7 +126,8 @@ def _drain_trainers(**_: object) -> None:
     """Celery will wait for the running task: make that short."""
     if "pool" in _main:
         for pid in _trainers():
-            os.kill(pid, DRAIN_SIGNAL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, DRAIN_SIGNAL)
 
 
 # --- the trainer's process ----------------------------------------------------------------------------
