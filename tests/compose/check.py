@@ -20,7 +20,9 @@ T = TypeVar("T")
 
 COMPOSE = shlex.split(os.environ["COMPOSE"])
 TAG = os.environ["GRADIENTD_TAG"]
-USERS = {"api": "10001", "worker": "10001", "redis": "999"}
+SERVICES = ("api", "worker", "redis")
+USER = "10001"
+"""Of our own images; Redis' has one that it names."""
 FINAL = {"succeeded", "failed", "cancelled"}
 SANE_ACCURACY = 0.85
 LONG_JOB = {"epochs": 10_000}
@@ -74,7 +76,7 @@ def inspect_images() -> None:
     for name in ("api", "worker"):
         image = f"gradientd-{name}:{TAG}"
         (facts,) = json.loads(docker("image", "inspect", image))
-        expect(facts["Config"]["User"].split(":")[0] == USERS[name], f"{image} runs as {facts['Config']['User']!r}")
+        expect(facts["Config"]["User"].split(":")[0] == USER, f"{image} runs as {facts['Config']['User']!r}")
         layers = docker("history", "--human=false", "--no-trunc", "--format", "{{.Size}} {{.CreatedBy}}", image)
         ours = sum(int(layer.split()[0]) for layer in layers.splitlines() if "/opt/venv" in layer)
         log.info("%s: %d MB, of which %d MB are Python packages", image, facts["Size"] / 1e6, ours / 1e6)
@@ -90,7 +92,7 @@ def train_on_one_worker() -> dict[str, Any]:
     compose("up", "--detach", show=True)
     wait_healthy({"redis": 1, "api": 1, "worker": 1})
     log.info("healthy %.0f s after `up`", time.monotonic() - began)
-    for service in USERS:
+    for service in SERVICES:
         check_confinement(service)
     check_password()
     expect(refusal("/v1/jobs") == 401, "a stack without keys lets anybody in")
@@ -211,8 +213,9 @@ def stop_and_return(finished: dict[str, Any], running: list[dict[str, Any]]) -> 
 def check_confinement(service: str) -> None:
     (container,) = container_ids(service)
     lines = docker("top", container, "-eo", "pid,uid,args").splitlines()[1:]
-    strangers = [line for line in lines if line.split()[1] != USERS[service]]
-    expect(bool(lines) and not strangers, f"{service} runs as someone else than {USERS[service]}: {strangers or lines}")
+    user = USER if service != "redis" else compose("exec", "-T", "redis", "id", "-u", "redis").strip()
+    strangers = [line for line in lines if line.split()[1] != user]
+    expect(bool(lines) and not strangers and user != "0", f"{service} runs as someone else than {user}: {lines}")
     host = json.loads(docker("inspect", container))[0]["HostConfig"]
     expect(host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"], f"{service} is not confined: {host}")
     expect(any("no-new-privileges" in option for option in host["SecurityOpt"]), f"{service} may gain privileges")
@@ -222,7 +225,7 @@ def check_confinement(service: str) -> None:
         "%s: %d processes, all of user %s, read-only root, no capabilities, limited",
         service,
         len(lines),
-        USERS[service],
+        user,
     )
 
 
@@ -233,9 +236,9 @@ def check_password() -> None:
     url = compose("exec", "-T", "api", "cat", "/run/secrets/gradientd_redis_url")
     password = url.partition("@")[0].rpartition(":")[2]
     expect(len(password) == 64, f"the password of Redis is {len(password)} characters long")
-    for service in USERS:
+    for service in SERVICES:
         (container,) = container_ids(service)
-        shown = docker("inspect", container) + docker("top", container, "-eo", "args")
+        shown = docker("inspect", container) + docker("top", container, "-eo", "pid,args")
         expect(password not in shown, f"the password of Redis is shown by {service}")
     log.info("Redis asks for its password")
 
