@@ -1,4 +1,4 @@
-"""The embedded store's append-only file: find damage at its end, keep a copy, cut the damage off.
+"""The embedded store's append-only files: tell when one is gone; find damage at the end, keep a copy, cut it off.
 
 Valkey drops an incomplete last command by itself, but refuses to start when the end is not a command at all, as after
 a power cut that left zeros. Its own checker says up to where the file is sound: the server binary becomes that checker
@@ -25,6 +25,8 @@ LARGEST_TAIL_BYTES = 64 * 1024
 """With `appendfsync always` only the last batch of commands can be torn; damage that costs more is not a torn end."""
 
 CHUNK_BYTES = 1 << 20
+NAMED = re.compile(r"^file (?P<name>\S+) seq \d+ type (?P<type>[bi])", re.MULTILINE)
+"""A file in the manifest that the server needs: the base, or what was written since. (History it deletes itself.)"""
 SIZES = re.compile(r"size=(?P<size>\d+), ok_up_to=(?P<sound>\d+)")
 
 
@@ -35,6 +37,48 @@ class Repair:
     file: Path
     dropped_bytes: int
     copy: Path
+
+
+class AppendOnlyFiles:
+    """The files of the directory `store` as they were when first seen; tells when one is gone, or another has its name.
+
+    The server would go on writing to a file that has no name any more, and nobody would find it again.
+    """
+
+    def __init__(self, store: Path) -> None:
+        self._manifest = store / MANIFEST
+        self._seen: dict[Path, int] = {}
+
+    def lost(self) -> Path | None:
+        """A file that was there once, that the server still needs, and that is not there any more."""
+        missing = self._missing()
+        # Once more: between our two looks the server may have begun a new file and deleted the old one.
+        return missing and self._missing()
+
+    def _missing(self) -> Path | None:
+        try:
+            text = self._manifest.read_text("utf-8")
+        except FileNotFoundError:
+            return self._manifest if self._seen else None
+        except OSError:
+            return None  # what cannot be told does not count as lost
+        found: dict[Path, int] = {}
+        for match in NAMED.finditer(text):
+            path = self._manifest.parent / match["name"]
+            inode = inode_of(path)
+            if inode is None or self._seen.get(path, inode) != inode:
+                return path
+            found[path] = inode
+        self._seen = found
+        return None
+
+
+def inode_of(path: Path) -> int | None:
+    """The number of the file that has this name; None where none has."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
 
 
 def repair_tail(store: Path, *, server: Path) -> Repair | None:
@@ -70,9 +114,10 @@ def newest_file(store: Path) -> Path:
     """
     manifest = store / MANIFEST
     try:
-        names = re.findall(r"^file (\S+) seq \d+ type i", manifest.read_text("utf-8"), re.MULTILINE)
+        text = manifest.read_text("utf-8")
     except OSError as error:
         raise StoreDamaged(f"cannot read {manifest}: {error.strerror}") from error
+    names = [match["name"] for match in NAMED.finditer(text) if match["type"] == "i"]
     if not names:
         raise StoreDamaged(f"{manifest} names no file that could be repaired")
     return manifest.parent / names[-1]

@@ -45,6 +45,7 @@ class EmbeddedStore:
         self._lock_fd = lock_fd
         self._password = secrets.token_hex(24)
         self._folders = [Folder(path) for path in (data_dir, self.directory, self.directory / aof.MANIFEST.parent)]
+        self._log = aof.AppendOnlyFiles(self.directory)
 
     @property
     def url(self) -> str:
@@ -77,6 +78,8 @@ class EmbeddedStore:
         for folder in self._folders:
             if folder.is_lost():
                 raise DataLost(f"{folder.path} was deleted or replaced while the stack ran")
+        if lost := self._log.lost():
+            raise DataLost(f"{lost} was deleted or replaced while the stack ran")
 
     def after_exit(self, tail: Sequence[str]) -> str | None:
         """Repair the append-only file if the server refused to start because of it.

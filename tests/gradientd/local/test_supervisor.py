@@ -166,12 +166,24 @@ def test_a_part_that_cannot_be_started_is_tried_again_until_it_can(start: Start)
     assert configuration.stat().st_ino == identity, "what had not changed was written again"
 
 
-@pytest.mark.parametrize("deleted", ["", "valkey", "valkey/appendonlydir"])
+@pytest.mark.parametrize(
+    "deleted",
+    [
+        "",
+        "valkey",
+        "valkey/appendonlydir",
+        "valkey/appendonlydir/appendonly.aof.manifest",
+        "valkey/appendonlydir/appendonly.aof.1.incr.aof",
+    ],
+)
 def test_deleted_data_end_the_stack_and_are_not_made_anew(start: Start, deleted: str) -> None:
     stack = start()
     stack.wait_for("up at")
     gone = Path(stack.data_dir, deleted)
-    shutil.rmtree(gone)
+    if gone.is_dir():
+        shutil.rmtree(gone)
+    else:
+        gone.unlink()
     assert stack.exit_code() == 1
     said = rf"^{gone}\S* was deleted or replaced while the stack ran; valkey was killed, and all is stopped$"
     assert re.search(said, stack.output, re.MULTILINE)

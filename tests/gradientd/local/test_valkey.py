@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import resource
 import shutil
 from collections.abc import Awaitable, Callable
@@ -16,6 +17,7 @@ from gradientd.local.errors import CannotStart, StoreDamaged
 from gradientd.local.probes import Probes
 from gradientd.local.process import Process
 from gradientd.local.valkey import EmbeddedStore, find_server, packaged_server
+from jobs.errors import DataLost
 from tests.conftest import free_port
 
 UNHURRIED = asyncio.Event()
@@ -195,6 +197,38 @@ def test_a_copy_that_finds_no_room_leaves_nothing(store: EmbeddedStore) -> None:
     assert list((store.directory / "damaged").iterdir()) == []
     assert file.read_bytes() == damaged
     assert store.after_exit([aof.REFUSAL])
+
+
+def test_files_that_the_server_itself_replaces_are_not_lost(store: EmbeddedStore) -> None:
+    names: list[set[str]] = []
+
+    def rewrite(client: redis.Redis) -> None:
+        for _ in range(20):
+            store.check_files()
+            names.append({path.name for path in (store.directory / aof.MANIFEST).parent.iterdir()})
+            client.bgrewriteaof()
+            while client.info("persistence")["aof_rewrite_in_progress"]:
+                store.check_files()
+        store.check_files()
+
+    run(store, rewrite)
+    assert not names[0] & names[-1] - {aof.MANIFEST.name}
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_log_file_that_is_gone_is_noticed_while_the_server_runs(store: EmbeddedStore, replaced: bool) -> None:
+    file = aof.newest_file(store.directory)
+
+    def take_away(client: redis.Redis) -> None:
+        store.check_files()
+        copy = shutil.copy(file, file.with_suffix(".copy"))
+        file.unlink()
+        if replaced:
+            Path(copy).rename(file)
+        with pytest.raises(DataLost, match=re.escape(f"{file} was deleted or replaced")):
+            store.check_files()
+
+    run(store, take_away)
 
 
 def test_other_endings_are_not_taken_for_damage(store: EmbeddedStore) -> None:
