@@ -1,5 +1,7 @@
 """Commands are proposed as they can be typed."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -42,3 +44,26 @@ def test_another_command_of_the_name_is_not_this_one(
 def test_a_module_is_run_by_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["/site-packages/gradientd/__main__.py"])
     assert called_as() == "python -m gradientd"
+
+
+def test_a_module_imports_nothing_of_the_folder_that_it_is_run_in(tmp_path: Path) -> None:
+    for name in ("jobs", "store", "typer", "rich"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the file of the folder was run')")
+    done = run_module(tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("gradientd ")
+
+
+def test_a_module_runs_in_a_folder_that_is_gone(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    done = run_module(gone, before="rmdir ../gone")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def run_module(folder: Path, *, before: str = "true") -> subprocess.CompletedProcess[str]:
+    """`python -m gradientd --version` in a folder."""
+    shell = f'{before}; exec "$0" -m gradientd --version'
+    command = ["sh", "-c", shell, sys.executable]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
