@@ -41,8 +41,8 @@ def load(name: str) -> Script:
             _tables(),
             lanes.lua_functions(),
             keys.lua_builders(),
-            (folder / "prelude.lua").read_text(),
-            (text := (folder / f"{name}.lua").read_text()),
+            (folder / "prelude.lua").read_text("utf-8"),
+            (text := (folder / f"{name}.lua").read_text("utf-8")),
         ]
     )
     # Redis names scripts by SHA-1; nothing here is secret.

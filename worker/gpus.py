@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jobs.cuda import DRIVER, listed_devices, visible_devices
+from worker.kernel import lines_of
 
 RETRY_SECONDS = 0.2
 
@@ -40,10 +41,7 @@ def cards(driver: Path = DRIVER) -> tuple[str, ...]:
 
 
 def _uuid(card: Path) -> str:
-    try:
-        lines = (card / "information").read_text().splitlines()
-    except OSError:
-        return ""
+    lines = lines_of(card / "information")
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("GPU UUID")), "")
 
 

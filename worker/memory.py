@@ -6,6 +6,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from worker.kernel import lines_of
+
 PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")
 
@@ -41,21 +43,14 @@ def there_is_bytes(proc: Path = PROC, cgroups: Path = CGROUPS) -> int:
 
 
 def _status(name: str, proc: Path) -> int:
-    try:
-        lines = (proc / "self" / "status").read_text().splitlines()
-    except OSError:
-        return 0
+    lines = lines_of(proc / "self" / "status")
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), 0)
 
 
 def _limits(proc: Path, cgroups: Path) -> list[int]:
     """The limits of the control groups that this process is in, of either version, those above them included."""
-    try:
-        lines = (proc / "self" / "cgroup").read_text().splitlines()
-    except OSError:
-        return []
     found: list[int] = []
-    for line in lines:
+    for line in lines_of(proc / "self" / "cgroup"):
         _, controllers, path = line.split(":", 2)
         if controllers in {"", "memory"}:
             root = cgroups / controllers
@@ -69,6 +64,6 @@ def _limits(proc: Path, cgroups: Path) -> list[int]:
 def _limit(file: Path) -> int | None:
     """A limit; None where there is none ("max") or no such file."""
     try:
-        return int(file.read_text())
+        return int(file.read_text("ascii"))
     except (OSError, ValueError):
         return None

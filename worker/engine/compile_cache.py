@@ -19,6 +19,7 @@ import structlog
 
 from jobs.cuda import DRIVER, listed_devices
 from store.files import atomic_write, make_folder
+from worker.kernel import lines_of
 
 log = structlog.get_logger(__name__)
 
@@ -117,10 +118,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _machine_key(threads: int | None) -> str:
     """Names what machine code depends on: TensorFlow's build, processor, threads, graphics cards, the flags given."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = [platform.processor()]
+    lines = lines_of(Path("/proc/cpuinfo")) or [platform.processor()]
     processor = sorted({line for line in lines if line.startswith(("vendor_id", "model", "flags", "Features", "CPU"))})
     given = [os.environ.get(name, "") for name in (FLAGS, "XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS")]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -139,8 +137,4 @@ def _tensorflow() -> str:
 def _cards() -> list[str]:
     """The models of the graphics cards, and their driver's version."""
     found = [DRIVER.parent / "version", *(DRIVER / address / "information" for address in listed_devices())]
-    lines: list[str] = []
-    for path in found:
-        with suppress(OSError):
-            lines += [line for line in path.read_text().splitlines() if line.startswith(("Model", "NVRM"))]
-    return lines
+    return [line for file in found for line in lines_of(file) if line.startswith(("Model", "NVRM"))]

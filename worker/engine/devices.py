@@ -12,6 +12,7 @@ from jobs.errors import DeviceUnavailable
 from jobs.record import Device
 from jobs.settings import Settings
 from worker.gpus import memory_of_cards
+from worker.kernel import lines_of
 
 
 def configure(settings: Settings) -> int:
@@ -109,9 +110,5 @@ def choose(wanted: str) -> Device:
 
 
 def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
+    names = (line.split(":", 1)[1].strip() for line in lines_of(Path("/proc/cpuinfo")) if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())

@@ -17,6 +17,7 @@ import structlog
 from jobs.errors import StoreUnavailable
 from store.calls import run
 from store.jobs import Store
+from worker.kernel import lines_of
 
 log = structlog.get_logger(__name__)
 
@@ -30,9 +31,8 @@ class Process(NamedTuple):
 
 def process(pid: int) -> Process | None:
     """The process that has this id now; None where there is none, or the system does not say when it began."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
+    text = "".join(lines_of(Path(f"/proc/{pid}/stat")))
+    if not text:
         return None
     # The name, in parentheses, may hold anything; the start is the 22nd field, the 20th after it.
     return Process(pid, text.rpartition(")")[2].split()[19])
