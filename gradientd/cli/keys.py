@@ -7,13 +7,15 @@ import typer
 
 from gradientd.cli.display import print_json
 from gradientd.cli.extras import STORE, needs
-from gradientd.cli.options import JsonOption, complain, console
+from gradientd.cli.options import JsonOption, complain, console, folder
 
 LIMITS = "Limits"
 
 DataDirOption = Annotated[
     Path | None,
     typer.Option(
+        parser=folder,
+        metavar="PATH",
         help="Data directory of a `gradientd up` that runs on this machine. Or GRADIENTD_DATA_DIR.",
         show_default="~/.local/share/gradientd",
     ),

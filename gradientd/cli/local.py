@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gradientd.cli.extras import UP, needs
-from gradientd.cli.options import console
+from gradientd.cli.options import console, folder
 
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", min=1, max=256, help="How many.", show_default="one, or one per GPU")
@@ -26,6 +26,8 @@ def up(
     data_dir: Annotated[
         Path | None,
         typer.Option(
+            parser=folder,
+            metavar="PATH",
             help="Where jobs, datasets and artifacts are kept. Or GRADIENTD_DATA_DIR.",
             show_default="~/.local/share/gradientd",
         ),
@@ -61,7 +63,9 @@ def up(
 def demo(
     *,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 0,
-    data_dir: Annotated[Path, typer.Option(help="Where the demo keeps its files.")] = Path(".demo"),
+    data_dir: Annotated[
+        Path, typer.Option(parser=folder, metavar="PATH", help="Where the demo keeps its files.")
+    ] = Path(".demo"),
     keep: Annotated[bool, typer.Option("--keep", help="Leave the service running afterwards, until Ctrl-C.")] = False,
 ) -> None:
     """Start the whole service, train a real MNIST job on it before your eyes, and stop it again.

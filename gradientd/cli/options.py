@@ -1,6 +1,7 @@
 """Options that several commands share, and what goes with them."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,6 +21,13 @@ def checked_key(text: str) -> str:
         return environment.checked_key(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def folder(text: str) -> Path:
+    """The folder. No name at all, as of a shell variable that is not set, must not mean the current one."""
+    if not text:
+        raise typer.BadParameter("must name a folder")
+    return Path(text)
 
 
 UrlOption = Annotated[str, typer.Option("--url", envvar=environment.URL_VARIABLE, help="Address of the API.")]

@@ -378,3 +378,14 @@ def test_datasets_are_a_table_or_json() -> None:
     routes: dict[str, Route] = {"GET /v1/datasets": lambda body: (200, [dataset])}
     assert gradientd("datasets", routes=routes).stdout.splitlines()[1].split()[:3] == ["mnist-10k", "9,000", "1,000"]
     assert json.loads(gradientd("datasets", "--json", routes=routes).stdout) == dump([dataset])
+
+
+@pytest.mark.parametrize("command", ["up", "demo", "keys list"])
+def test_no_name_of_a_folder_is_not_the_current_one(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, [*command.split(), "--data-dir", ""])
+    assert result.exit_code == ExitCode.REFUSED
+    assert "must name a folder" in result.stderr
+    assert list(tmp_path.iterdir()) == []
