@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from api.http import kinds
 from api.http.extent import extent_of
@@ -39,7 +40,7 @@ def resolve(body: dict[str, Any], limits: Limits) -> Admitted:
     try:
         spec = presets.resolve(Spec.model_validate(body))
     except ValidationError as error:
-        rows = error.errors(include_url=False, include_input=False, include_context=False)
+        rows = mistakes(error)
         found = [
             FieldError(pointer=shortened(to_pointer(row["loc"]), LONGEST_POINTER), detail=told(row, "field"))
             for row in rows[:MOST_ERRORS]
@@ -50,6 +51,13 @@ def resolve(body: dict[str, Any], limits: Limits) -> Admitted:
     check_split(spec, sizes)
     limits.check(spec, sizes)
     return Admitted(spec, sizes)
+
+
+def mistakes(error: ValidationError) -> list[ErrorDetails]:
+    """What is wrong with a spec. A list that Pydantic finds too short without its bad items is not one mistake more."""
+    rows = error.errors(include_url=False, include_input=False, include_context=False)
+    within = {row["loc"][:-1] for row in rows}
+    return [row for row in rows if row["type"] != "too_short" or row["loc"] not in within]
 
 
 async def check_device(services: Services, spec: Spec) -> None:

@@ -125,6 +125,8 @@ async def test_a_spec_may_be_long_and_not_longer(http: httpx.AsyncClient, settin
         ({"seed": True}, "invalid_spec", "/seed"),
         ({"optimizer": {"type": "adam", "beta_1": 2}}, "invalid_spec", "/optimizer/beta_1"),
         ({"model": {"type": "mlp", "hidden": [1, 0]}}, "invalid_spec", "/model/hidden/1"),
+        ({"model": {"type": "mlp", "hidden": [0]}}, "invalid_spec", "/model/hidden/0"),
+        ({"model": {"type": "mlp", "hidden": []}}, "invalid_spec", "/model/hidden"),
         ({"optimizer": {"type": "sgd", "sgd": 1}}, "invalid_spec", "/optimizer/sgd"),
         ({"optimizer": {"learning_rate": 1}}, "invalid_spec", "/optimizer"),
         ({"metadata": {"a/b~c": 1}}, "invalid_spec", "/metadata/a~1b~0c"),
