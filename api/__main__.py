@@ -15,7 +15,7 @@ from api.http.connections import Bounds, Connections
 from api.http.protocol import BoundedProtocol
 from jobs.errors import Misconfigured
 from jobs.logs import configure_logging
-from jobs.settings import Settings
+from jobs.settings import load_settings
 from store.doorbell import forget_other_apps
 
 GRACE_SECONDS = 10
@@ -40,8 +40,11 @@ def _end(*_: object) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Serve until SIGTERM or SIGINT."""
-    defaults = Settings()
     parser = argparse.ArgumentParser(prog="python -m api", description="Serve gradientd's HTTP API.")
+    try:
+        defaults = load_settings()
+    except Misconfigured as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
     parser.add_argument("--host", default=defaults.host, help="address to listen on (%(default)s)")
     parser.add_argument("--port", default=defaults.port, type=int, help="port; 0 takes a free one (%(default)s)")
     parser.add_argument(
@@ -51,10 +54,10 @@ def main(arguments: list[str] | None = None) -> None:
         help="listen beyond this machine although nobody is asked for an API key",
     )
     options: dict[str, Any] = vars(parser.parse_args(arguments))
-    settings = Settings(**options)
-    configure_logging(settings.log_level)
-    forget_other_apps()
     try:
+        settings = load_settings(**options)
+        configure_logging(settings.log_level)
+        forget_other_apps()
         app = create_app(settings)
     except Misconfigured as error:
         parser.exit(2, f"{parser.prog}: {error}\n")

@@ -2,16 +2,20 @@
 
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
     SettingsConfigDict,
 )
+
+from jobs.errors import Misconfigured
+from jobs.spec import LONGEST_RUNTIME_SECONDS
 
 SECRETS_DIR = "GRADIENTD_SECRETS_DIR"
 """Names a folder with settings in files, each called like its variable in small letters; variables come first."""
@@ -116,7 +120,7 @@ class Settings(BaseSettings):
     """Most examples in a step."""
     max_memory_mb: Annotated[int, Field(ge=1)] = 8192
     """Most memory that a job may need by estimate, in MiB: weights, gradients, activations, dataset."""
-    max_runtime_seconds: Annotated[int, Field(ge=1)] = 30 * 24 * 3600
+    max_runtime_seconds: Annotated[int, Field(ge=1, le=LONGEST_RUNTIME_SECONDS)] = LONGEST_RUNTIME_SECONDS
     """Longest running time of a job, and that of one that names none."""
     worker_gflops: Annotated[float, Field(gt=0)] = 20_000.0
     """What a worker computes at most, in GFLOP/s; a job that could not end in that time even so is refused."""
@@ -142,3 +146,20 @@ class Settings(BaseSettings):
         return self.worker_name or socket.gethostname()
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+def load_settings(*, in_words: Callable[[str], str] = str, **given: Any) -> Settings:
+    """The settings from the environment, overridden by those given.
+
+    Raises:
+        Misconfigured: values cannot be used; it names each one's variable, and says in the given words what is wrong.
+    """
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"GRADIENTD_{str(fault['loc'][0]).upper()}: {in_words(fault['msg'])}"
+            for fault in error.errors()
+            if fault["loc"]
+        )
+        raise Misconfigured(f"a setting cannot be used: {wrong}") from error

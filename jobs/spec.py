@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 LARGEST_SEED = 2**31 - 1
+LONGEST_RUNTIME_SECONDS = 30 * 24 * 3600
 
 
 class Frozen(BaseModel):
@@ -273,7 +274,9 @@ class Spec(Frozen):
     ] = Checkpointing()
     max_runtime_seconds: Annotated[
         int | None,
-        Field(ge=1, le=30 * 24 * 3600, description="Running time after which the job fails, over all attempts."),
+        Field(
+            ge=1, le=LONGEST_RUNTIME_SECONDS, description="Running time after which the job fails, over all attempts."
+        ),
     ] = None
     max_attempts: Annotated[
         int, Field(ge=1, le=10, description="Claims after which a job whose worker was lost fails.")

@@ -4,9 +4,9 @@ import argparse
 import sys
 import warnings
 
-from jobs.errors import StoreUnavailable
+from jobs.errors import Misconfigured, StoreUnavailable
 from jobs.logs import configure_logging
-from jobs.settings import Settings
+from jobs.settings import Settings, load_settings
 from store.calls import connect, run
 from store.jobs import Store
 from worker.gpus import gpu_may_be_there
@@ -17,7 +17,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m worker", description="Train jobs of gradientd.")
     parser.add_argument("--check", action="store_true", help="exit 0 if this worker is live in the store, else say why")
     options = parser.parse_args()
-    settings = Settings()
+    try:
+        settings = load_settings()
+    except Misconfigured as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
     if options.check:
         return _check(settings)
     configure_logging(settings.log_level)

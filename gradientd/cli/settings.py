@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from pydantic import ValidationError
-
+import jobs.settings
 from gradientd.cli.wording import in_our_words
-from gradientd.local.errors import CannotStart
 from jobs.settings import Settings
 
 
@@ -13,14 +11,7 @@ def load_settings(**given: Any) -> Settings:
     """The settings from the environment, overridden by the options that were given.
 
     Raises:
-        CannotStart: a value is out of bounds.
+        Misconfigured: a value cannot be used.
     """
-    try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        wrong = "; ".join(
-            f"GRADIENTD_{str(fault['loc'][0]).upper()}: {in_our_words(fault['msg'])}"
-            for fault in error.errors()
-            if fault["loc"]
-        )
-        raise CannotStart(f"a setting cannot be used: {wrong}") from error
+    options = {name: value for name, value in given.items() if value is not None}
+    return jobs.settings.load_settings(in_words=in_our_words, **options)
