@@ -11,6 +11,7 @@ import tensorflow as tf
 from jobs.architecture import Architecture, Layer, describe
 from jobs.datasets import DatasetInfo
 from jobs.spec import Model
+from worker.engine import pooling
 from worker.engine.stateless_random import StatelessRandom
 
 Weights = tuple[tf.Tensor, ...]
@@ -38,23 +39,28 @@ def sizes(tensor: tf.Tensor) -> tuple[int, ...]:
     return cast("tuple[int, ...]", tuple(tensor.shape))
 
 
-def _dense(layer: Layer, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+Pool = Callable[[tf.Tensor, tuple[int, int]], tf.Tensor]
+"""The largest of each window of so many rows and columns."""
+
+
+def _dense(layer: Layer, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, pool: Pool) -> tf.Tensor:
     """x·W + b for x [B, inputs], then the activation."""
+    del pool
     return ACTIVATIONS[layer.activation](tf.matmul(x, kernel) + bias)
 
 
-def _convolution(layer: Layer, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+def _convolution(layer: Layer, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, pool: Pool) -> tf.Tensor:
     """Same-size convolution, activation and max-pooling of x [B, height, width, channels]."""
     x = tf.nn.conv2d(x, kernel, strides=1, padding="SAME")
     activation = ACTIVATIONS[layer.activation]
     if layer.activation not in MONOTONE:
-        return tf.nn.max_pool2d(activation(tf.nn.bias_add(x, bias)), layer.pool, layer.pool, "VALID")
+        return pool(activation(tf.nn.bias_add(x, bias)), layer.pool)
     # The largest of four stays the largest when all get the same bias and a monotone activation: pooling
     # first gives the same values for a quarter of the work.
-    return activation(tf.nn.bias_add(tf.nn.max_pool2d(x, layer.pool, layer.pool, "VALID"), bias))
+    return activation(tf.nn.bias_add(pool(x, layer.pool), bias))
 
 
-FUNCTIONS: dict[str, Callable[[Layer, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]] = {
+FUNCTIONS: dict[str, Callable[[Layer, tf.Tensor, tf.Tensor, tf.Tensor, Pool], tf.Tensor]] = {
     "dense": _dense,
     "convolution": _convolution,
 }
@@ -66,6 +72,8 @@ class Network:
     """A described network as pure functions. Weights are a flat tuple: kernel and bias of each layer in turn."""
 
     described: Architecture
+    own_pooling: bool = False
+    """Whether to pool by `worker.engine.pooling` and not by the library."""
 
     @property
     def image(self) -> tuple[int, int, int]:
@@ -102,13 +110,14 @@ class Network:
     def forward(self, weights: Weights, images: tf.Tensor, noise: StatelessRandom | None = None) -> tf.Tensor:
         """Outputs [B, classes] for images [B, pixels] of the weights' dtype. With `noise`, as in training."""
         rest = list(weights)
+        pool = pooling.max_pool if self.own_pooling else pooling.library_max_pool
         x, stream = images, 0
         for layer in self.described.layers:
             if sizes(x)[1:] != layer.inputs:
                 x = tf.reshape(x, (-1, *layer.inputs))
             if noise is not None and layer.dropout:
                 x = _drop(x, noise, share=layer.dropout, stream=stream)
-            x = FUNCTIONS[layer.kind](layer, x, rest.pop(0), rest.pop(0))
+            x = FUNCTIONS[layer.kind](layer, x, rest.pop(0), rest.pop(0), pool)
             stream += layer.kind == "dense"
         return x
 
@@ -131,6 +140,6 @@ def _uniform(shape: tuple[int, ...], *, key: tuple[int, int], limit: np.float32)
     return values.reshape(shape)
 
 
-def build(model: Model, dataset: DatasetInfo) -> Network:
+def build(model: Model, dataset: DatasetInfo, *, own_pooling: bool = False) -> Network:
     """The network of a spec for a dataset's images and classes."""
-    return Network(describe(model, dataset))
+    return Network(describe(model, dataset), own_pooling)

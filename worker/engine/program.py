@@ -165,7 +165,8 @@ def program(
     `batches` are those of the job's estimate, which is made where they are not given.
     """
     kind = StepKind(
-        network=build(spec.model, dataset),
+        # XLA has no deterministic gradient of the library's pooling on a GPU.
+        network=build(spec.model, dataset, own_pooling=execution == "xla" and "GPU" in device),
         loss=spec.loss,
         label_smoothing=spec.label_smoothing,
         optimizer=spec.optimizer.type,

@@ -12,6 +12,7 @@ from jobs.datasets import DatasetInfo
 from jobs.estimate import estimate
 from tests.worker.engine.listening import spec_of
 from worker.engine.architecture import ACTIVATIONS, FUNCTIONS, Network, build
+from worker.engine.pooling import library_max_pool
 
 DIGITS = DatasetInfo("digits", "", 10, 10, 28, 28, 1, 10)
 COLOURS = DatasetInfo("colours", "", 10, 10, 21, 15, 3, 7)
@@ -77,5 +78,5 @@ def test_a_convolution_block_is_convolution_activation_pooling(activation: str) 
     x = tf.constant(np.random.default_rng(0).random((2, 21, 15, 3)).astype(np.float32))
     expected = tf.nn.max_pool2d(ACTIVATIONS[activation](tf.nn.conv2d(x, kernel, 1, "SAME") + bias), 2, 2, "VALID")
     np.testing.assert_allclose(
-        FUNCTIONS["convolution"](built.described.layers[0], x, kernel, bias), expected, atol=1e-6
+        FUNCTIONS["convolution"](built.described.layers[0], x, kernel, bias, library_max_pool), expected, atol=1e-6
     )
