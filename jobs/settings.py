@@ -92,10 +92,11 @@ class Settings(BaseSettings):
     gpu_memory_limit_mb: Annotated[int | None, Field(ge=64)] = None
     """Cap on TensorFlow's GPU memory, in MiB, instead of growth with need."""
     recycle_after: Annotated[int, Field(ge=1)] = 2000
-    """Drains after which a CPU trainer's process is replaced. A GPU's is replaced after each: that frees its memory."""
+    """Drains after which a trainer's process is replaced."""
     recycle_above_mb: Annotated[int, Field(ge=256)] = 2048
-    """Memory in MiB that a CPU trainer may hold between two jobs; one that holds more is replaced. An idle one holds
-    some 600, and TensorFlow keeps what convolutions once took for as long as the process lives."""
+    """Memory in MiB, the machine's or a GPU's, that a trainer may hold between two jobs; one that holds more is
+    replaced. An idle one holds some 600, and TensorFlow keeps what a job once took of a GPU, and convolutions of the
+    machine, for as long as the process lives. A GPU's context, some 500 more, does not count."""
 
     compile_cache_mb: Annotated[int, Field(ge=0)] = 64
     """Most MiB of compiled programs to keep in the data directory for other trainers; 0 for none."""

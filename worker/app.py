@@ -10,6 +10,7 @@ import signal
 import socket
 from typing import TYPE_CHECKING, Any
 
+import billiard.pool
 import structlog
 from celery import Celery, shared_task, signals
 from celery.exceptions import WorkerShutdown
@@ -23,7 +24,6 @@ from store.lanes import Lanes
 from worker.engine.compile_cache import CompileCache
 from worker.gpus import gpu_may_be_there
 from worker.lease.process_watchdog import ProcessWatchdog
-from worker.memory import forget_peak
 
 if TYPE_CHECKING:
     from worker.trainer import Trainer
@@ -46,13 +46,11 @@ def make_worker(settings: Settings) -> Celery:
     if settings.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # as `jobs.cuda` counts
-    gpu = gpu_may_be_there()
     celery = make_celery(settings)
     celery.conf.update(
         include=["worker.app"],
-        # TensorFlow returns GPU memory only when its process ends.
-        worker_max_tasks_per_child=1 if gpu else settings.recycle_after,
-        # In KiB, looked at after each drain, of which `forget_peak` makes it the memory held by then.
+        worker_max_tasks_per_child=settings.recycle_after,
+        # In KiB; what `_held_kib` says after each drain.
         worker_max_memory_per_child=settings.recycle_above_mb << 10,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
@@ -166,7 +164,14 @@ def _make_trainer(**_: object) -> None:
         log.exception("trainer_not_started")
         os.kill(os.getppid(), signal.SIGTERM)
         raise
+    # After each drain the pool asks this how much the process holds. Its own way would take the peak of the machine's
+    # memory, and knows nothing of a card's, which TensorFlow returns only when its process ends.
+    billiard.pool.mem_rss = _held_kib  # pyright: ignore[reportAttributeAccessIssue]
     os.kill(os.getppid(), READY_SIGNAL)
+
+
+def _held_kib() -> int:
+    return _trainer.held_bytes() >> 10 if _trainer else 0
 
 
 def _on_drain(*_: object) -> None:
@@ -187,4 +192,3 @@ def drain() -> None:
         _trainer.drain()
     if _compile_cache:
         _compile_cache.publish()
-    forget_peak()

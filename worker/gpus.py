@@ -67,7 +67,7 @@ def memory_of_cards() -> tuple[int, ...]:
 
 
 class CardLocks:
-    """A lock for each card, held until the process ends. Without cards there is nothing to wait for."""
+    """A lock for each card, held until released or the process ends. Without cards there is nothing to wait for."""
 
     def __init__(self, names: Sequence[str], *, folder: Path | None = None) -> None:
         self._folder = folder
@@ -83,6 +83,11 @@ class CardLocks:
                 return False
             waited += RETRY_SECONDS
         return True
+
+    def release(self) -> None:
+        """Let another process have the cards."""
+        for name in list(self._held):
+            os.close(self._held.pop(name))
 
     def _take(self, name: str) -> bool:
         if name in self._held:

@@ -90,32 +90,41 @@ class Trainer:
             # Upkeep rings again for whoever still waits.
             log.warning("gpu_in_use", detail="another trainer holds this worker's GPU")
             return
+        if not self._train_waiting():
+            self._doorbell.ring(Lanes.WAKE_QUEUES[Lanes.ANY])
+        if not self._holds_too_much():
+            self._cards.release()
+
+    def held_bytes(self) -> int:
+        """What this process keeps of the machine's memory or of a card's, whichever is more."""
+        return max(memory.held_bytes(), devices.held_bytes())
+
+    def _train_waiting(self) -> bool:
+        """Train one job after the other; whether none is left that this process should train."""
         for _ in range(MOST_JOBS_PER_DRAIN):
             claim = None if self.draining.is_set() else self._claim()
             if claim is None:
-                return
+                return True
             self._heartbeat.busy_with(claim.job.id)
             try:
                 self._see_through(claim)
             finally:
                 self._heartbeat.busy_with(None)
             if self._holds_too_much():
-                break
-        self._doorbell.ring(Lanes.WAKE_QUEUES[Lanes.ANY])
+                log.info("trainer_recycled", held_mb=self.held_bytes() >> 20, limit_mb=self._settings.recycle_above_mb)
+                return False
+        return False
 
     def _holds_too_much(self) -> bool:
         """Whether this process should make room for another although more jobs may wait: Celery replaces it after the
-        drain, whose last bell finds the next one. A GPU's trainer is replaced after every drain anyway.
+        drain, whose last bell finds the next one. What can be given back, is.
         """
         limit = self._settings.recycle_above_mb << 20
-        if self._gpus or memory.held_bytes() <= limit:
+        if self.held_bytes() <= limit:
             return False
         release()
         memory.give_back()
-        if (held := memory.held_bytes()) <= limit:
-            return False
-        log.info("trainer_recycled", held_mb=held >> 20, limit_mb=limit >> 20)
-        return True
+        return self.held_bytes() > limit
 
     def leave(self) -> None:
         """Withdraw the worker's entry: this process ends and none follows."""

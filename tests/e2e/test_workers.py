@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 import redis
 
 from store.keys import Keys
@@ -155,3 +156,20 @@ def test_a_job_whose_dataset_does_not_come_is_cancelled_at_once(make_stack: Make
     assert stack.wait(job_id, timeout_seconds=10)["status"] == "cancelled"
     assert stack.wait(stack.submit(epochs=1))["status"] == "succeeded"
     assert stack.workers()["w"]["pid"] == trainer
+
+
+@pytest.mark.parametrize(("limit_mb", "trainers"), [("256", 2), ("8192", 1)])
+def test_a_trainer_that_holds_much_is_replaced_between_jobs(
+    make_stack: MakeStack, limit_mb: str, trainers: int
+) -> None:
+    stack = make_stack(recycle_above_mb=limit_mb)
+    stack.start_api()
+    stack.start_worker("worker")
+    pids: set[int] = set()
+    for _ in range(2):
+        job_id = stack.submit(epochs=1)
+        wait_until(lambda job_id=job_id: stack.job(job_id)["status"] == "succeeded", what="the job's end")
+        pids.add(stack.workers()["worker"]["pid"])
+        if trainers > 1:
+            wait_until(lambda: {w["pid"] for w in stack.workers().values()} - pids, what="another trainer")
+    assert len(pids) == trainers

@@ -94,3 +94,12 @@ def test_a_worker_that_stops_does_not_wait_for_a_card(tmp_path: Path) -> None:
 def test_without_cards_there_is_nothing_to_wait_for(tmp_path: Path) -> None:
     assert CardLocks((), folder=tmp_path / "none").acquire(seconds=0, stop=threading.Event())
     assert not (tmp_path / "none").exists()
+
+
+def test_a_released_card_is_there_for_others(tmp_path: Path) -> None:
+    one, other = CardLocks(["0"], folder=tmp_path), CardLocks(["0"], folder=tmp_path)
+    never = threading.Event()
+    for holder, waiting in ((one, other), (other, one)):
+        assert holder.acquire(seconds=0, stop=never)
+        assert not waiting.acquire(seconds=0, stop=never)
+        holder.release()

@@ -92,6 +92,12 @@ def memory_of(name: str) -> tuple[int | None, int | None]:
     return info["current"], info["peak"]
 
 
+def held_bytes() -> int:
+    """The most memory of a GPU that this process has had in use: TensorFlow keeps that until the process ends."""
+    peaks = [device.memory_peak_bytes or 0 for device in describe() if device.kind == "gpu"]
+    return max(peaks, default=0)
+
+
 def _memory(device: Device) -> dict[str, int | None]:
     current, peak = memory_of(device.name)
     return {"memory_bytes": current, "memory_peak_bytes": peak}

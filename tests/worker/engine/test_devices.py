@@ -40,3 +40,13 @@ def test_without_a_gpu_auto_is_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_device_that_is_not_there_is_refused_with_those_that_are() -> None:
     with pytest.raises(DeviceUnavailable, match=r"'gpu:7'.*CPU:0, /device:GPU:0, /device:GPU:1"):
         devices.choose("gpu:7")
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_what_is_held_of_a_gpu_is_the_most_that_was_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "memory_of", lambda name: (1, 7 if name.endswith("0") else 5))
+    assert devices.held_bytes() == 7
+
+
+def test_without_a_gpu_none_is_held() -> None:
+    assert devices.held_bytes() == 0
