@@ -223,7 +223,8 @@ def _rate_and_count(epoch: Epoch, i: tf.Tensor, train_state: TrainState) -> tupl
     if not train_state.scale:
         return epoch.rates[i], tf.cast(epoch.first_step + i + 1, tf.float32)
     updates = epoch.first_step + i - train_state.scale.skipped
-    return epoch.rates[updates - epoch.first_update], tf.cast(updates + 1, tf.float32)
+    # Not by `[…]`: the place depends on where the epoch began, and XLA would compile anew for each such value.
+    return tf.gather(epoch.rates, updates - epoch.first_update), tf.cast(updates + 1, tf.float32)
 
 
 def _gather(images: Images, epoch: Epoch, i: tf.Tensor, batch_size: int) -> Batch:

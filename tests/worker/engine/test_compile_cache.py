@@ -134,7 +134,7 @@ from tests.worker.engine.listening import run, spec_of
 from worker.files.exports import weights_npz
 bands = made_up(train=1000, test=200, shape=(14, 14, 1), classes=10)
 for body in json.loads(sys.argv[2]):
-    outcome, _ = run(bands, spec_of(**body, execution="xla", epochs=1, batch_size=96))
+    outcome, _ = run(bands, spec_of(**{"execution": "xla", "epochs": 1, "batch_size": 96, **body}))
     cache.publish()
     print("told:", hashlib.sha256(weights_npz(outcome.weights)).hexdigest(), len(list(root.rglob("*.pb"))))
 """
@@ -163,6 +163,15 @@ def test_a_program_is_found_by_a_process_that_traced_others_before_it(tmp_path: 
     (_, before), (_, others), (again, found) = trained(root, *OTHERS, PROGRAM)
     assert first < before < others == found
     assert again == bits
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_a_program_is_compiled_once_however_many_epochs_it_runs(tmp_path: Path, precision: str) -> None:
+    (_, one), (_, many) = trained(
+        tmp_path, {**PROGRAM, "precision": precision}, {**PROGRAM, "precision": precision, "epochs": 4}
+    )
+    assert one == many
 
 
 @pytest.mark.timeout(180)
