@@ -18,10 +18,9 @@ latency: from before POST is sent until the bench, which reads the job's Redis s
 the entry (some 0.2 ms after it was written). Running: one job after the other on an idle, warm worker. First epoch:
 the MLP on the training set; 'new program' is one that the worker has not traced yet (a label smoothing of its own),
 'known program' one that it has; 'program of another process' one that a trainer compiled which has ended since, beside
-a new one, both with XLA asked for (for one epoch `auto` does not compile). Peer: a FastAPI route that sends a Celery
-task, which calls Keras `fit`, on the same store; its worker is warm (Keras imported, data in memory), its 'running' is
-the task's first line, its first epoch a Keras callback. Its model is built and traced anew in each task, as such a task
-does."""
+a new one, both with XLA asked for. Peer: a FastAPI route that sends a Celery task, which calls Keras `fit`, on the same
+store; its worker is warm (Keras imported, data in memory), its 'running' is the task's first line, its first epoch a
+Keras callback. Its model is built and traced anew in each task, as such a task does."""
 
 PEER = "Celery + Keras fit"
 

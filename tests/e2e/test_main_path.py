@@ -14,7 +14,7 @@ def test_an_empty_spec_trains_the_textbook_network(stack: Stack) -> None:
     job = stack.wait(stack.submit())
     assert (job["status"], job["status_reason"], job["attempt"]) == ("succeeded", "completed", 1)
     assert job["metrics"]["test_accuracy"] > 0.85
-    assert job["run"]["execution"] == "graph"  # too few steps to be worth compiling
+    assert job["run"]["execution"] == "xla"
     assert job["run"]["device"] == "/device:CPU:0"
     assert set(job["run"]["variables"].values()) == {"/device:CPU:0"}
     assert job["progress"]["percent"] == 100
