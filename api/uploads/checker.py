@@ -1,0 +1,85 @@
+"""Has uploads checked, one at a time, each by a process of its own: a hostile file costs nobody but its sender."""
+
+import asyncio
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from api.uploads.check import Answer, Order
+from api.uploads.table import CheckedTable, TableOptions
+from jobs.faults import InvalidUpload
+
+log = structlog.get_logger(__name__)
+
+COMMAND = (sys.executable, "-P", "-m", "api.uploads.check")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What checking one upload may take."""
+
+    seconds: float = 600.0
+    memory_bytes: int = 1 << 30
+    most_bytes: int = 1 << 30
+    """Of the text, decompressed."""
+    most_encoded_bytes: int = 2 << 30
+    """Of the arrays that it becomes."""
+
+
+class Checker:
+    """Checks uploads in the order in which they are asked for."""
+
+    def __init__(self, bounds: Bounds | None = None) -> None:
+        self._bounds = bounds or Bounds()
+        self._turn = asyncio.Lock()
+
+    async def check(self, path: Path, options: TableOptions, *, into: Path) -> CheckedTable:
+        """Check a table and write its arrays into a folder; see `check_table`. Its process ends with this call.
+
+        Raises:
+            InvalidUpload: it cannot be learnt from as it is, or checking it takes too much.
+        """
+        bounds = self._bounds
+        order = Order(
+            path=path,
+            into=into,
+            options=options,
+            most_bytes=bounds.most_bytes,
+            most_encoded_bytes=bounds.most_encoded_bytes,
+            memory_bytes=bounds.memory_bytes,
+        )
+        async with self._turn:
+            answer = await self._ask(order)
+        if answer.table is None:
+            raise InvalidUpload(answer.detail, answer.faults, total=answer.faults_total)
+        return answer.table
+
+    async def _ask(self, order: Order) -> Answer:
+        environment = {
+            **os.environ,
+            "OPENBLAS_NUM_THREADS": "1",
+        }  # its threads' memory counts, and it has no use for them
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(*COMMAND, env=environment, stdin=pipe, stdout=pipe, stderr=pipe)
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        try:
+            process.stdin.write(order.model_dump_json().encode() + b"\n")
+            async with asyncio.timeout(self._bounds.seconds):
+                said, complaints = await asyncio.gather(process.stdout.read(), process.stderr.read())
+                await process.wait()
+        except TimeoutError as error:
+            raise InvalidUpload(f"checking the table takes more than {self._bounds.seconds:g} s") from error
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+            process.stdin.close()
+        if process.returncode != 0 or not said:
+            log.warning("upload_check_died", code=process.returncode, said=complaints.decode(errors="replace")[-2000:])
+            raise InvalidUpload("the table could not be checked: that took more than a check may take")
+        return Answer.model_validate_json(said)

@@ -1,0 +1,87 @@
+"""Statistics of a table's training rows, and the arrays that a network is fed."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.uploads.columns import MISSING_CODE, ColumnScan
+from api.uploads.scan import Scan
+from jobs.encoding import (
+    CategoricalColumn,
+    Cells,
+    Column,
+    LeftOutColumn,
+    NumericColumn,
+    RowEncoder,
+    RowEncoding,
+    moments,
+)
+
+BLOCK = 1 << 16
+"""Rows that are encoded at once."""
+
+
+class Parts(NamedTuple):
+    """The rows of each part, in the order in which they are kept: places in the file's order."""
+
+    train: NDArray[np.intp]
+    test: NDArray[np.intp]
+
+
+def describe(scan: Scan, index: int, train: NDArray[np.intp]) -> Column:
+    """How a feature's cells are encoded, by the training rows alone."""
+    column = scan.columns[index]
+    if not column.present:
+        return LeftOutColumn(name=column.name, reason="no_values")
+    if column.is_numeric:
+        values = scan.numbers_of(index)[train]
+        mean, std = moments(values)
+        return NumericColumn(name=column.name, mean=mean, std=std, missing=bool(np.isnan(values).any()))
+    if column.overflow:
+        return LeftOutColumn(name=column.name, reason=column.overflow)
+    codes: list[int] = np.unique(scan.codes_of(index)[train]).tolist()
+    texts = column.categories
+    categories = tuple(sorted(texts[code] for code in codes if code >= 0))
+    return CategoricalColumn(name=column.name, categories=categories, missing=MISSING_CODE in codes)
+
+
+def write_arrays(scan: Scan, encoding: RowEncoding, parts: Parts, targets: NDArray[np.generic], *, into: Path) -> None:
+    """Write each part's x (float32 [N, width]) and y as .npy files."""
+    for name, rows in parts._asdict().items():
+        np.save(into / f"{name}_y.npy", targets[rows])
+        x = np.lib.format.open_memmap(
+            into / f"{name}_x.npy", mode="w+", dtype=np.float32, shape=(len(rows), encoding.width)
+        )
+        at = 0
+        for index, column in enumerate(encoding.columns):
+            if column.width:
+                _write_column(x[:, at : at + column.width], scan, index, column, rows)
+            at += column.width
+        x.flush()
+
+
+def _write_column(x: NDArray[np.float32], scan: Scan, index: int, column: Column, rows: NDArray[np.intp]) -> None:
+    cells = _cells(scan, index, column)
+    encoder = RowEncoder(RowEncoding(columns=(column,)))
+    for begin in range(0, len(rows), BLOCK):
+        some = rows[begin : begin + BLOCK]
+        x[begin : begin + BLOCK] = encoder.encode(Cells(cells.numbers[some], cells.codes[some]))
+
+
+def _cells(scan: Scan, index: int, column: Column) -> Cells:
+    """A column as the encoder reads one: float64 [N, 1] and int32 [N, 0], or the other way round."""
+    if isinstance(column, NumericColumn):
+        numbers = scan.numbers_of(index)
+        return Cells(numbers[:, None], np.empty((len(numbers), 0), np.int32))
+    assert isinstance(column, CategoricalColumn)
+    codes = scan.codes_of(index)
+    return Cells(np.empty((len(codes), 0)), _codes(scan.columns[index], column)[codes + 1][:, None])
+
+
+def _codes(seen: ColumnScan, column: CategoricalColumn) -> NDArray[np.int32]:
+    """The encoder's code for each code of the scan, that of a missing cell first."""
+    place = {text: code for code, text in enumerate(column.categories)}
+    texts = (place.get(text, column.unseen) for text in seen.categories)
+    return np.array([column.missing_code, *texts], np.int32)

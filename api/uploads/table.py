@@ -1,0 +1,249 @@
+"""Checks an uploaded table: what it is to be learnt from, what is wrong with it, and what it becomes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from api.uploads.columns import MISSING_CODE, ColumnScan, Use
+from api.uploads.encode import Parts, describe, write_arrays
+from api.uploads.scan import Scan, check_names, scanned
+from api.uploads.split import shuffled
+from api.uploads.target import target_of
+from jobs.encoding import (
+    MISSING_MARKERS,
+    MOST_FAULTS,
+    MOST_WIDTH,
+    CategoricalColumn,
+    Column,
+    LeftOutColumn,
+    NumericColumn,
+    RowEncoding,
+)
+from jobs.faults import Fault, InvalidUpload
+
+Task = Literal["classification", "regression"]
+
+
+class TableOptions(BaseModel):
+    """How a table is to be read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    targets: tuple[str, ...] = ()
+    """Columns to be predicted; none is the last one."""
+    task: Literal["auto", "classification", "regression"] = "auto"
+    ignore: tuple[str, ...] = ()
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    """What missing values are written as, beside the usual."""
+    test_split: float = 0.2
+    split_seed: int = 0
+    on_bad: Literal["refuse", "skip"] = "refuse"
+
+
+class Report(BaseModel):
+    """What was seen that its owner may want to know."""
+
+    skipped: int
+    """Rows that were left out for their faults."""
+    faults: tuple[Fault, ...]
+    faults_total: int
+    duplicates: int
+    """Rows that are the same as an earlier one."""
+    train_test_duplicates: int
+    """Test rows that are the same as a training row."""
+    constant_columns: tuple[str, ...]
+    unique_columns: tuple[str, ...]
+    """Columns of numbers of which no two rows have the same: an id, perhaps."""
+    class_counts: dict[str, int] | None
+
+
+class TargetColumn(BaseModel):
+    """A target of regression, with the mean and deviation by which its values are standardised."""
+
+    name: str
+    mean: float
+    std: float
+
+
+class CheckedTable(BaseModel):
+    """What a table became: everything about it but its arrays."""
+
+    task: Task
+    encoding: RowEncoding
+    classes: tuple[str, ...] | None
+    targets: tuple[TargetColumn, ...] | None
+    train_examples: int
+    test_examples: int
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a table may take."""
+
+    most_bytes: int
+    """Of the text, decompressed."""
+    most_encoded_bytes: int
+    """Of the arrays."""
+
+
+def check_table(path: Path, options: TableOptions, *, into: Path, limits: Limits) -> CheckedTable:
+    """Read a CSV, and write `train_x`, `train_y`, `test_x`, `test_y` as .npy files into a folder.
+
+    x are float32 [N, width]; y int32 [N] for classes, float32 [N, targets], standardised, for regression.
+
+    Raises:
+        InvalidUpload: it cannot be learnt from as it is. Names every fault, up to `MOST_FAULTS`.
+    """
+    markers = (*MISSING_MARKERS, *options.missing)
+    with scanned(
+        path,
+        scratch=into,
+        most_bytes=limits.most_bytes,
+        uses=_uses(options),
+        targets=options.targets,
+        markers=markers,
+    ) as scan:
+        names = tuple(column.name for column in scan.columns)
+        check_names(options.ignore, names)
+        targets = options.targets or names[-1:]
+        if not set(names).difference(targets, options.ignore):
+            raise InvalidUpload("no column is left to learn from")
+        used = [index for index, name in enumerate(names) if name not in options.ignore]
+        kept, faults, total = _without_faults(scan, used, targets, skip=options.on_bad == "skip")
+        target = target_of(scan, targets, kept, task=options.task)
+        parts = _split(kept, target.groups, options)
+        columns = tuple(_column(scan, index, parts, targets, options.ignore) for index in range(len(names)))
+        encoding = RowEncoding(columns=columns, missing_markers=markers)
+        _check_size(encoding, rows=len(kept), most_bytes=limits.most_encoded_bytes)
+        encoded = target.encoded(parts.train)
+        write_arrays(scan, encoding, parts, encoded.values, into=into)
+        known = tuple(TargetColumn(name=name, mean=mean, std=std) for name, mean, std in encoded.moments)
+        duplicates, across = _duplicates(scan, parts)
+        constant, unique = _curious(scan, columns, kept)
+        report = Report(
+            skipped=scan.rows - len(kept) + scan.ragged.total,
+            faults=faults,
+            faults_total=total,
+            duplicates=duplicates,
+            train_test_duplicates=across,
+            constant_columns=constant,
+            unique_columns=unique,
+            class_counts=target.class_counts,
+        )
+        return CheckedTable(
+            task=target.task,
+            encoding=encoding,
+            classes=target.classes,
+            targets=known or None,
+            train_examples=len(parts.train),
+            test_examples=len(parts.test),
+            report=report,
+        )
+
+
+def _uses(options: TableOptions) -> dict[str, Use]:
+    uses: dict[str, Use] = dict.fromkeys(options.numeric, "numeric")
+    uses |= dict.fromkeys(options.categorical, "categorical")
+    if options.task == "regression" or len(options.targets) > 1:
+        uses |= dict.fromkeys(options.targets, "numeric")
+    return uses
+
+
+def _without_faults(
+    scan: Scan, used: list[int], targets: tuple[str, ...], *, skip: bool
+) -> tuple[NDArray[np.intp], tuple[Fault, ...], int]:
+    """Rows without a fault, the first faults, and how many there are in all.
+
+    Raises:
+        InvalidUpload: there are faults and they are not to be skipped, or no row is left.
+    """
+    bad = np.zeros(scan.rows, bool)
+    faults = list(scan.ragged.named)
+    total = scan.ragged.total
+    for index in used:
+        column = scan.columns[index]
+        wrong = np.zeros(scan.rows, bool)
+        if column.is_numeric:
+            wrong = np.isinf(scan.numbers_of(index))
+            faults += column.no_numbers
+        if column.name in targets:
+            wrong |= _missing(scan, index, column)
+            faults += column.missing
+        total += int(wrong.sum())
+        bad |= wrong
+    named = tuple(sorted(faults, key=lambda fault: (fault.line or 0, fault.column or ""))[:MOST_FAULTS])
+    if total and not skip:
+        raise InvalidUpload("", named, total=total)
+    kept = np.flatnonzero(~bad)
+    if not kept.size:
+        raise InvalidUpload("no row is left" if total else "the table has a header and no rows", named, total=total)
+    return kept, named, total
+
+
+def _missing(scan: Scan, index: int, column: ColumnScan) -> NDArray[np.bool_]:
+    if column.is_numeric:
+        return np.isnan(scan.numbers_of(index))
+    return scan.codes_of(index) == MISSING_CODE
+
+
+def _split(kept: NDArray[np.intp], groups: NDArray[np.int32], options: TableOptions) -> Parts:
+    order = kept[shuffled(groups, seed=options.split_seed)]
+    testing = round(len(order) * options.test_split)
+    if not 0 < testing < len(order):
+        detail = f"of {len(order)} rows, test_split={options.test_split:g} leaves {testing} for testing"
+        raise InvalidUpload(f"{detail}; there must be some for it and for training")
+    return Parts(train=order[: len(order) - testing], test=order[len(order) - testing :])
+
+
+def _column(scan: Scan, index: int, parts: Parts, targets: tuple[str, ...], ignore: tuple[str, ...]) -> Column:
+    name = scan.columns[index].name
+    if name in targets:
+        return LeftOutColumn(name=name, reason="target")
+    if name in ignore:
+        return LeftOutColumn(name=name, reason="ignored")
+    return describe(scan, index, parts.train)
+
+
+def _check_size(encoding: RowEncoding, *, rows: int, most_bytes: int) -> None:
+    """Raise InvalidUpload where the arrays would be too large, or empty."""
+    if not encoding.width:
+        reasons = ", ".join(f"{c.name!r}: {c.reason}" for c in encoding.columns if isinstance(c, LeftOutColumn))
+        raise InvalidUpload(f"no column is left to learn from ({reasons})")
+    if encoding.width > MOST_WIDTH:
+        raise InvalidUpload(f"an encoded row would have {encoding.width:,} values; at most {MOST_WIDTH:,} are taken")
+    if (size := 4 * encoding.width * rows) > most_bytes:
+        raise InvalidUpload(f"encoded, the table takes {size:,} bytes; at most {most_bytes:,} are taken")
+
+
+def _duplicates(scan: Scan, parts: Parts) -> tuple[int, int]:
+    """Rows that are the same as an earlier one, and test rows that are the same as a training row."""
+    train, test = scan.hashes[parts.train], scan.hashes[parts.test]
+    count = len(train) + len(test)
+    return count - len(np.unique(np.concatenate([train, test]))), int(np.isin(test, train).sum())
+
+
+def _curious(
+    scan: Scan, columns: tuple[Column, ...], kept: NDArray[np.intp]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Columns that are the same in every row, and columns of numbers that are another one in every row."""
+    constant: list[str] = []
+    unique: list[str] = []
+    for index, column in enumerate(columns):
+        if isinstance(column, NumericColumn):
+            different = len(np.unique(scan.numbers_of(index)[kept]))
+        elif isinstance(column, CategoricalColumn):
+            different = len(np.unique(scan.codes_of(index)[kept]))
+        else:
+            continue
+        if different == 1:
+            constant.append(column.name)
+        elif different == len(kept) and isinstance(column, NumericColumn):
+            unique.append(column.name)
+    return tuple(constant), tuple(unique)

@@ -1,0 +1,261 @@
+"""How a table's row becomes numbers: the one place for uploads, training, predictions, and whoever takes a model home.
+
+A row is read in two steps. `RowEncoder.read` turns raw cells, as a CSV or JSON has them, into numbers and codes;
+`RowEncoder.encode` turns those into what a network is fed. The only module of `jobs` that needs NumPy.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from jobs.escapes import escaped
+from jobs.faults import Fault, UnreadableRows
+
+Raw = str | int | float | bool | None
+"""A cell as a CSV (text) or JSON has it."""
+
+MISSING_MARKERS = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "?")
+"""What a missing value is written as; a dataset may name others."""
+MOST_CATEGORIES = 1000
+"""A column with more is left out."""
+LONGEST_CATEGORY = 200
+"""Characters; a column with longer texts is left out."""
+MOST_WIDTH = 10_000
+"""Values that an encoded row may have."""
+MOST_FAULTS = 1000
+"""Faults that are named; the others are only counted."""
+FARTHEST = 1e6
+"""Deviations from the mean beyond which a number counts as this far, so that no value overflows."""
+LONGEST_SHOWN = 40
+"""Characters of a cell that a message shows."""
+
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+
+class Value(BaseModel):
+    """Frozen; fields that a newer version wrote are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class NumericColumn(Value):
+    """Numbers, standardised: (x - mean) / std. A missing one is the mean.
+
+    Takes one value of the encoded row, and a second where training rows had missing ones: 1 for missing, else 0.
+    """
+
+    kind: Literal["numeric"] = "numeric"
+    name: str
+    mean: float
+    std: Annotated[float, Field(gt=0)]
+    missing: bool
+    """Whether training rows had missing ones."""
+
+    @property
+    def width(self) -> int:
+        """Values of the encoded row."""
+        return 1 + self.missing
+
+
+class CategoricalColumn(Value):
+    """Texts of a fixed set, one-hot. Behind their places one for missing, where training rows had missing ones, and one
+    for what training rows did not have (a missing one too, where they had none)."""
+
+    kind: Literal["categorical"] = "categorical"
+    name: str
+    categories: tuple[str, ...]
+    missing: bool
+    """Whether training rows had missing ones."""
+
+    @property
+    def width(self) -> int:
+        """Values of the encoded row."""
+        return len(self.categories) + self.missing + 1
+
+    @property
+    def unseen(self) -> int:
+        """Code of what training rows did not have."""
+        return self.width - 1
+
+    @property
+    def missing_code(self) -> int:
+        """Code of a missing one."""
+        return len(self.categories)
+
+
+class LeftOutColumn(Value):
+    """Not part of the encoded row. It may be in a row that is to be read, or not."""
+
+    kind: Literal["left_out"] = "left_out"
+    name: str
+    reason: Literal["target", "ignored", "too_many_categories", "too_long_texts", "no_values"]
+
+    @property
+    def width(self) -> int:
+        """Values of the encoded row: none."""
+        return 0
+
+
+Column = Annotated[NumericColumn | CategoricalColumn | LeftOutColumn, Field(discriminator="kind")]
+
+
+class RowEncoding(Value):
+    """How the rows of a dataset version are encoded: its columns, in the file's order."""
+
+    columns: tuple[Column, ...]
+    missing_markers: tuple[str, ...] = MISSING_MARKERS
+
+    @property
+    def width(self) -> int:
+        """Values of an encoded row."""
+        return sum(column.width for column in self.columns)
+
+
+class Cells(NamedTuple):
+    """Rows that were read: numbers float64 [N, K], NaN where missing; codes int32 [N, C]. Columns in their order."""
+
+    numbers: NDArray[np.float64]
+    codes: NDArray[np.int32]
+
+
+class RowEncoder:
+    """Reads and encodes rows by one encoding."""
+
+    def __init__(self, encoding: RowEncoding) -> None:
+        self.encoding = encoding
+        self._markers = frozenset(encoding.missing_markers)
+        self._names = frozenset(column.name for column in encoding.columns)
+        self._numeric = [column for column in encoding.columns if isinstance(column, NumericColumn)]
+        self._categorical = [column for column in encoding.columns if isinstance(column, CategoricalColumn)]
+        self._needed = [column.name for column in (*self._numeric, *self._categorical)]
+        self._codes = [{text: code for code, text in enumerate(c.categories)} for c in self._categorical]
+        at = np.cumsum([0, *(column.width for column in encoding.columns)])
+        place = {column.name: int(start) for column, start in zip(encoding.columns, at, strict=False)}
+        self._means = np.array([column.mean for column in self._numeric])
+        self._stds = np.array([column.std for column in self._numeric])
+        self._at = np.array([place[column.name] for column in self._numeric], np.intp)
+        self._indicated = np.array([column.missing for column in self._numeric], bool)
+        self._one_hot_at = np.array([place[column.name] for column in self._categorical], np.intp)
+
+    def read(self, rows: Sequence[Mapping[str, Raw]]) -> Cells:
+        """Read raw rows.
+
+        Raises:
+            UnreadableRows: a column is unknown or absent, or a cell of a numeric column is no number. Names every such
+                place, up to `MOST_FAULTS`.
+        """
+        numbers = np.empty((len(rows), len(self._numeric)))
+        codes = np.empty((len(rows), len(self._categorical)), np.int32)
+        faults = Faults()
+        for n, row in enumerate(rows):
+            if row.keys() - self._names or any(name not in row for name in self._needed):
+                faults.extend(self._misfits(row, number=n + 1))
+                continue
+            for k, column in enumerate(self._numeric):
+                number = self.number(row[column.name])
+                if number is None:
+                    faults.add(Fault(row=n + 1, column=column.name, found=shown(row[column.name]), wanted="a number"))
+                else:
+                    numbers[n, k] = number
+            for c, column in enumerate(self._categorical):
+                codes[n, c] = self._code(column, self._codes[c], row[column.name])
+        if faults.total:
+            raise UnreadableRows(faults.named, total=faults.total)
+        return Cells(numbers, codes)
+
+    def number(self, cell: Raw) -> float | None:
+        """The number in a cell: NaN where it is missing, None where there is something else."""
+        if isinstance(cell, str):
+            text = cell.strip()
+            return math.nan if text in self._markers else number_in(text)
+        if cell is None:
+            return math.nan
+        return None if isinstance(cell, bool) or not math.isfinite(cell) else float(cell)
+
+    def encode(self, cells: Cells) -> NDArray[np.float32]:
+        """What a network is fed: float32 [N, width]."""
+        count = len(cells.numbers)
+        encoded = np.zeros((count, self.encoding.width), np.float32)
+        missing = np.isnan(cells.numbers)
+        standard = np.clip((cells.numbers - self._means) / self._stds, -FARTHEST, FARTHEST)
+        encoded[:, self._at] = np.where(missing, 0.0, standard)
+        encoded[:, self._at[self._indicated] + 1] = missing[:, self._indicated]
+        encoded[np.arange(count)[:, None], self._one_hot_at + cells.codes] = 1
+        return encoded
+
+    def _code(self, column: CategoricalColumn, codes: Mapping[str, int], cell: Raw) -> int:
+        text = text_of(cell)
+        if text is None or text in self._markers:
+            return column.missing_code  # the place for the unseen where there is none for missing
+        return codes.get(text, column.unseen)
+
+    def _misfits(self, row: Mapping[str, Raw], *, number: int) -> Iterable[Fault]:
+        for name in row:
+            if name not in self._names:
+                yield Fault(row=number, column=shown(name), found="a column that training did not have", wanted="none")
+        for name in self._needed:
+            if name not in row:
+                yield Fault(row=number, column=name, found="nothing", wanted="this column; null where it is missing")
+
+
+class Faults:
+    """Faults as they are found: the first ones by name, all by number."""
+
+    def __init__(self) -> None:
+        self.named: list[Fault] = []
+        self.total = 0
+
+    def add(self, fault: Fault) -> None:
+        """One more."""
+        self.total += 1
+        if len(self.named) < MOST_FAULTS:
+            self.named.append(fault)
+
+    def extend(self, faults: Iterable[Fault]) -> None:
+        """Some more."""
+        for fault in faults:
+            self.add(fault)
+
+
+def number_in(text: str) -> float | None:
+    """The finite number that a text is, in ASCII digits with a decimal point; None where it is none."""
+    if not _NUMBER.fullmatch(text):
+        return None
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def text_of(cell: Raw) -> str | None:
+    """A cell as the text that a CSV would have, without the space around it; None where it is null."""
+    if isinstance(cell, str):
+        return cell.strip()
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
+        return str(int(cell))
+    return None if cell is None else str(cell)
+
+
+def shown(cell: Raw) -> str:
+    """A cell as a message may show it."""
+    text = escaped(str(cell))
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+
+
+def moments(numbers: NDArray[np.float64]) -> tuple[float, float]:
+    """Mean and standard deviation of those that are not NaN; 1 for the deviation where all are equal, (0, 1) for none.
+
+    Of the scaled numbers, so that even the largest do not overflow.
+    """
+    there = numbers[~np.isnan(numbers)]
+    if not there.size:
+        return 0.0, 1.0
+    scale = float(np.abs(there).max()) or 1.0
+    mean, std = float((there / scale).mean()) * scale, float((there / scale).std()) * scale
+    equal = bool((there == there[0]).all())
+    return (float(there[0]), 1.0) if equal else (mean, std if std > 0 and math.isfinite(std) else 1.0)

@@ -1,0 +1,115 @@
+"""Uploads are checked by processes of their own, which take no more than they may and leave nothing."""
+
+import asyncio
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from api.uploads.check import Order
+from api.uploads.checker import COMMAND, Bounds, Checker
+from api.uploads.table import CheckedTable, TableOptions
+from jobs.faults import InvalidUpload
+from tests.api.uploads.tables import csv_of, iris_like
+
+
+async def check(checker: Checker, content: bytes, folder: Path, **options: Any) -> CheckedTable:
+    """Have a table checked in a folder."""
+    path, into = put(content, folder)
+    return await checker.check(path, TableOptions(**options), into=into)
+
+
+def put(content: bytes, folder: Path) -> tuple[Path, Path]:
+    """A file with this content, and an empty folder."""
+    into = folder / "into"
+    into.mkdir(parents=True)
+    (folder / "upload").write_bytes(content)
+    return folder / "upload", into
+
+
+def children() -> list[psutil.Process]:
+    """The processes that this one has started and that still run."""
+    return psutil.Process().children(recursive=True)
+
+
+@pytest.mark.anyio
+async def test_a_table_is_checked_elsewhere(tmp_path: Path) -> None:
+    before = children()
+    table = await check(Checker(), iris_like(100), tmp_path / "one")
+    assert table.classes == ("down", "up")
+    assert np.load(tmp_path / "one" / "into" / "train_x.npy").shape == (80, 2)
+    assert children() == before
+
+
+@pytest.mark.anyio
+async def test_a_refusal_brings_its_faults_along(tmp_path: Path) -> None:
+    content = csv_of("a,y", [f"{n},{n % 2}" for n in range(30)] + ["x,1", "1"])
+    with pytest.raises(InvalidUpload) as refused:
+        await check(Checker(), content, tmp_path / "one")
+    assert [(fault.row, fault.line, fault.column) for fault in refused.value.faults] == [(31, 32, "a"), (32, 33, None)]
+    assert refused.value.total == 2
+
+
+@pytest.mark.anyio
+async def test_uploads_are_checked_one_at_a_time(tmp_path: Path) -> None:
+    checker = Checker()
+    most = 0
+    checks = asyncio.gather(*(check(checker, iris_like(50), tmp_path / str(n)) for n in range(3)))
+    before = len(children())
+    while not checks.done():
+        most = max(most, len(children()) - before)
+        await asyncio.sleep(0.01)
+    assert len(await checks) == 3
+    assert most == 1
+
+
+@pytest.mark.anyio
+async def test_a_check_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    before = children()
+    with pytest.raises(InvalidUpload, match=r"takes more than 0\.01 s"):
+        await check(Checker(Bounds(seconds=0.01)), iris_like(100), tmp_path / "one")
+    assert children() == before
+
+
+@pytest.mark.anyio
+async def test_a_check_that_takes_too_much_memory_is_refused(tmp_path: Path) -> None:
+    wide = csv_of(",".join(f"c{n}" for n in range(500)) + ",y", ["1," * 500 + str(n % 2) for n in range(20_000)])
+    with pytest.raises(InvalidUpload, match=r"more than 40 MiB of memory|more than a check may take"):
+        await check(Checker(Bounds(memory_bytes=40 << 20)), wide, tmp_path / "one")
+
+
+@pytest.mark.anyio
+async def test_a_check_that_nobody_waits_for_ends(tmp_path: Path) -> None:
+    before = children()
+    task = asyncio.create_task(check(Checker(), iris_like(200_000), tmp_path / "one"))
+    while children() == before and not task.done():  # noqa: ASYNC110 - nothing tells us
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert children() == before
+
+
+def test_a_check_ends_with_its_api(tmp_path: Path) -> None:
+    """As after a SIGKILL of the API: the pipe that the order came through is closed."""
+    os.mkfifo(tmp_path / "upload")  # reading it waits for ever
+    order = Order(
+        path=tmp_path / "upload",
+        into=tmp_path,
+        options=TableOptions(),
+        most_bytes=9,
+        most_encoded_bytes=9,
+        memory_bytes=1 << 30,
+    )
+    with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        try:
+            assert process.stdin
+            process.stdin.write(order.model_dump_json().encode() + b"\n")
+            process.stdin.close()
+            assert process.wait(30) == 1
+        finally:
+            process.kill()
