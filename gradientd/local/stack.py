@@ -27,6 +27,17 @@ OWN = "gradientd-up"
 """Owner of the stack's own key."""
 
 
+GREETINGS = (
+    "All log messages before absl::InitializeLog()",
+    "oneDNN custom operations are on",
+    "This TensorFlow binary is optimized",
+    "To enable the following instructions",
+    "Error parsing text-format tensorflow.XlaSerializedCacheEntry",  # it tries text first; the entry is binary
+    "calling self.run()",
+)
+"""What TensorFlow and Celery say of every worker, whatever they are told to keep to themselves, and no user needs."""
+
+
 def module(name: str) -> Command:
     """Run a module with this Python; `-P` keeps the current directory's modules from being taken for ours."""
     return (sys.executable, "-P", "-m", name)
@@ -148,6 +159,7 @@ class Stack:
             name=name,
             launch=launch,
             is_ready=lambda launch: probes.worker_is_listed(launch.name),
+            hushed=GREETINGS,
             ready_within_seconds=180,  # importing TensorFlow from a cold disk
             stop_within_seconds=30,
         )

@@ -115,6 +115,9 @@ def test_a_killed_stack_leaves_nothing_running_and_nothing_undone(up: Callable[[
     second.popen.send_signal(signal.SIGINT)
     assert second.popen.wait(30) == 0
     assert second.left() == []
+    spoken = [line for line in second.log.read_text().splitlines() if line.startswith("worker-1 | ")]
+    assert spoken
+    assert [line for line in spoken if "event=" not in line and "Warm shutdown" not in line and line[11:].strip()] == []
 
 
 @pytest.mark.slow
