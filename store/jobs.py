@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from jobs.dataset_versions import DatasetNotFound, DatasetRef
 from jobs.errors import InvalidCursor, JobNotFound, NotNow, StaleFence, TooManyJobs, UnreadableRecord
 from jobs.record import Artifact, Job, JobError, Metrics, Progress, Worker
 from jobs.report import Report
@@ -120,12 +121,15 @@ class Store:
         digest: str = "",
         max_jobs: int = 0,
         max_queued: int = 0,
+        dataset: DatasetRef | None = None,
     ) -> Operation[Created]:
         """Accept a job of `steps` steps. With a key that was used before, answer what was answered then.
 
         `digest` tells requests with the same key apart: `rule:hash`, the rule being that by which the hash is made.
+        `dataset` is the version of one of its owner's datasets that it needs, if it is none of the built-in ones.
 
-        Raises TooManyJobs when its owner has `max_jobs` that are not final, or `max_queued` (0: any number).
+        Raises TooManyJobs when its owner has `max_jobs` that are not final, or `max_queued` (0: any number), and
+        DatasetNotFound where there is no such version (any more).
         """
         lane, _ = Lanes.of(spec)
         progress = Progress(epochs=spec.epochs, steps=steps)
@@ -149,8 +153,12 @@ class Store:
             repeat_ttl_ms=IDEMPOTENCY_SECONDS * 1000,
             max_jobs=max_jobs,
             max_queued=max_queued,
+            dataset=dataset.name if dataset else "",
+            version=(dataset and dataset.version) or "",
             rest=_flat(fields),
         )
+        if outcome == "gone":
+            raise DatasetNotFound(f"there is no {dataset}")
         if outcome in ("unfinished", "queued"):
             raise TooManyJobs(outcome, count=answer, limit=max_queued if outcome == "queued" else max_jobs)
         if outcome == "repeated":

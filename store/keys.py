@@ -24,6 +24,11 @@ TEMPLATES: dict[str, str] = {
     "upkeep": "{ns}:upkeep",  # HASH: the last sweep, and sweeps in a row with bells missing
     "lost": "{ns}:lost",  # SET: jobs without a record that may still be in their owner's lists
     "trash": "{ns}:trash",  # SET: deleted jobs whose files are still to be deleted
+    "datasets": "{ns}:datasets:{owner}",  # ZSET: names of an owner's datasets, by name
+    "dataset": "{ns}:dataset:{owner}:{name}",  # HASH: the last number, the newest, and each version's record and bytes
+    "dataset_jobs": "{ns}:dataset:{owner}:{name}:{n}:jobs",  # SET: jobs that need a version, some of them final by now
+    "stored_bytes": "{ns}:stored:{owner}",  # STRING: what an owner's datasets take on the disk
+    "reserved_bytes": "{ns}:reserved:{owner}",  # HASH: bytes set aside for uploads, by token, and until when, in ms
     "wake_queue": "{ns}:celery:{wake_queue}",  # LIST: Celery's queue; see store.doorbell
 }
 
@@ -41,10 +46,14 @@ PERMANENT = (
     "wake_queue",
     "api_key",
     "api_keys",
+    "datasets",
+    "dataset",
+    "dataset_jobs",
+    "stored_bytes",
 )
 """Kinds of keys without a TTL, beside the `job` and `events` of jobs that are not final.
 
-All but the counters shrink as jobs end and are deleted, and as API keys are revoked.
+All but the counters shrink as jobs end and are deleted, as API keys are revoked and as datasets are deleted.
 """
 
 BROKER_PREFIX = "{ns}:celery:"

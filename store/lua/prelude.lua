@@ -170,6 +170,26 @@ local function drop(id)
   redis.call('PUBLISH', changes_key(id), 'lost')
 end
 
+-- Bytes that an owner's datasets take, and those set aside for others of its uploads than this.
+local function taken_bytes(owner, token)
+  local taken, at = tonumber(redis.call('GET', stored_bytes_key(owner)) or '0'), now_ms()
+  local reserved = redis.call('HGETALL', reserved_bytes_key(owner))
+  for i = 1, #reserved, 2 do
+    local bytes, until_ms = string.match(reserved[i + 1], '^(%d+) (%d+)$')
+    if tonumber(until_ms) <= at then
+      redis.call('HDEL', reserved_bytes_key(owner), reserved[i])
+    elseif reserved[i] ~= token then
+      taken = taken + tonumber(bytes)
+    end
+  end
+  return taken
+end
+
+-- Whether a job may yet read its dataset.
+local function needs_dataset(id)
+  return exists(id) and not TERMINAL[field(id, 'status')]
+end
+
 -- Whether there is such a job and this owner ('*': everybody) sees it.
 local function visible(id, owner)
   if not exists(id) then

@@ -1,0 +1,116 @@
+"""What a version of an uploaded dataset is: a record that never changes, and the errors around it."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Literal, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from jobs.datasets import CATALOGUE
+from jobs.errors import GradientdError
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+"""Names of datasets: part of URLs, of keys in the store and of paths."""
+LARGEST_VERSION = 10**9
+
+
+class InvalidDatasetName(GradientdError):
+    """A dataset cannot have this name. Take lower-case letters, digits and . _ -, and none of the built-in names."""
+
+    code = "invalid_dataset_name"
+
+
+class DatasetNotFound(GradientdError):
+    """There is no such dataset, or no such version of it, that the caller sees."""
+
+    code = "dataset_not_found"
+
+
+class DatasetInUse(GradientdError):
+    """A dataset cannot be deleted while jobs that are not final need it. Cancel them, or wait for their end."""
+
+    code = "dataset_in_use"
+
+    def __init__(self, ref: str, jobs: Sequence[str]) -> None:
+        named = ", ".join(jobs[:5]) + (f" and {len(jobs) - 5:,} more" if len(jobs) > 5 else "")
+        super().__init__(f"{ref} is needed by {named}")
+        self.jobs = tuple(jobs)
+
+
+class StorageFull(GradientdError):
+    """The owner's datasets take as much as they may. Delete some, or ask whoever runs the service for more."""
+
+    code = "storage_full"
+
+    def __init__(self, *, used_bytes: int, wanted_bytes: int, most_bytes: int) -> None:
+        super().__init__(
+            f"{wanted_bytes:,} bytes beside the {used_bytes:,} that are stored or on their way would be more than the "
+            f"{most_bytes:,} that are allowed"
+        )
+
+
+class DatasetRef(NamedTuple):
+    """A dataset by name, or one version of it."""
+
+    name: str
+    version: int | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.version is None else f"{self.name}@{self.version}"
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """`name` or `name@version`. Raises DatasetNotFound for what can be neither."""
+        name, at, version = text.partition("@")
+        number = int(version) if re.fullmatch(r"[1-9][0-9]{0,8}", version) else None
+        if not NAME.fullmatch(name) or (at and number is None):
+            raise DatasetNotFound(f"no dataset {text[:80]!r}")
+        return cls(name, number)
+
+
+def check_name(name: str) -> None:
+    """Raise InvalidDatasetName where an upload cannot have this name."""
+    if not NAME.fullmatch(name):
+        raise InvalidDatasetName(f"{name[:80]!r} cannot be a dataset's name; wanted: lower-case letters, digits, . _ -")
+    if name in CATALOGUE:
+        raise InvalidDatasetName(f"{name!r} is the name of a built-in dataset")
+
+
+class DatasetVersion(BaseModel):
+    """One version. Fields that a newer version of the software wrote are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
+    version: Annotated[int, Field(ge=0, le=LARGEST_VERSION, description="From 1; 0 until it is published.")] = 0
+    sha256: Annotated[str, Field(description="Of the upload's bytes, in hex.")]
+    options_sha256: Annotated[str, Field(description="Of the options that it was read with, in hex.")]
+    kind: Literal["table", "images", "arrays"]
+    task: Literal["classification", "regression"]
+    shape: Annotated[tuple[int, ...], Field(description="Of one example: [width], or [height, width, channels].")]
+    dtype: Literal["float32", "uint8"]
+    classes: Annotated[tuple[str, ...] | None, Field(description="Names of the classes, in their order.")] = None
+    targets: Annotated[JsonValue, Field(description="Name, mean and deviation of each target of regression.")] = None
+    encoding: Annotated[JsonValue, Field(description="How a table's row becomes numbers: a `RowEncoding`.")] = None
+    train_examples: Annotated[int, Field(ge=1)]
+    validation_examples: Annotated[int, Field(ge=0)] = 0
+    test_examples: Annotated[int, Field(ge=0)]
+    report: Annotated[JsonValue, Field(description="What was seen while it was checked.")] = None
+    size_bytes: Annotated[int, Field(ge=0, description="Length of the upload.")]
+    stored_bytes: Annotated[int, Field(ge=0, description="What it takes on the disk, the upload included.")]
+    folder: Annotated[str, Field(pattern=r"^[a-z0-9]{16,64}$", description="Name of the folder with its files.")]
+    created_at: datetime
+
+    @property
+    def ref(self) -> DatasetRef:
+        """By what it is named."""
+        return DatasetRef(self.name, self.version)
+
+    def same_upload(self, other: "DatasetVersion") -> bool:
+        """Whether both are the same bytes, read in the same way."""
+        return (self.sha256, self.options_sha256) == (other.sha256, other.options_sha256)
+
+    def numbered(self, version: int) -> "DatasetVersion":
+        """This one, published as such a version."""
+        return self.model_copy(update={"version": version})
