@@ -47,7 +47,7 @@ def atomic_write(path: Path, content: Content, *, mode: int = PRIVATE, replace: 
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 def write_if_changed(path: Path, content: bytes, *, mode: int = PRIVATE) -> None:
@@ -74,7 +74,7 @@ def make_folder(path: Path) -> None:
         return
     make_folder(path.parent)
     path.mkdir(exist_ok=True)
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 def sweep_abandoned(path: Path) -> None:
@@ -91,8 +91,8 @@ def _prefix(path: Path) -> str:
     return f".{path.name}."
 
 
-def _sync(folder: Path) -> None:
-    """Make a change of the folder's names last."""
+def sync_folder(folder: Path) -> None:
+    """Make a change of a folder's names last."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

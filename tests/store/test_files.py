@@ -157,7 +157,7 @@ def test_a_killed_writer_leaves_no_half_file(tmp_path: Path, how: str) -> None:
 
 def test_a_folder_is_made_with_those_above_it_and_made_to_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[Path] = []
-    monkeypatch.setattr(files, "_sync", synced.append)
+    monkeypatch.setattr(files, "sync_folder", synced.append)
     make_folder(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").is_dir()
     assert synced == [tmp_path, tmp_path / "a"]

@@ -8,7 +8,7 @@ import numpy as np
 import structlog
 
 from jobs.errors import DatasetUnavailable
-from worker.datasets import cache
+from store import checked_files
 from worker.datasets.idx import DIGESTS, FILES, Arrays, Unusable, header, read_npz, split_idx, verified
 from worker.datasets.mirrors import SOURCES, Source
 
@@ -74,12 +74,12 @@ def _dropped(path: Path, digests: Mapping[str, str]) -> Arrays:
 def _kept(path: Path) -> Arrays | None:
     """The set as kept earlier. A damaged file is removed, and the set is had anew."""
     try:
-        return _split(cache.read(path))
+        return _split(checked_files.read(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         log.warning("dataset_cache_unreadable", path=str(path), error=str(error))
-    except (cache.Damaged, Unusable) as error:
+    except (checked_files.Damaged, Unusable) as error:
         log.warning("dataset_cache_damaged", path=str(path), error=str(error))
         _remove(path)
     return None
@@ -96,7 +96,7 @@ def _keep(arrays: Arrays, path: Path) -> None:
     """A directory that cannot be written costs the next process a fetch, not this one its data."""
     parts = [part for name in FILES for part in (header(arrays[name]), np.ascontiguousarray(arrays[name]).reshape(-1))]
     try:
-        cache.write(path, parts)
+        checked_files.write(path, parts)
     except OSError as error:
         log.warning("dataset_not_cached", path=str(path), error=str(error))
 
