@@ -171,7 +171,10 @@ def _make_trainer(**_: object) -> None:
 
 
 def _held_kib() -> int:
-    return _trainer.held_bytes() >> 10 if _trainer else 0
+    """What the process holds, where that was found to be too much; else next to nothing."""
+    if _trainer is None or not _trainer.outgrown:
+        return 1
+    return max(_trainer.held_bytes(), (Settings().recycle_above_mb << 20) + 1024) >> 10
 
 
 def _on_drain(*_: object) -> None:

@@ -82,6 +82,8 @@ class Trainer:
         self._cards = cards
         self.draining = draining
         """Set when the worker is to stop: the job under way is given back."""
+        self.outgrown = False
+        """Whether this process is to be replaced: it held too much after its last drain, and so keeps its cards."""
 
     def drain(self) -> None:
         """Train waiting jobs until none is left, or the worker is to stop."""
@@ -92,7 +94,8 @@ class Trainer:
             return
         if not self._train_waiting():
             self._doorbell.ring(Lanes.WAKE_QUEUES[Lanes.ANY])
-        if not self._holds_too_much():
+        self.outgrown = self._holds_too_much()
+        if not self.outgrown:
             self._cards.release()
 
     def held_bytes(self) -> int:
