@@ -51,11 +51,13 @@ def scanned(
     most_bytes: int,
     uses: Mapping[str, Use],
     targets: Collection[str],
+    target_use: Use,
     markers: Collection[str],
 ) -> Generator[Scan]:
-    """Read a CSV once. `uses` says of columns what they are to be read as, where that is given.
+    """Read a CSV once.
 
-    An empty `targets` is the last column. The scratch files, in the folder `scratch`, end with the context.
+    `uses` says what columns are to be read as, where that is given, and `target_use` the same of the targets. An empty
+    `targets` is the last column. The scratch files, in the folder `scratch`, end with the context.
 
     Raises:
         InvalidUpload: it is no usable CSV, or has not the columns that are named.
@@ -68,6 +70,7 @@ def scanned(
     ):
         check_names([*uses, *targets], table.columns)
         wanted = set(targets or table.columns[-1:])
+        uses = {**dict.fromkeys(wanted, target_use), **uses}
         columns = [ColumnScan(name, uses.get(name, "auto")) for name in table.columns]
         for column in columns:
             column.codes.update(dict.fromkeys(markers, MISSING_CODE))

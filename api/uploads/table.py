@@ -108,6 +108,7 @@ def check_table(path: Path, options: TableOptions, *, into: Path, limits: Limits
         most_bytes=limits.most_bytes,
         uses=_uses(options),
         targets=options.targets,
+        target_use=_target_use(options),
         markers=markers,
     ) as scan:
         names = tuple(column.name for column in scan.columns)
@@ -151,9 +152,13 @@ def check_table(path: Path, options: TableOptions, *, into: Path, limits: Limits
 def _uses(options: TableOptions) -> dict[str, Use]:
     uses: dict[str, Use] = dict.fromkeys(options.numeric, "numeric")
     uses |= dict.fromkeys(options.categorical, "categorical")
-    if options.task == "regression" or len(options.targets) > 1:
-        uses |= dict.fromkeys(options.targets, "numeric")
     return uses
+
+
+def _target_use(options: TableOptions) -> Use:
+    if options.task == "regression" or len(options.targets) > 1:
+        return "numeric"
+    return "categorical" if options.task == "classification" else "auto"
 
 
 def _without_faults(

@@ -113,6 +113,18 @@ def test_the_task_is_what_the_target_is(
     assert (table.task, table.classes) == (task, classes)
 
 
+def test_a_named_task_decides_how_the_target_is_read(tmp_path: Path) -> None:
+    rows = [f"{n},{n % 3 if n % 40 else 'x'}" for n in range(200)]
+    error = refusal(csv_of("a,y", rows), tmp_path, task="regression")
+    assert [(fault.row, fault.column, fault.found) for fault in error.faults] == [
+        (row, "y", "x") for row in (1, 41, 81, 121, 161)
+    ]
+    (tmp_path / "other").mkdir()
+    table, _ = check(csv_of("a,y", rows), tmp_path / "other", task="classification")
+    assert table.classes == ("0", "1", "2", "x")
+    assert refusal(csv_of("a,y", [f"{n},word" for n in range(30)]), tmp_path, task="regression").total == 30
+
+
 def test_several_targets_are_regression(tmp_path: Path) -> None:
     rows = [f"{n},{n % 7},{n * n}" for n in range(50)]
     table, arrays = check(csv_of("p,x,q", rows), tmp_path, targets=("p", "q"))
