@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from jobs.datasets import DatasetInfo
+from jobs.errors import InvalidSpec
 from jobs.spec import CNN, MLP, Model, Softmax
 
 Shape = tuple[int, ...]
@@ -85,8 +86,8 @@ class Layer:
 class Architecture:
     """A network's layers, first to last; each takes what the one before gives, flattened where it is dense."""
 
-    image: tuple[int, int, int]
-    """Height, width and channels of an example."""
+    inputs: Shape
+    """Of an example: (height, width, channels), or (width,) for a row."""
     layers: tuple[Layer, ...]
 
     @property
@@ -113,27 +114,31 @@ class Architecture:
 
 
 def describe(model: Model, dataset: DatasetInfo) -> Architecture:
-    """The network of a spec for a dataset's examples and classes."""
-    image = (dataset.height, dataset.width, dataset.channels)
+    """The network of a spec for a dataset's examples, and its classes or targets.
+
+    Raises InvalidSpec for convolutions over rows.
+    """
     match model:
         case Softmax():
-            layers = _dense(dataset.pixels, (), dataset.classes, activation="linear")
+            layers = _dense(dataset.values, (), dataset.outputs, activation="linear")
         case MLP():
             layers = _dense(
-                dataset.pixels, model.hidden, dataset.classes, activation=model.activation, dropout=model.dropout
+                dataset.values, model.hidden, dataset.outputs, activation=model.activation, dropout=model.dropout
             )
         case CNN():
-            blocks = _convolutions(model, image)
+            if len(dataset.shape) != 3:
+                raise InvalidSpec(f"a cnn needs images, and {dataset.name} has rows", pointer="/model/type")
+            blocks = _convolutions(model, dataset.shape)
             # What comes from convolutions is dropped too, an image's own pixels are not.
             layers = blocks + _dense(
                 math.prod(blocks[-1].outputs),
                 model.dense,
-                dataset.classes,
+                dataset.outputs,
                 activation=model.activation,
                 dropout=model.dropout,
                 first_dropout=model.dropout,
             )
-    return Architecture(image, layers)
+    return Architecture(dataset.shape, layers)
 
 
 def _convolutions(model: CNN, image: tuple[int, int, int]) -> tuple[Layer, ...]:

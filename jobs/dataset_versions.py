@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from jobs.datasets import CATALOGUE
+from jobs.datasets import CATALOGUE, DatasetInfo, Target
 from jobs.errors import GradientdError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -86,12 +86,14 @@ class DatasetVersion(BaseModel):
     version: Annotated[int, Field(ge=0, le=LARGEST_VERSION, description="From 1; 0 until it is published.")] = 0
     sha256: Annotated[str, Field(description="Of the upload's bytes, in hex.")]
     options_sha256: Annotated[str, Field(description="Of the options that it was read with, in hex.")]
-    kind: Literal["table", "images", "arrays"]
+    kind: Literal["table", "images"]
     task: Literal["classification", "regression"]
     shape: Annotated[tuple[int, ...], Field(description="Of one example: [width], or [height, width, channels].")]
     dtype: Literal["float32", "uint8"]
     classes: Annotated[tuple[str, ...] | None, Field(description="Names of the classes, in their order.")] = None
-    targets: Annotated[JsonValue, Field(description="Name, mean and deviation of each target of regression.")] = None
+    targets: Annotated[
+        tuple[Target, ...] | None, Field(description="Name, mean and deviation of each target of regression.")
+    ] = None
     encoding: Annotated[JsonValue, Field(description="How a table's row becomes numbers: a `RowEncoding`.")] = None
     train_examples: Annotated[int, Field(ge=1)]
     validation_examples: Annotated[int, Field(ge=0)] = 0
@@ -101,6 +103,19 @@ class DatasetVersion(BaseModel):
     stored_bytes: Annotated[int, Field(ge=0, description="What it takes on the disk, the upload included.")]
     folder: Annotated[str, Field(pattern=r"^[a-z0-9]{16,64}$", description="Name of the folder with its files.")]
     created_at: datetime
+
+    @property
+    def info(self) -> DatasetInfo:
+        """What jobs need to know of it."""
+        return DatasetInfo(
+            name=str(self.ref),
+            kind=self.kind,
+            shape=self.shape,
+            classes=self.classes or (),
+            targets=self.targets or (),
+            train_examples=self.train_examples,
+            test_examples=self.test_examples,
+        )
 
     @property
     def ref(self) -> DatasetRef:

@@ -4,6 +4,7 @@ Bytes above what an idle trainer takes. The constants were measured with TensorF
 tests/worker/engine/test_memory_bound.py holds the sums against what a trainer really takes.
 """
 
+import math
 from dataclasses import dataclass
 
 from jobs.architecture import MEMORY_PER_WEIGHT, Architecture, Layer
@@ -43,7 +44,7 @@ class Memory:
     """Bytes of a job's buffers. On a CPU they all are in the machine's memory."""
 
     device_dataset: int
-    """The examples, uint8, with int32 labels and the epoch's order."""
+    """The examples, uint8 or float32, with labels or targets and the epoch's order."""
     state: int
     """Weights and optimizer's memory: those that a call of the program takes and those that it returns."""
     gradients: int
@@ -87,7 +88,7 @@ def memory(spec: Spec, dataset: DatasetInfo, network: Architecture, *, sizes: Ba
     best = weights if spec.early_stopping and spec.early_stopping.restore_best else 0
     snapshots = SNAPSHOTS + (spec.checkpoint.every_epochs is not None)  # one more waits where epochs ask for it
     return Memory(
-        device_dataset=examples * (dataset.pixels + 8),
+        device_dataset=examples * (dataset.example_bytes + dataset.answer_bytes + 4),
         state=state * _states(spec),
         gradients=weights * (1 if spec.precision == "float32" else 2)
         + 3 * VALUE * max(weight.size for weight in network.weights),
@@ -96,7 +97,7 @@ def memory(spec: Spec, dataset: DatasetInfo, network: Architecture, *, sizes: Ba
             sizes.training * trained_values(network, augments=spec.augmentation is not None),
             sizes.evaluation * sizes.evaluations_at_once * evaluated_values(network),
         ),
-        host_dataset=examples * (dataset.pixels + 4) + steps * BYTES_PER_RATE,
+        host_dataset=examples * (dataset.example_bytes + dataset.answer_bytes) + steps * BYTES_PER_RATE,
         snapshots=snapshots * (state + best) + best,
     )
 
@@ -108,10 +109,9 @@ def _states(spec: Spec) -> int:
 
 def trained_values(network: Architecture, *, augments: bool) -> int:
     """Values of one example while the network trains on it: all that backward needs, and the widest layer's work."""
-    height, width, channels = network.image
-    pixels = height * width * channels
-    work = [_working(layer) for layer in network.layers] + ([8 * pixels] if augments else [])
-    return 3 * pixels + sum(_kept(layer) for layer in network.layers) + max(work)
+    values = math.prod(network.inputs)
+    work = [_working(layer) for layer in network.layers] + ([8 * values] if augments else [])
+    return 3 * values + sum(_kept(layer) for layer in network.layers) + max(work)
 
 
 def evaluated_values(network: Architecture) -> int:

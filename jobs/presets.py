@@ -1,13 +1,18 @@
-"""Named starting points for a job."""
+"""Named starting points for a job, and what a spec becomes by them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
+from jobs.automatic import Choice, picked
+from jobs.datasets import CATALOGUE, DatasetInfo
 from jobs.errors import UnknownPreset
 from jobs.spec import Softmax, Spec
 
 TEXTBOOK = "textbook"
+AUTO = "auto"
+TABLE = "table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +22,8 @@ class Preset:
     name: str
     description: str
     values: dict[str, Any]
+    by_data: bool = False
+    """Whether the dataset decides the values."""
 
 
 PRESETS: dict[str, Preset] = {
@@ -24,7 +31,8 @@ PRESETS: dict[str, Preset] = {
     for preset in (
         Preset(
             TEXTBOOK,
-            "The loop of every textbook: MLP 784-256-128-10, squared error, plain SGD. What an empty spec means.",
+            "The loop of every textbook: MLP 784-256-128-10, squared error, plain SGD. What an empty spec means on a "
+            "built-in dataset.",
             {},
         ),
         Preset(
@@ -52,30 +60,74 @@ PRESETS: dict[str, Preset] = {
                 "epochs": 15,
             },
         ),
+        Preset(
+            TABLE,
+            "For rows: an MLP 64-64 with Adam, stopped early by 10 % of the training examples; batch size and epochs "
+            "by their number.",
+            {},
+            by_data=True,
+        ),
+        Preset(
+            AUTO,
+            "What suits the data, by its kind, task and size; the job's `choices` say what and why. What an empty spec "
+            "means on an uploaded dataset.",
+            {},
+            by_data=True,
+        ),
     )
 }
 
 
-def resolve(body: Spec) -> Spec:
+class Resolution(NamedTuple):
+    """A spec with every default filled in, and what of it the data decided."""
+
+    spec: Spec
+    choices: tuple[Choice, ...] = ()
+
+
+def dataset_named(body: Spec) -> str:
+    """The dataset that a spec is about: its own, its preset's or the default. Raises UnknownPreset."""
+    if "dataset" in body.model_fields_set:
+        return body.dataset
+    return _parsed(body.preset or TEXTBOOK).dataset
+
+
+def resolve(body: Spec, dataset: DatasetInfo | None = None) -> Spec:
+    """The spec that `resolution` finds."""
+    return resolution(body, dataset).spec
+
+
+def resolution(body: Spec, dataset: DatasetInfo | None = None) -> Resolution:
     """Fill in a preset: fields the user gave win, whole objects at a time. A softmax model's loss is cross-entropy.
+
+    `dataset` is that of `dataset_named`; without it the spec is one of a built-in dataset.
 
     Raises UnknownPreset.
     """
-    name = body.preset or TEXTBOOK
-    try:
-        preset = _parsed(name)
-    except KeyError:
-        raise UnknownPreset(name, known=PRESETS) from None
-    values = {field: getattr(body, field) for field in body.model_fields_set}
-    # Neither side needs its fields checked again, and no preset has one that is checked beside another.
-    spec = preset.model_copy(update={**values, "preset": name})
-    if "loss" not in spec.model_fields_set and isinstance(spec.model, Softmax):
+    dataset = dataset or CATALOGUE[dataset_named(body)]
+    name = body.preset or (TEXTBOOK if dataset.name in CATALOGUE else AUTO)
+    preset = _parsed(name)
+    values: dict[str, Any] = {field: getattr(body, field) for field in body.model_fields_set}
+    values |= {"preset": name, "dataset": dataset.name}
+    choices: tuple[Choice, ...] = ()
+    if PRESETS[name].by_data:
+        preset, choices = _by_data(values, dataset)
+    # Neither side needs its fields checked again, and `picked` gives none that goes ill with the user's.
+    spec = preset.model_copy(update=values)
+    if "loss" not in spec.model_fields_set and isinstance(spec.model, Softmax) and dataset.task == "classification":
         # Squared error over 784 raw inputs diverges at the rates that suit every other default.
         spec = spec.model_copy(update={"loss": "cross_entropy"})
-    return spec
+    return Resolution(spec, choices)
+
+
+def _by_data(given: Mapping[str, Any], dataset: DatasetInfo) -> tuple[Spec, tuple[Choice, ...]]:
+    picks = [pick for pick in picked(dataset, given) if pick.field not in given]
+    return Spec.model_validate({pick.field: pick.value for pick in picks}), tuple(picks)
 
 
 @cache
 def _parsed(name: str) -> Spec:
-    """The preset's values, checked once. Raises KeyError where there is none of this name."""
+    """The preset's values, checked once. Raises UnknownPreset."""
+    if name not in PRESETS:
+        raise UnknownPreset(name, known=PRESETS)
     return Spec.model_validate(PRESETS[name].values)

@@ -5,12 +5,30 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobs.automatic import Choice
 from jobs.estimate import Rounding
 from jobs.spec import Execution, Spec
 from jobs.states import Phase, Reason, Status
 
 Loss = Annotated[float, Field(description="Mean loss per example.", examples=[0.0213])]
-Accuracy = Annotated[float, Field(ge=0, le=1, description="Share of examples classified right.", examples=[0.9771])]
+Accuracy = Annotated[
+    float | None,
+    Field(ge=0, le=1, description="Share of examples classified right; `null` for regression.", examples=[0.9771]),
+]
+Mae = Annotated[
+    float | None,
+    Field(ge=0, description="Mean absolute error, in the target's units; `null` for classes.", examples=[None]),
+]
+Rmse = Annotated[
+    float | None,
+    Field(
+        ge=0, description="Root of the mean squared error, in the target's units; `null` for classes.", examples=[None]
+    ),
+]
+R2 = Annotated[
+    float | None,
+    Field(description="Share of the target's variance that is explained; `null` for classes.", examples=[None]),
+]
 
 
 class Value(BaseModel):
@@ -20,14 +38,23 @@ class Value(BaseModel):
 
 
 class EpochMetrics(Value):
-    """What one epoch measured. Losses and accuracies of training are means over the epoch's examples."""
+    """What one epoch measured. Those of training are over the epoch's examples, as the network was at each step.
+
+    Of several targets `mae`, `rmse` and `r2` are the mean of each one's.
+    """
 
     epoch: Annotated[int, Field(ge=1, description="Epochs done, this one included.", examples=[3])]
     step: Annotated[int, Field(ge=1, description="Steps done since the job began.", examples=[1407])]
     loss: Loss
-    accuracy: Accuracy
+    accuracy: Accuracy = None
+    mae: Mae = None
+    rmse: Rmse = None
+    r2: R2 = None
     val_loss: Loss
-    val_accuracy: Accuracy
+    val_accuracy: Accuracy = None
+    val_mae: Mae = None
+    val_rmse: Rmse = None
+    val_r2: R2 = None
     learning_rate: Annotated[
         float, Field(description="Learning rate of the epoch's last step that was not skipped.", examples=[0.1])
     ]
@@ -51,13 +78,22 @@ class EpochMetrics(Value):
         int | None, Field(description="Largest memory in use on the GPU so far; `null` on a CPU.", examples=[None])
     ] = None
 
+    @property
+    def score(self) -> float:
+        """What the best epoch has most of: `val_accuracy`, and without it the least `val_loss`."""
+        return -self.val_loss if self.val_accuracy is None else self.val_accuracy
+
 
 class Metrics(Value):
     """A job's measurements in brief; the whole series is at `/v1/jobs/{id}/metrics`."""
 
     latest: Annotated[EpochMetrics | None, Field(description="The last epoch's metrics.")] = None
     best: Annotated[
-        EpochMetrics | None, Field(description="The epoch with the highest `val_accuracy` (the first of equals).")
+        EpochMetrics | None,
+        Field(
+            description="The epoch with the highest `val_accuracy`, for regression with the lowest `val_loss` (the "
+            "first of equals)."
+        ),
     ] = None
     test_loss: Annotated[
         float | None, Field(description="Loss on the test examples with the final weights, once succeeded.")
@@ -65,6 +101,20 @@ class Metrics(Value):
     test_accuracy: Annotated[
         float | None, Field(description="Accuracy on the test examples with the final weights, once succeeded.")
     ] = None
+    test_precision: Annotated[
+        float | None, Field(description="Mean over the classes of the share of right ones among those told as one.")
+    ] = None
+    test_recall: Annotated[
+        float | None, Field(description="Mean over the classes of the share of its examples that are told as it.")
+    ] = None
+    test_f1: Annotated[
+        float | None, Field(description="Mean over the classes of the harmonic mean of precision and recall.")
+    ] = None
+    test_mae: Annotated[float | None, Field(description="Mean absolute error on the test examples.")] = None
+    test_rmse: Annotated[float | None, Field(description="Root of the mean squared error on the test examples.")] = None
+    test_r2: Annotated[float | None, Field(description="Share of the test examples' variance that is explained.")] = (
+        None
+    )
 
 
 class Progress(Value):
@@ -168,6 +218,9 @@ class Job(Value):
     status_reason: Annotated[Reason | None, Field(description="Why, where the status alone does not say.")] = None
     phase: Annotated[Phase | None, Field(description="What a running job is doing.")] = None
     spec: Annotated[Spec, Field(description="What was asked for, with every default filled in.")]
+    choices: Annotated[
+        tuple[Choice, ...], Field(description="What the spec left open and the preset `auto` or `table` decided.")
+    ] = ()
     progress: Annotated[Progress, Field(description="How far it has come.")]
     queue_position: Annotated[
         int | None, Field(description="Jobs that will be claimed before it; `null` unless queued.", examples=[0])
@@ -181,7 +234,10 @@ class Job(Value):
     ] = None
     best_checkpoint: Annotated[
         Checkpoint | None,
-        Field(description="The state after the epoch with the highest `val_accuracy`, once it was kept."),
+        Field(
+            description="The state after the epoch with the highest `val_accuracy`, for regression with the lowest "
+            "`val_loss`, once it was kept."
+        ),
     ] = None
     artifacts: Annotated[tuple[Artifact, ...], Field(description="Files it produced.")] = ()
     created_at: Annotated[datetime, Field(description="When it was accepted.")]

@@ -39,7 +39,7 @@ class Report:
         if self.progress:
             arguments += ["progress", self.progress.model_dump_json(), "", ""]
         for epoch in self.epochs:
-            arguments += ["metric", epoch.model_dump_json(), str(epoch.step), repr(epoch.val_accuracy)]
+            arguments += ["metric", epoch.model_dump_json(), str(epoch.step), repr(epoch.score)]
         if self.checkpoint:
             arguments += ["checkpoint", self.checkpoint.model_dump_json(), "", ""]
         if self.best:

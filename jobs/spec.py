@@ -22,13 +22,13 @@ Dropout = Annotated[float, Field(ge=0.0, le=0.9, description="Share of the value
 
 
 class Softmax(Frozen):
-    """One linear layer from the flattened image to the classes (multinomial logistic regression)."""
+    """One linear layer from the flattened example to the classes (multinomial logistic regression) or targets."""
 
     type: Literal["softmax"] = "softmax"
 
 
 class MLP(Frozen):
-    """A multi-layer perceptron over the flattened image."""
+    """A multi-layer perceptron over the flattened example."""
 
     type: Literal["mlp"] = "mlp"
     hidden: Annotated[
@@ -40,7 +40,7 @@ class MLP(Frozen):
 
 
 class CNN(Frozen):
-    """Blocks of convolution, activation and 2x2 max-pooling, then dense layers, for any image size."""
+    """Blocks of convolution, activation and 2x2 max-pooling, then dense layers, for images of any size."""
 
     type: Literal["cnn"] = "cnn"
     filters: Annotated[
@@ -172,8 +172,11 @@ class EarlyStopping(Frozen):
     """Stop when the monitored metric has not improved for `patience` epochs."""
 
     monitor: Annotated[
-        Literal["loss", "accuracy", "val_loss", "val_accuracy"],
-        Field(description="Metric to watch; `val_` ones need `validation_split` above 0."),
+        Literal["loss", "accuracy", "mae", "rmse", "r2", "val_loss", "val_accuracy", "val_mae", "val_rmse", "val_r2"],
+        Field(
+            description="Metric to watch; `val_` ones need `validation_split` above 0. `accuracy` is of classes; "
+            "`mae`, `rmse` and `r2` are of regression."
+        ),
     ] = "val_loss"
     patience: Annotated[int, Field(ge=1, le=10_000, description="Epochs without improvement to wait.")] = 5
     min_delta: Annotated[float, Field(ge=0.0, le=1e6, description="Smallest change that counts.")] = 0.0
@@ -203,25 +206,47 @@ DeviceChoice = Annotated[
 ]
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MetadataValue = Annotated[str, StringConstraints(max_length=512)]
-DatasetName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+DatasetName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}(@[1-9][0-9]{0,8})?$")]
+ClassName = Annotated[str, StringConstraints(max_length=200)]
+ClassWeight = Annotated[float, Field(gt=0.0, le=1e6)]
+ExportFormat = Literal["keras", "onnx", "tflite", "saved_model"]
 
 
 class Spec(Frozen):
-    """A training job, fully resolved. The defaults are the preset `textbook`."""
+    """A training job, fully resolved. The defaults are the preset `textbook`: what an empty spec means on a built-in
+    dataset. On an uploaded one it means the preset `auto`."""
 
     preset: Annotated[
         str | None,
         Field(max_length=64, description="Named starting point; fields beside it override its values."),
     ] = None
-    dataset: Annotated[DatasetName, Field(description="Name of the examples to learn.")] = "mnist-10k"
+    dataset: Annotated[
+        DatasetName,
+        Field(
+            description="Name of the examples to learn; of an uploaded dataset the newest version, or `name@version`. "
+            "The resolved spec names the version.",
+            examples=["mnist-10k"],
+        ),
+    ] = "mnist-10k"
     model: Annotated[Model, Field(description="Network to train.")] = MLP()
     loss: Annotated[
-        Literal["mse", "cross_entropy"],
+        Literal["mse", "cross_entropy", "mae", "huber"],
         Field(
-            description="`mse`: Σ(out − one_hot)² / batch. `cross_entropy`: softmax cross-entropy, mean over it; "
-            "the default of a `softmax` model."
+            description="`mse`: Σ(out − y)² / batch, y being one-hot labels or targets. `cross_entropy`: softmax "
+            "cross-entropy, mean over the batch; for classes alone, and the default of a `softmax` model on them. "
+            "`mae`: Σ|out − y| / batch, and `huber`: the same with ½d² where the difference d is below 1, else d − ½; for "
+            "regression alone."
         ),
     ] = "mse"
+    class_weights: Annotated[
+        Literal["balanced"] | dict[ClassName, ClassWeight] | None,
+        Field(
+            description="How much each class's examples count in the training loss: `balanced` for rare ones to count "
+            "as much as frequent ones together, or weights by class, 1 where none is given. They are scaled to an "
+            "average of 1 over the training examples. `null`: all the same.",
+            examples=["balanced"],
+        ),
+    ] = None
     label_smoothing: Annotated[
         float, Field(ge=0.0, le=0.5, description="Share of the label's weight spread over all classes.")
     ] = 0.0
@@ -232,7 +257,7 @@ class Spec(Frozen):
     ] = None
     epochs: Annotated[int, Field(ge=1, le=10_000, description="Passes over the training examples.")] = 10
     batch_size: Annotated[
-        int, Field(ge=1, le=65_536, description="Images per step; the last step of an epoch may have fewer.")
+        int, Field(ge=1, le=65_536, description="Examples per step; the last step of an epoch may have fewer.")
     ] = 128
     seed: Annotated[
         int, Field(ge=0, le=LARGEST_SEED, description="Fixes initial weights, order of examples and dropout.")
@@ -272,6 +297,14 @@ class Spec(Frozen):
     checkpoint: Annotated[
         Checkpointing, Field(description="When training's state is kept; the last and the best epoch's are.")
     ] = Checkpointing()
+    export: Annotated[
+        tuple[ExportFormat, ...],
+        Field(
+            max_length=4,
+            strict=False,
+            description="Formats that the model leaves in, beside `weights.npz`. Predictions over HTTP need `onnx`.",
+        ),
+    ] = ("keras", "onnx")
     max_runtime_seconds: Annotated[
         int | None,
         Field(

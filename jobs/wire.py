@@ -1,10 +1,13 @@
 """What travels between API and client beside the contract's own records: pages, series, what there is, and problems."""
 
+from datetime import datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs import presets
+from jobs.columns import Column, RowEncoding
+from jobs.dataset_versions import DatasetVersion
 from jobs.datasets import DatasetInfo
 from jobs.record import Checkpoint, Value
 from jobs.spec import Spec
@@ -13,6 +16,8 @@ Item = TypeVar("Item")
 
 MOST_ERRORS = 20
 """Fields named in one answer; a body with more mistakes than that is told so."""
+MOST_FAULTS = 1000
+"""Faults named in one answer."""
 
 
 class Page(Value, Generic[Item]):
@@ -59,32 +64,158 @@ class Preset(Value):
         return cls(name=preset.name, description=preset.description, spec=spec)
 
 
-class Dataset(Value):
-    """A dataset that jobs can name."""
+class Features(Value):
+    """What a network is fed of an example."""
 
-    name: Annotated[str, Field(description="What a spec's `dataset` says.")]
+    shape: Annotated[
+        tuple[int, ...],
+        Field(description="[height, width, channels] of images; [values] of an encoded row.", examples=[[28, 28, 1]]),
+    ]
+    dtype: Annotated[
+        Literal["uint8", "float32"], Field(description="`uint8` are pixels, which are scaled to 0…1 in training.")
+    ]
+    columns: Annotated[
+        tuple[Column, ...] | None,
+        Field(description="How each column of a table is encoded; `null` in lists, and for images."),
+    ] = None
+
+
+class Regressand(Value):
+    """A number to be told."""
+
+    name: Annotated[str, Field(description="Name of the column.", examples=["price"])]
+    mean: Annotated[float, Field(description="Mean over the training examples.", examples=[12.5])]
+    std: Annotated[
+        float, Field(description="Deviation over the training examples; training divides by it.", examples=[3.1])
+    ]
+
+
+class FaultAt(Value):
+    """A place in an upload, and what is wrong with it."""
+
+    row: Annotated[int | None, Field(description="Row of data, from 1.", examples=[17])] = None
+    line: Annotated[int | None, Field(description="Line of the file, from 1.", examples=[18])] = None
+    column: Annotated[str | None, Field(description="Name of the column.", examples=["age"])] = None
+    found: Annotated[str, Field(description="What is there.", examples=["twelve"])] = ""
+    wanted: Annotated[
+        str, Field(description="What should be there.", examples=["a number, as in the rest of the column"])
+    ] = ""
+
+
+class TableReport(Value):
+    """What was seen while an upload was checked."""
+
+    skipped: Annotated[int, Field(ge=0, description="Rows left out for their faults.", examples=[0])] = 0
+    faults: Annotated[tuple[FaultAt, ...], Field(description="The faults of those rows, the first thousand.")] = ()
+    faults_total: Annotated[int, Field(ge=0, description="How many faults there are.", examples=[0])] = 0
+    duplicates: Annotated[int, Field(ge=0, description="Rows that are the same as an earlier one.", examples=[3])] = 0
+    train_test_duplicates: Annotated[
+        int, Field(ge=0, description="Test rows that are the same as a training row.", examples=[1])
+    ] = 0
+    constant_columns: Annotated[
+        tuple[str, ...], Field(description="Columns that are the same in every row.", examples=[["country"]])
+    ] = ()
+    unique_columns: Annotated[
+        tuple[str, ...],
+        Field(description="Columns of numbers that no two rows share: an id, perhaps.", examples=[["customer"]]),
+    ] = ()
+    class_counts: Annotated[
+        dict[str, int] | None, Field(description="Rows of each class.", examples=[{"no": 120, "yes": 80}])
+    ] = None
+
+
+class Dataset(Value):
+    """A dataset that jobs can name, in one of its versions."""
+
+    id: Annotated[
+        str, Field(description="What names just this version: `name@version`, or a built-in name.", examples=["wine@1"])
+    ]
+    name: Annotated[str, Field(description="What a spec's `dataset` says for the newest version.", examples=["wine"])]
     object: Annotated[Literal["dataset"], Field(description="Always `dataset`.")] = "dataset"
-    description: Annotated[str, Field(description="What it holds and where it comes from.")]
+    version: Annotated[
+        int | None, Field(description="Grows with every upload; `null` for built-in ones.", examples=[1])
+    ] = None
+    description: Annotated[str, Field(description="What it holds and where it comes from.", examples=[""])] = ""
+    kind: Annotated[Literal["images", "table"], Field(description="What its examples are.")]
+    task: Annotated[Literal["classification", "regression"], Field(description="What is to be learnt.")]
+    features: Annotated[Features, Field(description="What a network is fed of an example.")]
+    classes: Annotated[
+        tuple[str, ...] | None,
+        Field(description="Names of the classes, in the order of a network's outputs; `null` for regression."),
+    ] = None
+    targets: Annotated[
+        tuple[Regressand, ...] | None, Field(description="The numbers to be told; `null` for classification.")
+    ] = None
     train_examples: Annotated[int, Field(ge=1, description="Examples to train on.")]
+    validation_examples: Annotated[int, Field(ge=0, description="Examples that the upload brought to validate on.")] = 0
     test_examples: Annotated[int, Field(ge=1, description="Examples to test on.")]
-    height: Annotated[int, Field(ge=1, description="Height of an image, in pixels.")]
-    width: Annotated[int, Field(ge=1, description="Width of an image, in pixels.")]
-    channels: Annotated[int, Field(ge=1, description="Values of a pixel.")]
-    classes: Annotated[int, Field(ge=2, description="Number of labels.")]
+    class_counts: Annotated[
+        dict[str, int] | None, Field(description="Examples of each class; `null` where that is not known.")
+    ] = None
+    size_bytes: Annotated[
+        int | None, Field(ge=0, description="Length of the upload; `null` for built-in ones.", examples=[11_000])
+    ] = None
+    stored_bytes: Annotated[
+        int | None, Field(ge=0, description="What it takes of its owner's room.", examples=[45_000])
+    ] = None
+    sha256: Annotated[str | None, Field(description="SHA-256 of the upload, in hex.")] = None
+    report: Annotated[
+        TableReport | None, Field(description="What was seen while the upload was checked; `null` in lists.")
+    ] = None
+    created_at: Annotated[datetime | None, Field(description="When it was uploaded.")] = None
 
     @classmethod
     def of(cls, info: DatasetInfo) -> "Dataset":
-        """Show an entry of the catalogue."""
+        """Show a built-in one."""
         return cls(
+            id=info.name,
             name=info.name,
             description=info.description,
+            kind=info.kind,
+            task=info.task,
+            features=Features(shape=info.shape, dtype=info.dtype),
+            classes=info.classes,
             train_examples=info.train_examples,
             test_examples=info.test_examples,
-            height=info.height,
-            width=info.width,
-            channels=info.channels,
-            classes=info.classes,
         )
+
+    @classmethod
+    def of_version(cls, version: DatasetVersion, *, brief: bool = False) -> "Dataset":
+        """Show an uploaded one; `brief` without its columns and its report."""
+        report = TableReport.model_validate(version.report or {}, extra="ignore")
+        columns = RowEncoding.model_validate(version.encoding).columns if version.encoding and not brief else None
+        return cls(
+            id=str(version.ref),
+            name=version.name,
+            version=version.version,
+            kind=version.kind,
+            task=version.task,
+            features=Features(shape=version.shape, dtype=version.dtype, columns=columns),
+            classes=version.classes,
+            targets=tuple(Regressand(**target._asdict()) for target in version.targets) if version.targets else None,
+            train_examples=version.train_examples,
+            validation_examples=version.validation_examples,
+            test_examples=version.test_examples,
+            class_counts=report.class_counts,
+            size_bytes=version.size_bytes,
+            stored_bytes=version.stored_bytes,
+            sha256=version.sha256,
+            report=None if brief else report,
+            created_at=version.created_at,
+        )
+
+
+class Upload(Value):
+    """An upload on its way to become a version of a dataset."""
+
+    id: Annotated[str, Field(description="Its name here.", examples=["up_5f0c9a4be1d27386a1b2c3d4e5f60718"])]
+    object: Annotated[Literal["dataset.upload"], Field(description="Always `dataset.upload`.")] = "dataset.upload"
+    status: Annotated[
+        Literal["checking", "ready", "refused"],
+        Field(description="`checking` until it is a version (`ready`) or refused for the reason in `problem`."),
+    ]
+    dataset: Annotated[Dataset | None, Field(description="The version that it became.")] = None
+    problem: Annotated["Problem | None", Field(description="Why it was refused.")] = None
 
 
 class KeptCheckpoint(Checkpoint):
@@ -142,3 +273,17 @@ class Problem(BaseModel):
             examples=[[{"pointer": "/epochs", "detail": "Input should be greater than or equal to 1"}]],
         ),
     ] = []
+    faults: Annotated[
+        list[FaultAt],
+        Field(
+            max_length=MOST_FAULTS,
+            description="What is wrong with an upload, or with rows to predict: every place, up to the first thousand.",
+            examples=[[]],
+        ),
+    ] = []
+    faults_total: Annotated[
+        int | None, Field(description="How many such places there are, where there are any.", examples=[None])
+    ] = None
+
+
+Upload.model_rebuild()

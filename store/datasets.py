@@ -5,9 +5,10 @@ from typing import NamedTuple, Self
 
 from jobs.dataset_versions import DatasetInUse, DatasetNotFound, DatasetRef, DatasetVersion, StorageFull
 from jobs.settings import Settings
-from store.calls import Operation, script
+from store.calls import Call, Operation, script
 from store.keys import Keys
 
+KEYS_PER_SCAN = 500
 RESERVATION_SECONDS = 3600
 """How long bytes stay set aside for an upload of which nothing more is heard."""
 
@@ -78,6 +79,14 @@ class DatasetStore:
             return Published(_read(number, record[0]), created=False)
         return Published(version.numbered(number), created=True)
 
+    def note_upload(self, owner: str, upload_id: str, note: str, *, lifetime_seconds: float) -> Operation[None]:
+        """Say what becomes of an upload; without anything said again it is forgotten after so long."""
+        yield Call(("SET", self.keys.upload(owner, upload_id), note, "PX", round(lifetime_seconds * 1000)))
+
+    def upload(self, owner: str, upload_id: str) -> Operation[str | None]:
+        """What was last said of an upload; None where nothing is known of it."""
+        return (yield Call(("GET", self.keys.upload(owner, upload_id))))
+
     def get(self, owner: str, ref: DatasetRef) -> Operation[DatasetVersion]:
         """A version, or the newest one. Raises DatasetNotFound."""
         found = yield script(self.keys, "dataset_get", owner=owner, name=ref.name, version=ref.version or "")
@@ -97,6 +106,20 @@ class DatasetStore:
             raise DatasetNotFound(f"there is no {name}")
         pairs = zip(found[::2], found[1::2], strict=True)
         return tuple(sorted((_read(*pair) for pair in pairs), key=lambda version: version.version))
+
+    def folders(self) -> Operation[frozenset[str]]:
+        """The folders of all versions, of all owners."""
+        found: set[str] = set()
+        cursor = 0
+        while True:
+            pattern = self.keys.dataset("*", "*")
+            cursor, keys = yield Call(("SCAN", cursor, "MATCH", pattern, "COUNT", KEYS_PER_SCAN, "TYPE", "hash"))
+            for key in keys:
+                fields = yield Call(("HGETALL", key))
+                pairs = fields.items() if isinstance(fields, dict) else zip(fields[::2], fields[1::2], strict=True)
+                found |= {_read(0, record).folder for name, record in pairs if name.startswith("version:")}
+            if not cursor:
+                return frozenset(found)
 
     def delete(self, owner: str, ref: DatasetRef) -> Operation[tuple[DatasetVersion, ...]]:
         """Delete a version, or a whole dataset; what was deleted, whose files are to be deleted in turn.

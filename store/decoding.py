@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from jobs.automatic import Choice
 from jobs.errors import UnreadableRecord
 from jobs.record import Artifact, Checkpoint, EpochMetrics, Event, Job, JobError, Metrics, Progress, Runtime, Transition
 from jobs.spec import Spec
@@ -83,6 +84,7 @@ def _job(fields: dict[str, str], *, position: int, now_ms: int, lease_seconds: f
         status_reason=_reason(fields["reason"]),
         phase=Phase(fields["phase"]) if fields.get("phase") in _PHASES else None,
         spec=(spec := stored(Spec, fields["spec"])),
+        choices=choices(fields.get("choices")),
         progress=stored(Progress, current_names(fields["progress"])),
         queue_position=position if status is Status.QUEUED else None,
         attempt=int(fields["attempt"]),
@@ -107,12 +109,13 @@ def _job(fields: dict[str, str], *, position: int, now_ms: int, lease_seconds: f
     )
 
 
-def newborn(answer: dict[str, Any], *, spec: Spec, progress: Progress) -> Job:
+def newborn(answer: dict[str, Any], *, spec: Spec, progress: Progress, choices: tuple[Choice, ...] = ()) -> Job:
     """The job as it was at the moment it was accepted, from the create script's answer."""
     return Job(
         id=answer["id"],
         status=Status.QUEUED,
         spec=spec,
+        choices=choices,
         progress=progress,
         queue_position=answer["position"],
         created_at=instant(answer["at"]),
@@ -132,19 +135,19 @@ def event(row: Any) -> Event:
     return Event(id=event_id, type=fields["type"], at=instant(fields["at"]), data=data)
 
 
+def choices(text: str | None) -> tuple[Choice, ...]:
+    """What the data decided of a spec."""
+    return tuple(Choice.model_validate(row, extra="ignore") for row in json.loads(text or "[]"))
+
+
 def checkpoint(text: str | None) -> Checkpoint | None:
     """The checkpoint in a job's field or a script's answer, if there is one."""
     return stored(Checkpoint, current_names(text)) if text else None
 
 
 def _metrics(fields: dict[str, str]) -> Metrics:
-    test = json.loads(fields.get("test", "{}"))
-    return Metrics(
-        latest=_epoch(fields.get("latest")),
-        best=_epoch(fields.get("best")),
-        test_loss=test.get("test_loss"),
-        test_accuracy=test.get("test_accuracy"),
-    )
+    test = stored(Metrics, fields.get("test", "{}"))
+    return test.model_copy(update={"latest": _epoch(fields.get("latest")), "best": _epoch(fields.get("best"))})
 
 
 def _epoch(text: str | None) -> EpochMetrics | None:

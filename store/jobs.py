@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from jobs.automatic import Choice
 from jobs.dataset_versions import DatasetNotFound, DatasetRef
 from jobs.errors import InvalidCursor, JobNotFound, NotNow, StaleFence, TooManyJobs, UnreadableRecord
 from jobs.record import Artifact, Job, JobError, Metrics, Progress, Worker
@@ -56,6 +57,8 @@ class Claim(NamedTuple):
     fence: int
     ran_seconds: float = 0.0
     """How long earlier claims of the job lasted, together."""
+    owner: str = ""
+    """Whose job it is."""
 
 
 class Page(NamedTuple):
@@ -122,6 +125,7 @@ class Store:
         max_jobs: int = 0,
         max_queued: int = 0,
         dataset: DatasetRef | None = None,
+        choices: Sequence[Choice] = (),
     ) -> Operation[Created]:
         """Accept a job of `steps` steps. With a key that was used before, answer what was answered then.
 
@@ -140,6 +144,8 @@ class Store:
             "max_attempts": spec.max_attempts,
             "progress": progress.model_dump_json(),
         }
+        if choices:
+            fields["choices"] = json.dumps([choice.model_dump(mode="json") for choice in choices])
         outcome, answer, rings = yield script(
             self.keys,
             "create",
@@ -165,7 +171,8 @@ class Store:
             # Older versions kept neither spec nor progress with an answer.
             return _repeated({**fields, **json.loads(answer)}, digest)
         audit.note(job_id, owner=owner, before="", after=Status.QUEUED)
-        return Created(decoding.newborn(json.loads(answer), spec=spec, progress=progress), rings)
+        told = json.loads(answer)
+        return Created(decoding.newborn(told, spec=spec, progress=progress, choices=tuple(choices)), rings)
 
     def answered(self, idempotency_key: str, *, owner: str, digest: str) -> Operation[Created | None]:
         """What a create with this key was answered before; None if there was none, or its job is no longer known."""
@@ -293,7 +300,7 @@ class Store:
             record = decoding.record(reply)
             fence = int(record["fence"])
             try:
-                return Claim(self._job(reply), fence, int(record.get("ran_ms", 0)) / 1000)
+                return Claim(self._job(reply), fence, int(record.get("ran_ms", 0)) / 1000, record.get("owner", ""))
             except UnreadableRecord as unreadable:
                 error = JobError(code=unreadable.code, title=unreadable.title, detail=str(unreadable))
                 reason = Reason.UNREADABLE_RECORD
@@ -334,7 +341,7 @@ class Store:
         if error:
             fields["error"] = error.model_dump_json()
         if metrics:
-            fields["test"] = metrics.model_dump_json(include={"test_loss", "test_accuracy"})
+            fields["test"] = metrics.model_dump_json(exclude={"latest", "best"}, exclude_none=True)
         if artifacts:
             fields["artifacts"] = json.dumps([artifact.model_dump() for artifact in artifacts])
         reply = yield script(
@@ -440,7 +447,8 @@ def _repeated(answer: dict[str, Any], digest: str) -> Created:
         steps = decoding.stored(Progress, decoding.current_names(answer["progress"])).steps
     except ValueError as error:
         raise UnreadableRecord(answer["id"], decoding.brief(error)) from error
-    job = decoding.newborn(answer, spec=spec, progress=Progress(epochs=spec.epochs, steps=steps))
+    progress = Progress(epochs=spec.epochs, steps=steps)
+    job = decoding.newborn(answer, spec=spec, progress=progress, choices=decoding.choices(answer.get("choices")))
     # Digests made by two rules cannot be compared. Then a server of another version made the first, and this counts as
     # the same request sent again: refusing it would break every retry across an upgrade.
     known = answer["digest"]

@@ -29,6 +29,7 @@ TEMPLATES: dict[str, str] = {
     "dataset_jobs": "{ns}:dataset:{owner}:{name}:{n}:jobs",  # SET: jobs that need a version, some of them final by now
     "stored_bytes": "{ns}:stored:{owner}",  # STRING: what an owner's datasets take on the disk
     "reserved_bytes": "{ns}:reserved:{owner}",  # HASH: bytes set aside for uploads, by token, and until when, in ms
+    "upload": "{ns}:upload:{owner}:{id}",  # STRING: what becomes of an upload, JSON
     "wake_queue": "{ns}:celery:{wake_queue}",  # LIST: Celery's queue; see store.doorbell
 }
 
@@ -95,6 +96,14 @@ class Keys:
     def idempotency(self, owner: str, key: str) -> str:
         """The first answer to an owner's idempotency key."""
         return self._build("idempotency", owner=owner, id=key)
+
+    def upload(self, owner: str, upload_id: str) -> str:
+        """What becomes of an owner's upload."""
+        return self._build("upload", owner=owner, id=upload_id)
+
+    def dataset(self, owner: str, name: str) -> str:
+        """An owner's dataset."""
+        return self._build("dataset", owner=owner, name=name)
 
     def api_key(self, key_id: str) -> str:
         """A stored API key."""

@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from jobs.settings import Settings
 from store.artifacts import LocalArtifacts
+from store.dataset_files import DatasetFiles
+from store.datasets import DatasetStore
 from store.doorbell import Doorbell
 from store.jobs import Store
 from worker import memory
@@ -14,6 +16,7 @@ from worker.datasets.memory import Datasets
 from worker.engine import devices
 from worker.files.checkpoint_writer import CheckpointWriter
 from worker.files.cleaner import Cleaner
+from worker.files.exporter import Exporter
 from worker.gpus import CardLocks, cards
 from worker.lease.control import ControlListener
 from worker.lease.heartbeat import Heartbeat
@@ -53,8 +56,10 @@ def make_trainer(settings: Settings, *, name: str, client: redis.Redis, store: S
         client=client,
         store=store,
         doorbell=doorbell,
-        datasets=Datasets(settings.data_dir / "datasets"),
+        datasets=Datasets(settings.data_dir / "datasets", files=DatasetFiles.of(settings)),
+        dataset_store=DatasetStore.of(settings),
         artifacts=artifacts,
+        exporter=Exporter(artifacts, scratch=settings.data_dir / "exports", draining=draining),
         heartbeat=heartbeat,
         control=control,
         renewer=renewer,

@@ -8,19 +8,22 @@ from uuid import uuid4
 import redis
 import structlog
 
-from jobs.errors import DeadlineExceeded, StaleFence, Stalled, StoreUnavailable, TrainingFailed
+from jobs.dataset_versions import DatasetNotFound, DatasetRef, DatasetVersion
+from jobs.datasets import CATALOGUE
+from jobs.errors import DatasetUnavailable, DeadlineExceeded, StaleFence, Stalled, StoreUnavailable, TrainingFailed
 from jobs.escapes import escaped
 from jobs.estimate import estimate
-from jobs.record import Artifact, JobError, Metrics
+from jobs.record import JobError, Metrics
 from jobs.settings import Settings
 from jobs.states import Phase, Reason, Status
 from store.artifacts import Artifacts
 from store.calls import run
+from store.datasets import DatasetStore
 from store.doorbell import Doorbell
 from store.jobs import Claim, Store
 from store.lanes import Lanes
 from worker import memory
-from worker.datasets.memory import Datasets
+from worker.datasets.memory import Dataset, Datasets
 from worker.engine import devices
 from worker.engine.execution import execution_for
 from worker.engine.release import release
@@ -28,7 +31,7 @@ from worker.engine.slot import Outcome, Stopped
 from worker.engine.train import train
 from worker.files.checkpoint_writer import CheckpointWriter
 from worker.files.checkpoints import Checkpoints
-from worker.files.exports import weights_npz
+from worker.files.exporter import Exporter
 from worker.gpus import CardLocks
 from worker.lease.control import ControlListener
 from worker.lease.heartbeat import Heartbeat
@@ -40,9 +43,6 @@ log = structlog.get_logger(__name__)
 
 MOST_JOBS_PER_DRAIN = 50
 """Jobs that one bell may lead to, so that a process can be replaced although the queue never empties."""
-
-STORAGE_RETRY_SECONDS = 2.0
-"""Wait before a file is written again to a disk that refused it."""
 
 
 class Trainer:
@@ -56,7 +56,9 @@ class Trainer:
         store: Store,
         doorbell: Doorbell,
         datasets: Datasets,
+        dataset_store: DatasetStore,
         artifacts: Artifacts,
+        exporter: Exporter,
         heartbeat: Heartbeat,
         control: ControlListener,
         renewer: LeaseRenewer,
@@ -71,7 +73,9 @@ class Trainer:
         self._store = store
         self._doorbell = doorbell
         self._datasets = datasets
+        self._dataset_store = dataset_store
         self._artifacts = artifacts
+        self._exporter = exporter
         self._heartbeat = heartbeat
         self._control = control
         self._renewer = renewer
@@ -185,7 +189,8 @@ class Trainer:
         spec = lease.job.spec
         device = devices.choose(spec.device)
         lease.phase(Phase.LOADING_DATA)
-        dataset = self._datasets.load(spec.dataset, check_stop=lease.check_stop_waiting)
+        named = self._dataset_of(lease)
+        dataset = named and self._datasets.load(named, check_stop=lease.check_stop_waiting)
         if (stop_reason := lease.check_stop()) or dataset is None:
             return stop_reason
         begun = lease.job.run
@@ -216,13 +221,26 @@ class Trainer:
                     checkpoints.write(ending.snapshot)
                 return ending.reason
             checkpoints.write_best()
-        return self._succeed(lease, ending)
+        return self._succeed(lease, dataset, ending)
 
-    def _succeed(self, lease: Lease, outcome: Outcome) -> StopReason | None:
+    def _dataset_of(self, lease: Lease) -> str | DatasetVersion | None:
+        """The name of a built-in dataset, or a version of one that the job's owner uploaded; None when told to stop.
+
+        Raises DatasetUnavailable.
+        """
+        name = lease.job.spec.dataset
+        if name in CATALOGUE:
+            return name
+        try:
+            return lease.ask(lambda: self._dataset_store.get(lease.owner, DatasetRef.read(name)))
+        except DatasetNotFound as error:
+            raise DatasetUnavailable(f"{error}: it was deleted, or the store has lost it") from error
+
+    def _succeed(self, lease: Lease, dataset: Dataset, outcome: Outcome) -> StopReason | None:
         lease.phase(Phase.EXPORTING)
-        artifact = self._export(lease, outcome)
-        if isinstance(artifact, StopReason):
-            return artifact
+        artifacts = self._exporter.export(lease, dataset, outcome)
+        if isinstance(artifacts, StopReason):
+            return artifacts
         lease.flush()
         lease.until_done(
             lambda: self._store.finish(
@@ -230,24 +248,14 @@ class Trainer:
                 lease.fence,
                 Status.SUCCEEDED,
                 reason=outcome.reason,
-                metrics=Metrics(test_loss=outcome.test_loss, test_accuracy=outcome.test_accuracy),
-                artifacts=[artifact],
+                metrics=Metrics.model_validate({f"test_{name}": value for name, value in outcome.test.items()}),
+                artifacts=artifacts,
             )
         )
-        log.info("job_succeeded", reason=outcome.reason, test_accuracy=outcome.test_accuracy)
+        log.info(
+            "job_succeeded", reason=outcome.reason, **{f"test_{name}": value for name, value in outcome.test.items()}
+        )
         return None
-
-    def _export(self, lease: Lease, outcome: Outcome) -> Artifact | StopReason:
-        """Store the weights. Waits where the disk is full, unless told to stop: the training for them is done."""
-        content = weights_npz(outcome.weights)
-        while True:
-            try:
-                return self._artifacts.write(lease.job.id, "weights.npz", content)
-            except OSError as error:
-                log.warning("artifact_not_written", error=str(error))
-                if stop_reason := lease.check_stop():  # asking also shows that this is no hang
-                    return stop_reason
-                self.draining.wait(STORAGE_RETRY_SECONDS)
 
     def _stop(self, lease: Lease, stop_reason: StopReason) -> None:
         """Do what the loop was stopped for."""

@@ -8,16 +8,8 @@ from numpy.typing import NDArray
 
 from api.uploads.columns import MISSING_CODE, ColumnScan
 from api.uploads.scan import Scan
-from jobs.encoding import (
-    CategoricalColumn,
-    Cells,
-    Column,
-    LeftOutColumn,
-    NumericColumn,
-    RowEncoder,
-    RowEncoding,
-    moments,
-)
+from jobs.columns import CategoricalColumn, Column, LeftOutColumn, NumericColumn, RowEncoding
+from jobs.encoding import Cells, RowEncoder, moments
 
 BLOCK = 1 << 16
 """Rows that are encoded at once."""

@@ -13,16 +13,8 @@ from api.uploads.encode import Parts, describe, write_arrays
 from api.uploads.scan import Scan, check_names, scanned
 from api.uploads.split import shuffled
 from api.uploads.target import target_of
-from jobs.encoding import (
-    MISSING_MARKERS,
-    MOST_FAULTS,
-    MOST_WIDTH,
-    CategoricalColumn,
-    Column,
-    LeftOutColumn,
-    NumericColumn,
-    RowEncoding,
-)
+from jobs.columns import MISSING_MARKERS, CategoricalColumn, Column, LeftOutColumn, NumericColumn, RowEncoding
+from jobs.encoding import MOST_FAULTS, MOST_WIDTH
 from jobs.faults import Fault, InvalidUpload
 
 Task = Literal["classification", "regression"]

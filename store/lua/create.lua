@@ -65,7 +65,7 @@ local position = redis.call('ZRANK', queue_key(lane), queue_member(id))
 local answer = {id = id, digest = digest, at = tonumber(at), position = position}
 local told = cjson.encode(answer)
 if repeat_key ~= '' then
-  answer.spec, answer.progress = given.spec, given.progress
+  answer.spec, answer.progress, answer.choices = given.spec, given.progress, given.choices
   redis.call('SET', idempotency_key(owner, repeat_key), cjson.encode(answer), 'PX', repeat_ttl_ms)
 end
 return {'created', told, bells_missing({lane}, wake_queue_of(lane))}

@@ -1,6 +1,6 @@
 -- Write what a worker has to tell, once. The number of a report grows by one within a claim. The rest, in fours:
 --   'progress', json, '', ''          'phase', name, '', ''          'run', json, '', ''
---   'metric', json, step, val_accuracy          'checkpoint', json, '', ''
+--   'metric', json, step, score (the best epoch's is highest)          'checkpoint', json, '', ''
 --   'best', json, '', '' (the checkpoint of the best epoch)
 -- Returns: status, or nil when the claim has ended. A number that was seen changes nothing.
 local id, fence, lease_ms, number = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -31,7 +31,8 @@ for i = FIRST_NEWS, #ARGV, 4 do
     -- A resumed attempt walks again over epochs that were reported before: same bits, so nothing to add.
     redis.call('HSET', key, 'metric_step', step, 'latest', told)
     emit(id, 'metric', told)
-    if tonumber(score) > tonumber(redis.call('HGET', key, 'best_score') or '-1') then
+    local best = redis.call('HGET', key, 'best_score')
+    if not best or tonumber(score) > tonumber(best) then
       redis.call('HSET', key, 'best_score', score, 'best', told)
     end
   end

@@ -7,7 +7,7 @@ from jobs.datasets import CATALOGUE, DatasetInfo
 from jobs.estimate import estimate
 from jobs.spec import Spec
 
-TINY = DatasetInfo("tiny", "", train_examples=50, test_examples=7, height=3, width=1, channels=2, classes=4)
+TINY = DatasetInfo(name="tiny", shape=(3, 1, 2), classes=tuple("abcd"), train_examples=50, test_examples=7)
 """Images of one column: pooling leaves that axis alone, and soon the other one too."""
 
 DEEP = {"type": "cnn", "filters": [3, 5, 7, 9, 11, 13], "kernel_size": 5, "dense": [17, 19], "dropout": 0.3}

@@ -8,7 +8,7 @@ from jobs.errors import UnknownDataset
 
 def test_every_dataset_is_found_by_its_name() -> None:
     assert {name: find(name).name for name in CATALOGUE} == {name: name for name in CATALOGUE}
-    assert find("mnist").pixels == 784
+    assert find("mnist").values == 784
 
 
 def test_an_unknown_one_is_refused_with_the_known_ones() -> None:

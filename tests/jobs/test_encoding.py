@@ -8,19 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.encoding import (
-    FARTHEST,
-    MOST_FAULTS,
-    CategoricalColumn,
-    LeftOutColumn,
-    NumericColumn,
-    Raw,
-    RowEncoder,
-    RowEncoding,
-    moments,
-    number_in,
-    text_of,
-)
+from jobs.columns import CategoricalColumn, LeftOutColumn, NumericColumn, RowEncoding
+from jobs.encoding import FARTHEST, MOST_FAULTS, Raw, RowEncoder, moments, number_in, text_of
 from jobs.faults import Fault, UnreadableRows
 
 ENCODING = RowEncoding(

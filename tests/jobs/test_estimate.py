@@ -49,7 +49,7 @@ def test_images_held_out_are_not_trained_on() -> None:
 def test_examples_are_held_out_to_the_nearest_and_by_older_versions_down(
     examples: int, split: float, held_out: int, as_of_old: int
 ) -> None:
-    info = DatasetInfo("any", "", examples, 10, 4, 4, 1, 2)
+    info = DatasetInfo(name="any", shape=(4, 4, 1), classes=("a", "b"), train_examples=examples, test_examples=10)
     spec = Spec(validation_split=split)
     assert estimate(spec, info).validation_examples == held_out
     old = estimate(spec, info, rounding="down")
@@ -63,7 +63,7 @@ def test_examples_are_held_out_to_the_nearest_and_by_older_versions_down(
 def test_a_warm_up_takes_its_share_to_the_nearest_and_leaves_a_step(
     steps: int, fraction: float, warm: int, as_of_old: int
 ) -> None:
-    info = DatasetInfo("any", "", steps, 10, 4, 4, 1, 2)
+    info = DatasetInfo(name="any", shape=(4, 4, 1), classes=("a", "b"), train_examples=steps, test_examples=10)
     spec = Spec(batch_size=1, epochs=1, schedule=Constant(warmup_fraction=fraction))
     assert estimate(spec, info).warmup_steps == warm
     assert estimate(spec, info, rounding="down").warmup_steps == as_of_old
@@ -78,7 +78,7 @@ def test_a_warm_up_takes_its_share_to_the_nearest_and_leaves_a_step(
     ],
 )
 def test_a_split_that_leaves_one_part_empty_is_refused(examples: int, split: float, message: str) -> None:
-    info = DatasetInfo("any", "", examples, 10, 4, 4, 1, 2)
+    info = DatasetInfo(name="any", shape=(4, 4, 1), classes=("a", "b"), train_examples=examples, test_examples=10)
     spec = Spec(validation_split=split)
     with pytest.raises(InvalidSpec, match=message) as refused:
         check_split(spec, estimate(spec, info))
@@ -109,6 +109,6 @@ def test_a_cnn_halves_the_image_with_every_block() -> None:
     ("height", "width", "blocks", "features"), [(28, 28, 4, 3), (21, 15, 2, 45), (1, 9, 2, 6), (2, 2, 2, 3)]
 )
 def test_a_cnn_takes_any_image_size(height: int, width: int, blocks: int, features: int) -> None:
-    info = DatasetInfo("any", "", 10, 10, height, width, 1, 2)
+    info = DatasetInfo(name="any", shape=(height, width, 1), classes=("a", "b"), train_examples=10, test_examples=10)
     sizes = of(info, model={"type": "cnn", "filters": [3] * blocks})
     assert sizes.parameters == (9 + 1) * 3 + (blocks - 1) * (27 + 1) * 3 + (features + 1) * 2

@@ -2,9 +2,9 @@
 
 import pytest
 
-from jobs.datasets import find
+from jobs.datasets import DatasetInfo, Target, find
 from jobs.errors import UnknownPreset
-from jobs.presets import PRESETS, TEXTBOOK, resolve
+from jobs.presets import AUTO, PRESETS, TABLE, TEXTBOOK, resolution, resolve
 from jobs.spec import MLP, SGD, Spec
 
 
@@ -73,7 +73,10 @@ BODIES: list[dict[str, object]] = [
 ]
 
 
-@pytest.mark.parametrize("name", PRESETS)
+FIXED = [name for name, preset in PRESETS.items() if not preset.by_data]
+
+
+@pytest.mark.parametrize("name", FIXED)
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: "-".join(body) or "empty")
 def test_what_is_resolved_is_as_if_it_had_been_asked_for_in_full(name: str, body: dict[str, object]) -> None:
     spec = resolved(**body, preset=name)
@@ -92,3 +95,38 @@ def test_a_body_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     resolved(preset="mnist-99")
     monkeypatch.setattr(Spec, "model_validate", None)
     assert resolve(body).epochs == 2
+
+
+FLOWERS = DatasetInfo(
+    name="flowers@2", kind="table", shape=(4,), classes=("a", "b", "c"), train_examples=120, test_examples=30
+)
+HOUSES = DatasetInfo(
+    name="houses@1", kind="table", shape=(9,), targets=(Target("price", 5, 2),), train_examples=50_000, test_examples=30
+)
+
+
+@pytest.mark.parametrize("name", [AUTO, TABLE])
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: "-".join(body) or "empty")
+@pytest.mark.parametrize("dataset", [FLOWERS, HOUSES, find("mnist")], ids=lambda dataset: dataset.name)
+def test_what_the_data_decides_is_told_and_what_was_given_wins(
+    name: str, body: dict[str, object], dataset: DatasetInfo
+) -> None:
+    spec, choices = resolution(Spec.model_validate({**body, "preset": name}), dataset)
+    decided = {choice.field: choice.value for choice in choices}
+    assert not decided.keys() & body.keys()
+    assert all(choice.reason for choice in choices)
+    written = Spec.model_validate({**decided, **body, "preset": name, "dataset": dataset.name})
+    assert spec.model_copy(update={"loss": written.loss}) == written
+    assert resolution(spec, dataset) == (spec, ())
+
+
+def test_an_empty_spec_on_an_upload_is_auto() -> None:
+    spec = resolve(Spec(dataset="flowers"), FLOWERS)
+    assert (spec.preset, spec.dataset, spec.loss) == (AUTO, "flowers@2", "cross_entropy")
+    assert resolve(Spec(dataset="houses"), HOUSES).loss == "mse"
+
+
+def test_nothing_is_stopped_by_examples_that_are_not_held_out() -> None:
+    spec = resolve(Spec(validation_split=0.0), FLOWERS)
+    assert spec.early_stopping is None
+    assert Spec.model_validate(spec.model_dump()) == spec

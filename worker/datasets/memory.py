@@ -12,8 +12,12 @@ from typing import Any, overload
 
 import numpy as np
 
+from jobs.columns import RowEncoding
+from jobs.dataset_versions import DatasetVersion
 from jobs.datasets import DatasetInfo, find
 from jobs.errors import DatasetUnavailable
+from store import checked_files
+from store.dataset_files import DatasetFiles
 from worker.datasets import mnist
 from worker.datasets.idx import Arrays, Unusable, read_npz
 
@@ -28,35 +32,50 @@ PACKAGED = Path(str(files("store"))) / "data" / "mnist-10k.npz"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Images uint8 [N, pixels], pixels row by row with channels last; labels int32 [N]. Read-only."""
+    """x: pixels uint8 [N, values], row by row with channels last, or rows float32 [N, width]. y: labels int32 [N], or
+    standardised targets float32 [N, targets]. Read-only.
+    """
 
     info: DatasetInfo
-    train_examples: np.ndarray
-    train_labels: np.ndarray
-    test_examples: np.ndarray
-    test_labels: np.ndarray
+    train_x: np.ndarray
+    train_y: np.ndarray
+    test_x: np.ndarray
+    test_y: np.ndarray
+    rows: RowEncoding | None = None
+    """How a row of a table became features."""
 
 
 class Datasets:
-    """The datasets of the catalogue, by name. `root` is where large ones are looked for and kept; nothing is
-    made there before the first of them is needed. Threads may share it."""
+    """The built-in datasets by name, and uploaded ones by version. `root` is where large ones of the first are looked
+    for and kept; nothing is made there before the first of them is needed. `files` holds the others. Threads may share
+    it.
+    """
 
-    def __init__(self, root: Path, *, obtain_mnist: Callable[[Path], Arrays] = mnist.obtain) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        files: DatasetFiles | None = None,
+        obtain_mnist: Callable[[Path], Arrays] = mnist.obtain,
+    ) -> None:
         self._readers: dict[str, Callable[[], Arrays]] = {
             "mnist-10k": lambda: packaged(PACKAGED),
             "mnist": lambda: obtain_mnist(root),
         }
+        self._files = files
         self._loads: OrderedDict[str, Future[Dataset]] = OrderedDict()
         """Begun and done; one that failed is not kept."""
         self._lock = threading.Lock()
 
     @overload
-    def load(self, name: str) -> Dataset: ...
+    def load(self, dataset: str | DatasetVersion) -> Dataset: ...
 
     @overload
-    def load(self, name: str, *, check_stop: Callable[[], Any | None]) -> Dataset | None: ...
+    def load(self, dataset: str | DatasetVersion, *, check_stop: Callable[[], Any | None]) -> Dataset | None: ...
 
-    def load(self, name: str, *, check_stop: Callable[[], Any | None] = lambda: None) -> Dataset | None:
+    def load(
+        self, dataset: str | DatasetVersion, *, check_stop: Callable[[], Any | None] = lambda: None
+    ) -> Dataset | None:
         """A dataset; the same object again while it is kept.
 
         `check_stop` is called all the while, as a fetch may take minutes. A reason ends the waiting, and None is
@@ -64,12 +83,19 @@ class Datasets:
 
         Raises UnknownDataset, DatasetUnavailable where its files are nowhere to be had.
         """
-        info = find(name)
+        if isinstance(dataset, str):
+            info, read = find(dataset), self._readers[find(dataset).name]
+            return self._loaded(dataset, lambda: from_arrays(info, read()), check_stop)
+        version = dataset
+        # Its owner may have given the name to others' versions too: the folder alone is this one's.
+        return self._loaded(version.folder, lambda: self._read(version), check_stop)
+
+    def _loaded(self, key: str, read: Callable[[], Dataset], check_stop: Callable[[], Any | None]) -> Dataset | None:
         with self._lock:
-            if name not in self._loads:
-                self._loads[name] = self._begin(info)
-            load = self._loads[name]
-            self._loads.move_to_end(name)
+            if key not in self._loads:
+                self._loads[key] = self._begin(key, read)
+            load = self._loads[key]
+            self._loads.move_to_end(key)
             if len(self._loads) > MOST_IN_MEMORY:
                 self._loads.popitem(last=False)
         while not wait([load], LOOK_SECONDS).done:
@@ -77,32 +103,46 @@ class Datasets:
                 return None
         return load.result()
 
-    def _begin(self, info: DatasetInfo) -> Future[Dataset]:
+    def _begin(self, key: str, read: Callable[[], Dataset]) -> Future[Dataset]:
         load: Future[Dataset] = Future()
 
         def run() -> None:
             try:
-                dataset = from_arrays(info, self._readers[info.name]())
+                dataset = read()
             except BaseException as error:  # noqa: BLE001 (raised where it is waited for)
                 with self._lock:
-                    self._loads.pop(info.name, None)
+                    self._loads.pop(key, None)
                 load.set_exception(error)
             else:
                 load.set_result(dataset)
 
         # Its log lines tell which job it began for. A process that ends does not wait for it.
-        threading.Thread(target=copy_context().run, args=(run,), name=f"load-{info.name}", daemon=True).start()
+        threading.Thread(target=copy_context().run, args=(run,), name=f"load-{key}", daemon=True).start()
         return load
+
+    def _read(self, version: DatasetVersion) -> Dataset:
+        """The arrays of an uploaded dataset. Raises DatasetUnavailable."""
+        assert self._files
+        try:
+            arrays = {
+                name: self._files.read(version.folder, name) for name in ("train_x", "train_y", "test_x", "test_y")
+            }
+        except (OSError, ValueError, checked_files.Damaged) as error:
+            raise DatasetUnavailable(
+                f"the files of {version.ref} cannot be read; upload it again, or look after the data directory: {error}"
+            ) from error
+        rows = RowEncoding.model_validate(version.encoding) if version.encoding else None
+        return Dataset(version.info, **arrays, rows=rows)
 
 
 def from_arrays(info: DatasetInfo, arrays: Arrays) -> Dataset:
     """A dataset of images [N, height, width(, channels)] uint8 and labels [N], named as in Keras' mnist.npz."""
     return Dataset(
         info,
-        train_examples=_flat(arrays["x_train"], info),
-        train_labels=_read_only(arrays["y_train"].astype(np.int32)),
-        test_examples=_flat(arrays["x_test"], info),
-        test_labels=_read_only(arrays["y_test"].astype(np.int32)),
+        train_x=_flat(arrays["x_train"], info),
+        train_y=_read_only(arrays["y_train"].astype(np.int32)),
+        test_x=_flat(arrays["x_test"], info),
+        test_y=_read_only(arrays["y_test"].astype(np.int32)),
     )
 
 
@@ -117,7 +157,7 @@ def packaged(path: Path) -> Arrays:
 
 
 def _flat(images: np.ndarray, info: DatasetInfo) -> np.ndarray:
-    return _read_only(np.ascontiguousarray(images, np.uint8).reshape(-1, info.pixels))
+    return _read_only(np.ascontiguousarray(images, np.uint8).reshape(-1, info.values))
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

@@ -77,8 +77,9 @@ class Network:
 
     @property
     def image(self) -> tuple[int, int, int]:
-        """Height, width, channels."""
-        return self.described.image
+        """Height, width, channels. Raises ValueError where examples are none."""
+        height, width, channels = self.described.inputs
+        return height, width, channels
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -107,11 +108,11 @@ class Network:
             weights.append(np.zeros(bias.shape, np.float32))
         return tuple(weights)
 
-    def forward(self, weights: Weights, images: tf.Tensor, noise: StatelessRandom | None = None) -> tf.Tensor:
-        """Outputs [B, classes] for images [B, pixels] of the weights' dtype. With `noise`, as in training."""
+    def forward(self, weights: Weights, features: tf.Tensor, noise: StatelessRandom | None = None) -> tf.Tensor:
+        """Outputs [B, outputs] for features [B, values] of the weights' dtype. With `noise`, as in training."""
         rest = list(weights)
         pool = pooling.max_pool if self.own_pooling else pooling.library_max_pool
-        x, stream = images, 0
+        x, stream = features, 0
         for layer in self.described.layers:
             if sizes(x)[1:] != layer.inputs:
                 x = tf.reshape(x, (-1, *layer.inputs))
@@ -141,5 +142,5 @@ def _uniform(shape: tuple[int, ...], *, key: tuple[int, int], limit: np.float32)
 
 
 def build(model: Model, dataset: DatasetInfo, *, own_pooling: bool = False) -> Network:
-    """The network of a spec for a dataset's images and classes."""
+    """The network of a spec for a dataset's examples, and its classes or targets."""
     return Network(describe(model, dataset), own_pooling)

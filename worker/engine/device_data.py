@@ -7,20 +7,31 @@ import numpy as np
 import tensorflow as tf
 
 from worker.datasets.memory import Dataset
-from worker.engine.program import Images
+from worker.engine.program import Examples
 
 MOST_ON_DEVICE = 2
 """Datasets kept on devices; the one used longest ago makes room."""
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Examples on a device, and what their metrics need to be known of them."""
+
+    examples: Examples
+    variances: np.ndarray
+    """float64 [targets]: of the standardised targets. Empty for classes."""
+    class_counts: np.ndarray
+    """int64 [classes]. Empty for targets."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceData:
     """A dataset on a device, split for one validation share."""
 
-    train: Images
-    validation: Images
-    """The images held out, or the very object `test` when there are none."""
-    test: Images
+    train: Part
+    validation: Part
+    """The examples held out, or the very object `test` when there are none."""
+    test: Part
 
 
 _on_device: OrderedDict[tuple[int, int, str], tuple[Dataset, DeviceData]] = OrderedDict()
@@ -47,13 +58,18 @@ def forget() -> None:
 
 
 def _copy(dataset: Dataset, train_examples: int, device: str) -> DeviceData:
+    x, y, classes = dataset.train_x, dataset.train_y, len(dataset.info.classes)
     with tf.device(device):
-        train = _images(dataset.train_examples[:train_examples], dataset.train_labels[:train_examples])
-        test = _images(dataset.test_examples, dataset.test_labels)
-        held_out = len(dataset.train_labels) > train_examples
-        validation = _images(dataset.train_examples[train_examples:], dataset.train_labels[train_examples:])
-    return DeviceData(train, validation if held_out else test, test)
+        train = _part(x[:train_examples], y[:train_examples], classes)
+        test = _part(dataset.test_x, dataset.test_y, classes)
+        held_out = len(y) > train_examples
+        validation = _part(x[train_examples:], y[train_examples:], classes) if held_out else test
+    return DeviceData(train, validation, test)
 
 
-def _images(images: np.ndarray, labels: np.ndarray) -> Images:
-    return Images(tf.constant(images), tf.constant(labels))
+def _part(features: np.ndarray, targets: np.ndarray, classes: int) -> Part:
+    return Part(
+        Examples(tf.constant(features), tf.constant(targets)),
+        variances=np.empty(0) if classes else targets.astype(np.float64).var(axis=0),
+        class_counts=np.bincount(targets, minlength=classes) if classes else np.empty(0, np.int64),
+    )

@@ -11,7 +11,7 @@ from jobs.spec import Optimizer
 
 Tensors = tuple[tf.Tensor, ...]
 Hyper = Mapping[str, tf.Tensor]
-"""float32 scalars by name, as in the spec, without `learning_rate`."""
+"""float32 scalars by name, as in the spec, without `learning_rate`; the step's own beside them."""
 
 Update = Callable[[Tensors, Tensors, Tensors, tf.Tensor, tf.Tensor, Hyper], tuple[Tensors, Tensors]]
 """(weights, gradients, memory, learning rate, steps so far + 1, hyper) → (weights, memory)."""

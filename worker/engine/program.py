@@ -1,12 +1,12 @@
 """Runs the step: many steps a call, eagerly, as a graph or compiled, over data that stays on the device.
 
 One code path, three wrappers. A program depends on shapes and kinds only; learning rates, the optimizer's
-values, the order of images and where to start and stop are data, so it serves every job of its kind and
+values, the order of examples and where to start and stop are data, so it serves every job of its kind and
 is traced once in a process.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,20 +26,21 @@ from worker.engine.scaling import FIRST_FACTOR, LossScale
 from worker.engine.snapshot import UNSCALED
 from worker.engine.stable_names import stable_names
 from worker.engine.stateless_random import StatelessRandom
-from worker.engine.step import Batch, Measured, StepKind, TrainState, forward, measure, train_step
+from worker.engine.step import Batch, Measured, StepKind, TrainState, evaluate, forward, train_step
 
 FINITE = 0
 """Value of `Sums.bad_step` while all was finite. Steps count from 1."""
 
 
 class Sums(NamedTuple):
-    """What an epoch has measured so far: float32 scalars, and the int32 step whose loss or gradients were not finite.
+    """What an epoch has measured so far: the sum of losses, the counts of `worker.engine.scores`, both float32, and the
+    int32 step whose loss or gradients were not finite.
 
     They run through the epoch's chunks, so that it makes no difference where one ended.
     """
 
     loss: tf.Tensor
-    correct: tf.Tensor
+    counts: tf.Tensor
     bad_step: tf.Tensor
 
 
@@ -50,22 +51,27 @@ class State(NamedTuple):
     sums: Sums
 
 
-class Images(NamedTuple):
-    """Images uint8 [N, pixels] and labels int32 [N], on the device."""
+class Examples(NamedTuple):
+    """On the device: features [N, values], uint8 pixels or float32, and labels int32 [N] or targets float32 [N, targets]."""
 
-    images: tf.Tensor
-    labels: tf.Tensor
+    features: tf.Tensor
+    targets: tf.Tensor
+
+    @property
+    def count(self) -> int:
+        """N."""
+        return sizes(self.targets)[0]
 
 
 class Epoch(NamedTuple):
     """One epoch's plan as data on the device."""
 
     order: tf.Tensor
-    """int32 [steps·B]: which image each place takes; filling at the end."""
+    """int32 [steps·B]: which example each place takes; filling at the end."""
     rates: tf.Tensor
     """float32 [steps]: learning rate of each update; fewer are used where steps are skipped."""
-    image_count: tf.Tensor
-    """int32: images in the epoch."""
+    example_count: tf.Tensor
+    """int32: examples in the epoch."""
     first_step: tf.Tensor
     """int32: steps of the epochs before."""
     first_update: tf.Tensor
@@ -75,8 +81,8 @@ class Epoch(NamedTuple):
 
 
 Mode = Literal["eager", "graph", "xla"]
-Chunk = Callable[[State, Images, Epoch, Hyper, tf.Tensor, tf.Tensor], State]
-Evaluation = Callable[[TrainState, Images], tuple[tf.Tensor, tf.Tensor]]
+Chunk = Callable[[State, Examples, Epoch, Hyper, tf.Tensor, tf.Tensor], State]
+Evaluation = Callable[[TrainState, Examples], tuple[tf.Tensor, tf.Tensor]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +94,9 @@ class Program:
     execution: Mode
     device: str
     run_chunk: Chunk
-    """(state, images, epoch, hyper, start, stop) → state after the steps start … stop-1 of the epoch."""
+    """(state, examples, epoch, hyper, start, stop) → state after the steps start … stop-1 of the epoch."""
     run_evaluation: Evaluation
-    """(learned, images) → sum of losses, images classified right."""
+    """(learned, examples) → sum of losses, counts."""
 
     def initial(self, seed: int) -> TrainState:
         """Weights from the seed, the optimizer's memory at zero."""
@@ -116,10 +122,12 @@ class Program:
                 LossScale(factor, finite_steps, tf.constant(skipped)) if self.kind.scales_loss else (),
             )
 
-    def sums(self, loss: float = 0.0, correct: float = 0.0) -> Sums:
-        """Sums of an epoch that begins, or goes on from these."""
+    def sums(self, loss: float = 0.0, counts: Sequence[float] = ()) -> Sums:
+        """Sums of an epoch that begins, or goes on from these, the counts one after the other."""
+        shape = (2, self.kind.outputs) if self.kind.task == "regression" else (1,)
+        begun = np.array(counts, np.float32).reshape(shape) if counts else np.zeros(shape, np.float32)
         with tf.device(self.device):
-            return Sums(tf.constant(loss, tf.float32), tf.constant(correct, tf.float32), tf.constant(FINITE))
+            return Sums(tf.constant(loss, tf.float32), tf.constant(begun), tf.constant(FINITE))
 
     def epoch(
         self, order: np.ndarray, rates: np.ndarray, *, count: int, first_step: int, first_update: int, seed: int
@@ -129,19 +137,19 @@ class Program:
             numbers = (tf.constant(number) for number in (count, first_step, first_update, seed))
             return Epoch(tf.constant(order), tf.constant(rates), *numbers)
 
-    def hyper(self, values: dict[str, float]) -> Hyper:
-        """Move the optimizer's values to the device."""
+    def hyper(self, values: Mapping[str, float | np.ndarray]) -> Hyper:
+        """Move the values that a user tunes to the device."""
         with tf.device(self.device):
             return {name: tf.constant(value, tf.float32) for name, value in values.items()}
 
-    def chunk(self, state: State, images: Images, epoch: Epoch, hyper: Hyper, *, start: int, stop: int) -> State:
+    def chunk(self, state: State, examples: Examples, epoch: Epoch, hyper: Hyper, *, start: int, stop: int) -> State:
         """Run steps start … stop-1 of the epoch."""
         with tf.device(self.device):
-            return self.run_chunk(state, images, epoch, hyper, tf.constant(start), tf.constant(stop))
+            return self.run_chunk(state, examples, epoch, hyper, tf.constant(start), tf.constant(stop))
 
-    def trace(self, state: State, images: Images, epoch: Epoch, hyper: Hyper) -> None:
+    def trace(self, state: State, examples: Examples, epoch: Epoch, hyper: Hyper) -> None:
         """Run no step at all: that traces and compiles the program, if this process has not yet done so."""
-        arguments = (state, images, epoch, hyper)
+        arguments = (state, examples, epoch, hyper)
         shapes = [sizes(tensor) for tensor in tf.nest.flatten(arguments)]
         # What another process compiled is found by its names.
         with (
@@ -149,12 +157,11 @@ class Program:
         ):
             self.chunk(*arguments, start=0, stop=0)
 
-    def evaluate(self, train_state: TrainState, images: Images) -> tuple[float, float]:
-        """Mean loss and accuracy over all images. Waits for the device."""
+    def evaluate(self, train_state: TrainState, examples: Examples) -> tuple[float, np.ndarray]:
+        """Mean loss over all examples, and their counts. Waits for the device."""
         with tf.device(self.device):
-            loss_sum, correct = self.run_evaluation(train_state, images)
-        (count,) = sizes(images.labels)
-        return float(loss_sum) / count, float(correct) / count
+            loss_sum, counts = self.run_evaluation(train_state, examples)
+        return float(loss_sum) / examples.count, counts.numpy()
 
 
 def program(
@@ -172,7 +179,8 @@ def program(
         optimizer=spec.optimizer.type,
         precision=spec.precision,
         augmentation=spec.augmentation,
-        classes=dataset.classes,
+        task=dataset.task,
+        outputs=dataset.outputs,
     )
     at_most = batches or estimate(spec, dataset).batches
     return _program(kind, batches=at_most, execution=execution, device=device)
@@ -199,9 +207,9 @@ def forget() -> None:
 
 
 def _chunk(kind: StepKind, batch_size: int) -> Chunk:
-    def run(state: State, images: Images, epoch: Epoch, hyper: Hyper, start: tf.Tensor, stop: tf.Tensor) -> State:
+    def run(state: State, examples: Examples, epoch: Epoch, hyper: Hyper, start: tf.Tensor, stop: tf.Tensor) -> State:
         def body(i: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-            batch = _gather(images, epoch, i, batch_size)
+            batch = _gather(examples, epoch, i, batch_size)
             step = epoch.first_step + i + 1
             noise = StatelessRandom(epoch.seed, step)
             rate, count = _rate_and_count(epoch, i, state.train_state)
@@ -227,48 +235,50 @@ def _rate_and_count(epoch: Epoch, i: tf.Tensor, train_state: TrainState) -> tupl
     return tf.gather(epoch.rates, updates - epoch.first_update), tf.cast(updates + 1, tf.float32)
 
 
-def _gather(images: Images, epoch: Epoch, i: tf.Tensor, batch_size: int) -> Batch:
-    """The batch of step i, scaled to 0…1. Rows beyond the epoch's images are masked."""
+def _gather(examples: Examples, epoch: Epoch, i: tf.Tensor, batch_size: int) -> Batch:
+    """The batch of step i. Places beyond the epoch's examples are masked."""
     rows = tf.slice(epoch.order, [i * batch_size], [batch_size])
     place = tf.range(batch_size) + i * batch_size
     return Batch(
-        _scaled(tf.gather(images.images, rows)),
-        tf.gather(images.labels, rows),
-        tf.cast(place < epoch.image_count, tf.float32),
+        _scaled(tf.gather(examples.features, rows)),
+        tf.gather(examples.targets, rows),
+        tf.cast(place < epoch.example_count, tf.float32),
     )
 
 
-def _scaled(images: tf.Tensor) -> tf.Tensor:
-    return tf.cast(images, tf.float32) * (1 / 255)
+def _scaled(features: tf.Tensor) -> tf.Tensor:
+    """Pixels in 0…1; what is no pixel as it is."""
+    return tf.cast(features, tf.float32) * (1 / 255) if features.dtype == tf.uint8 else features
 
 
 def _add(sums: Sums, measured: Measured, step: tf.Tensor) -> Sums:
     bad = tf.where(measured.finite, FINITE, step)
-    return Sums(sums.loss + measured.loss_sum, sums.correct + measured.correct, bad)
+    return Sums(sums.loss + measured.loss_sum, sums.counts + measured.counts, bad)
 
 
 def _evaluation(kind: StepKind, at_most: Batches) -> Evaluation:
-    def run(train_state: TrainState, images: Images) -> tuple[tf.Tensor, tf.Tensor]:
-        (count,) = sizes(images.labels)
+    def run(train_state: TrainState, examples: Examples) -> tuple[tf.Tensor, tf.Tensor]:
+        count = examples.count
         size = min(at_most.evaluation, count)
 
-        def body(i: tf.Tensor, loss_sum: tf.Tensor, correct: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        def body(i: tf.Tensor, loss_sum: tf.Tensor, counts: tf.Tensor) -> tuple[tf.Tensor, ...]:
             place = tf.range(size) + i * size
             rows = tf.minimum(place, count - 1)
             mask = tf.cast(place < count, tf.float32)
-            batch = Batch(_scaled(tf.gather(images.images, rows)), tf.gather(images.labels, rows), mask)
-            measured = measure(kind, forward(kind, train_state.weights, batch.images), batch)
-            return i + 1, loss_sum + measured.loss_sum, correct + measured.correct
+            features, targets = tf.gather(examples.features, rows), tf.gather(examples.targets, rows)
+            batch = Batch(_scaled(features), targets, mask)
+            more, further = evaluate(kind, forward(kind, train_state.weights, batch.features), batch)
+            return i + 1, loss_sum + more, counts + further
 
-        zero = tf.constant(0.0)
+        none = tf.zeros((2 if kind.task == "regression" else 3, kind.outputs))
         batches = math.ceil(count / size)
         # Nothing but memory keeps a graph from computing many batches at once.
-        _, loss_sum, correct = tf.while_loop(
+        _, loss_sum, counts = tf.while_loop(
             lambda i, *_: i < batches,
             body,
-            (tf.constant(0), zero, zero),
+            (tf.constant(0), tf.constant(0.0), none),
             parallel_iterations=at_most.evaluations_at_once,
         )
-        return loss_sum, correct
+        return loss_sum, counts
 
     return run

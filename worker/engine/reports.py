@@ -30,14 +30,22 @@ def describe(execution: Mode, device: Device, weights: Mapping[str, tf.Tensor], 
 
 
 def progress(
-    spec: Spec, sizes: Estimate, *, epoch: int, step: int, sums: tuple[float, float], steps_per_second: float | None
+    spec: Spec,
+    sizes: Estimate,
+    *,
+    epoch: int,
+    step: int,
+    loss_sum: float,
+    right: float | None,
+    steps_per_second: float | None,
 ) -> Progress:
-    """How far a job has come after `epoch` epochs and `step` steps of the next, whose loss and hits are `sums`.
+    """How far a job has come after `epoch` epochs and `step` steps of the next, whose losses add up to `loss_sum` and
+    of whose examples so many are told `right`, if they are told by classes.
 
     An epoch of which no step is done has no loss and no accuracy yet.
     """
     done = epoch * sizes.steps_per_epoch + step
-    images = min(step * spec.batch_size, sizes.train_examples)
+    examples = min(step * spec.batch_size, sizes.train_examples)
     speed = steps_per_second
     left = timedelta(seconds=(sizes.steps - done) / speed) if speed else None
     return Progress(
@@ -48,8 +56,8 @@ def progress(
         steps=sizes.steps,
         steps_per_second=speed,
         examples_per_second=speed * sizes.train_examples / sizes.steps_per_epoch if speed else None,
-        loss=sums[0] / images if images else None,
-        accuracy=sums[1] / images if images else None,
+        loss=loss_sum / examples if examples else None,
+        accuracy=right / examples if examples and right is not None else None,
         estimated_finish_at=datetime.now(UTC) + left if left is not None else None,
     )
 

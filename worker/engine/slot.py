@@ -18,6 +18,7 @@ from worker.engine.program import Epoch, Program, State, Sums
 from worker.engine.schedules import learning_rates
 from worker.engine.shuffle import padded, shuffled
 from worker.engine.snapshot import UNSCALED, Snapshot
+from worker.engine.step import CLASS_WEIGHTS
 from worker.engine.stopping import Stopper
 
 
@@ -27,8 +28,8 @@ class Outcome:
 
     weights: dict[str, np.ndarray]
     """float32 arrays by name."""
-    test_loss: float
-    test_accuracy: float
+    test: dict[str, float]
+    """Metrics of the test examples, `loss` among them, by name."""
     reason: Reason
     """COMPLETED or EARLY_STOPPED."""
 
@@ -63,8 +64,12 @@ class Slot:
         control: Control,
         checkpointer: Checkpointer,
         resume: Snapshot | None = None,
+        class_weights: np.ndarray | None = None,
     ) -> None:
-        """Raises ValueError for a snapshot of another model."""
+        """`class_weights` float32 [classes] say how much the examples of each count, where not all count the same.
+
+        Raises ValueError for a snapshot of another model.
+        """
         self.spec, self.sizes = spec, sizes
         self.reporter = reporter
         self._program = program
@@ -73,7 +78,10 @@ class Slot:
             spec.schedule, peak=spec.optimizer.learning_rate, steps=sizes.steps, warmup_steps=sizes.warmup_steps
         )
         self._stopper = Stopper(spec.early_stopping, resume.best if resume else None)
-        self.hyper = program.hyper(hyper_of(spec.optimizer))
+        tuned: dict[str, float | np.ndarray] = {**hyper_of(spec.optimizer)}
+        if class_weights is not None:
+            tuned[CLASS_WEIGHTS] = class_weights
+        self.hyper = program.hyper(tuned)
         self.epoch = resume.epoch if resume else 0
         self.step = resume.step if resume else 0
         self.seconds = resume.seconds if resume else 0.0
@@ -109,7 +117,7 @@ class Slot:
             memory=tuple(memory.numpy() for memory in train_state.memory),
             scale=(float(scale.factor), float(scale.finite_steps)) if scale else UNSCALED,
             skipped=(self._skipped_before, self._skipped),
-            sums=(float(sums.loss), float(sums.correct)),
+            sums=(float(sums.loss), *map(float, sums.counts.numpy().reshape(-1))),
             seconds=self.seconds,
             best=self._stopper.best,
         )
@@ -125,14 +133,16 @@ class Slot:
 
     def report_progress(self, *, steps_per_second: float | None) -> None:
         """Tell how far the job has come. Reads the sums from the device."""
-        sums = float(self.state.sums.loss), float(self.state.sums.correct)
+        sums = self.state.sums
+        right = float(sums.counts[0]) if self._program.kind.task == "classification" else None
         self.reporter.progress(
             reports.progress(
                 self.spec,
                 self.sizes,
                 epoch=self.epoch,
                 step=self.step,
-                sums=sums,
+                loss_sum=float(sums.loss),
+                right=right,
                 steps_per_second=steps_per_second,
             )
         )
@@ -199,4 +209,5 @@ def _state(program: Program, seed: int, resume: Snapshot | None) -> State:
     if shapes != expected:
         raise ValueError(f"the snapshot's weights have the shapes {shapes}, the model's {expected}")
     train_state = program.train_state(resume.weights, resume.memory, resume.scale, skipped=resume.skipped[1])
-    return State(train_state, program.sums(*resume.sums))
+    loss, *counts = resume.sums
+    return State(train_state, program.sums(loss, counts))

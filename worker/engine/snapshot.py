@@ -31,8 +31,8 @@ class Snapshot:
     """What the optimizer remembers, float32."""
     scale: tuple[float, float]
     """Factor on the loss, finite steps since it last changed."""
-    sums: tuple[float, float]
-    """Loss and hits of the epoch under way."""
+    sums: tuple[float, ...]
+    """Loss of the epoch under way, and its counts one after the other."""
     seconds: float
     """Time that the epoch under way has taken."""
     best: Best | None = None
@@ -75,7 +75,7 @@ class Snapshot:
             weights=group("weights"),
             memory=group("memory"),
             scale=(float(arrays["scale"][0]), float(arrays["scale"][1])),
-            sums=(float(arrays["sums"][0]), float(arrays["sums"][1])),
+            sums=tuple(float(value) for value in arrays["sums"]),
             seconds=float(arrays["seconds"]),
             best=best,
             skipped=(before, in_all),

@@ -5,10 +5,12 @@ from typing import NamedTuple, cast
 
 import tensorflow as tf
 
+from jobs.datasets import Task
 from jobs.spec import Augmentation, Precision
+from worker.engine import scores
 from worker.engine.architecture import Network, Weights
 from worker.engine.augment import augment
-from worker.engine.losses import LOSSES, targets
+from worker.engine.losses import LOSSES, one_hot
 from worker.engine.optimizers import RULES, Hyper
 from worker.engine.scaling import LossScale, all_finite, choose
 from worker.engine.stateless_random import StatelessRandom
@@ -24,7 +26,9 @@ class StepKind:
     optimizer: str
     precision: Precision
     augmentation: Augmentation | None
-    classes: int
+    task: Task
+    outputs: int
+    """Classes or targets."""
 
     @property
     def compute_dtype(self) -> tf.DType:
@@ -38,10 +42,12 @@ class StepKind:
 
 
 class Batch(NamedTuple):
-    """Images float32 [B, pixels] in 0…1, labels int32 [B], mask float32 [B]: 1 for an image, 0 for filling."""
+    """Features float32 [B, values], pixels in 0…1; labels int32 [B], or targets float32 [B, targets]; mask float32 [B]:
+    1 for an example, 0 for filling.
+    """
 
-    images: tf.Tensor
-    labels: tf.Tensor
+    features: tf.Tensor
+    targets: tf.Tensor
     mask: tf.Tensor
 
 
@@ -54,15 +60,19 @@ class TrainState(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """float32 scalars: mean loss of the batch, sum of its images' losses, images classified right.
+    """float32: mean loss of the batch, sum of its examples' losses, and what else is counted (`worker.engine.scores`).
 
     And a bool: whether loss and gradients are finite. Gradients that a smaller scale may yet fit into float16 count so.
     """
 
     loss: tf.Tensor
     loss_sum: tf.Tensor
-    correct: tf.Tensor
+    counts: tf.Tensor
     finite: tf.Tensor
+
+
+CLASS_WEIGHTS = "class_weights"
+"""Name among the values that a user tunes: float32 [classes], where examples count by their class."""
 
 
 def train_step(
@@ -75,12 +85,14 @@ def train_step(
     noise: StatelessRandom,
 ) -> tuple[TrainState, Measured]:
     """One update on one batch. `rate` is the learning rate, `count` the updates so far + 1 (float32 scalars)."""
-    images = augment(batch.images, kind.network.image, kind.augmentation, noise) if kind.augmentation else batch.images
+    features = batch.features
+    if kind.augmentation:
+        features = augment(features, kind.network.image, kind.augmentation, noise)
     weights, scale = train_state.weights, train_state.scale
     with tf.GradientTape() as tape:
         tape.watch(weights)
-        outputs = forward(kind, weights, images, noise)
-        measured = measure(kind, outputs, batch)
+        outputs = forward(kind, weights, features, noise)
+        measured = measure(kind, outputs, batch, hyper.get(CLASS_WEIGHTS))
         loss = scale.lift(measured.loss) if scale else measured.loss
     gradients = cast("Weights", tuple(tape.gradient(loss, weights)))
     if scale:
@@ -100,19 +112,39 @@ def _unless_overflown(
     return kept, measured._replace(finite=measured.finite & (finite | before.scale.can_halve))
 
 
-def forward(kind: StepKind, weights: Weights, images: tf.Tensor, noise: StatelessRandom | None = None) -> tf.Tensor:
-    """The network's outputs [B, classes], float32, computed in the kind's precision."""
+def forward(kind: StepKind, weights: Weights, features: tf.Tensor, noise: StatelessRandom | None = None) -> tf.Tensor:
+    """The network's outputs [B, outputs], float32, computed in the kind's precision."""
     dtype = kind.compute_dtype
     if dtype == tf.float32:
-        return kind.network.forward(weights, images, noise)
+        return kind.network.forward(weights, features, noise)
     lowered = tuple(tf.cast(weight, dtype) for weight in weights)
-    return tf.cast(kind.network.forward(lowered, tf.cast(images, dtype), noise), tf.float32)
+    return tf.cast(kind.network.forward(lowered, tf.cast(features, dtype), noise), tf.float32)
 
 
-def measure(kind: StepKind, outputs: tf.Tensor, batch: Batch) -> Measured:
-    """Loss and hits over the batch's real images."""
-    losses = LOSSES[kind.loss](outputs, targets(batch.labels, kind.classes, smoothing=kind.label_smoothing))
-    loss_sum = tf.reduce_sum(losses * batch.mask)
-    right = tf.cast(tf.equal(tf.argmax(outputs, axis=1, output_type=tf.int32), batch.labels), tf.float32)
+def measure(kind: StepKind, outputs: tf.Tensor, batch: Batch, class_weights: tf.Tensor | None = None) -> Measured:
+    """Loss and counts over the batch's real examples, as in training."""
+    loss_sum = _loss_sum(kind, outputs, batch, class_weights)
     loss = loss_sum / tf.reduce_sum(batch.mask)
-    return Measured(loss, loss_sum, tf.reduce_sum(right * batch.mask), tf.math.is_finite(loss))
+    if kind.task == "regression":
+        counts = scores.add_up_errors(outputs, batch.targets, batch.mask)
+    else:
+        counts = scores.count_right(outputs, batch.targets, batch.mask)
+    return Measured(loss, loss_sum, counts, tf.math.is_finite(loss))
+
+
+def evaluate(kind: StepKind, outputs: tf.Tensor, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
+    """Sum of losses, and counts from which all metrics of an evaluation are made, over the batch's real examples."""
+    loss_sum = _loss_sum(kind, outputs, batch, None)
+    if kind.task == "regression":
+        return loss_sum, scores.add_up_errors(outputs, batch.targets, batch.mask)
+    return loss_sum, scores.count_by_class(outputs, batch.targets, batch.mask, classes=kind.outputs)
+
+
+def _loss_sum(kind: StepKind, outputs: tf.Tensor, batch: Batch, class_weights: tf.Tensor | None) -> tf.Tensor:
+    wanted = batch.targets
+    if kind.task == "classification":
+        wanted = one_hot(wanted, kind.outputs, smoothing=kind.label_smoothing)
+    losses = LOSSES[kind.loss](outputs, wanted)
+    if class_weights is not None:
+        losses *= tf.gather(class_weights, batch.targets)
+    return tf.reduce_sum(losses * batch.mask)

@@ -35,7 +35,8 @@ class Stopper:
         return self.best.weights if self.best else None
 
     def _gain(self, value: float) -> float:
-        """How much better than the best so far: losses fall, accuracies rise."""
+        """How much better than the best so far: losses and errors fall, the others rise."""
         assert self._rule
         assert self.best
-        return self.best.value - value if self._rule.monitor.endswith("loss") else value - self.best.value
+        rises = self._rule.monitor.removeprefix("val_") in ("accuracy", "r2")
+        return value - self.best.value if rises else self.best.value - value

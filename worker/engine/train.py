@@ -4,17 +4,20 @@ import math
 import time
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
+from jobs.datasets import DatasetInfo
 from jobs.errors import NonFiniteLoss, OutOfMemory
 from jobs.estimate import Estimate
 from jobs.record import Device, EpochMetrics
 from jobs.spec import Spec
 from jobs.states import Phase, Reason
 from worker.datasets.memory import Dataset
-from worker.engine import devices, reports
+from worker.engine import devices, reports, scores
 from worker.engine.chunk_sizer import ChunkSizer
-from worker.engine.device_data import DeviceData, device_data
+from worker.engine.class_weights import class_weights
+from worker.engine.device_data import DeviceData, Part, device_data
 from worker.engine.interfaces import Checkpointer, Control, NoCheckpoints, Reporter
 from worker.engine.program import FINITE, Epoch, Mode, Program, program
 from worker.engine.slot import Outcome, Slot, Stopped
@@ -51,9 +54,10 @@ def train(
             control=control,
             checkpointer=checkpointer or NoCheckpoints(),
             resume=resume,
+            class_weights=_class_weights(spec, dataset, data),
         )
         del resume  # the slot has its state on the device: the copy it came in need not stay for the whole training
-        Training(runner, data, execution=execution, device=device, slots=[slot]).run()
+        Training(runner, dataset.info, data, execution=execution, device=device, slots=[slot]).run()
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         cause = (str(error) or type(error).__name__).splitlines()[0]
         raise OutOfMemory(
@@ -65,13 +69,27 @@ def train(
     return slot.ending
 
 
+def _class_weights(spec: Spec, dataset: Dataset, data: DeviceData) -> np.ndarray | None:
+    if spec.class_weights is None:
+        return None
+    return class_weights(spec.class_weights, data.train.class_counts, names=dataset.info.classes)
+
+
 class Training:
     """Jobs under way in one program, over the same data: each in its slot, until all have ended."""
 
     def __init__(
-        self, program: Program, data: DeviceData, *, execution: Mode, device: Device, slots: Sequence[Slot]
+        self,
+        program: Program,
+        dataset: DatasetInfo,
+        data: DeviceData,
+        *,
+        execution: Mode,
+        device: Device,
+        slots: Sequence[Slot],
     ) -> None:
         self._program = program
+        self._dataset = dataset
         self._data = data
         self._execution: Mode = execution
         self._device = device
@@ -99,7 +117,7 @@ class Training:
         slot.reporter.phase(Phase.TRAINING)
 
     def _trace(self, slot: Slot, plan: Epoch) -> None:
-        self._program.trace(slot.state, self._data.train, plan, slot.hyper)
+        self._program.trace(slot.state, self._data.train.examples, plan, slot.hyper)
 
     def _advance(self, slot: Slot) -> None:
         """Bring a slot one chunk further, or from the end of an epoch to the next or to its ending."""
@@ -115,7 +133,8 @@ class Training:
         assert slot.plan
         start, stop = slot.step, min(slot.step + self._chunk_sizer.steps(), slot.sizes.steps_per_epoch)
         began = time.perf_counter()
-        slot.state = self._program.chunk(slot.state, self._data.train, slot.plan, slot.hyper, start=start, stop=stop)
+        examples = self._data.train.examples
+        slot.state = self._program.chunk(slot.state, examples, slot.plan, slot.hyper, start=start, stop=stop)
         # Reading this one number waits for the device: once a chunk, not once a step.
         bad_step = int(slot.state.sums.bad_step)
         if bad_step != FINITE:
@@ -131,10 +150,10 @@ class Training:
     def _end_epoch(self, slot: Slot) -> None:
         """Evaluate the epoch whose steps are done, then begin the next one or finish."""
         began = time.perf_counter()
-        images, done = slot.sizes.train_examples, slot.epoch_end
+        count, done = slot.sizes.train_examples, slot.epoch_end
         sums = slot.state.sums
-        val_loss, val_accuracy = self._program.evaluate(slot.state.train_state, self._data.validation)
-        loss = float(sums.loss) / images
+        val_loss, val_counts = self._program.evaluate(slot.state.train_state, self._data.validation.examples)
+        loss = float(sums.loss) / count
         for measured in (loss, val_loss):
             if not math.isfinite(measured):
                 slot.ending = NonFiniteLoss(step=done, loss=measured)
@@ -144,13 +163,12 @@ class Training:
             epoch=slot.epoch + 1,
             step=done,
             loss=loss,
-            accuracy=float(sums.correct) / images,
             val_loss=val_loss,
-            val_accuracy=val_accuracy,
+            **self._epoch_metrics(sums.counts.numpy(), val_counts, count=count),
             learning_rate=slot.rate,
             skipped_steps=slot.skipped_steps,
             seconds=slot.seconds + time.perf_counter() - began,
-            examples_per_second=images / slot.seconds,
+            examples_per_second=count / slot.seconds,
             device_memory_bytes=memory,
             device_memory_peak_bytes=peak,
         )
@@ -164,13 +182,27 @@ class Training:
         """End a slot that is trained: test it."""
         slot.reporter.phase(Phase.EVALUATING)
         slot.restore_best()
-        test_loss, test_accuracy = self._program.evaluate(slot.state.train_state, self._data.test)
+        test_loss, counts = self._program.evaluate(slot.state.train_state, self._data.test.examples)
         if not math.isfinite(test_loss):
             slot.ending = NonFiniteLoss(step=slot.epoch * slot.sizes.steps_per_epoch, loss=test_loss)
             return
         slot.ending = Outcome(
             weights={name: weight.numpy() for name, weight in slot.named_weights.items()},
-            test_loss=test_loss,
-            test_accuracy=test_accuracy,
+            test={"loss": test_loss, **self._measured(counts, self._data.test)},
             reason=Reason.COMPLETED if slot.epoch == slot.spec.epochs else Reason.EARLY_STOPPED,
         )
+
+    def _epoch_metrics(self, counts: np.ndarray, val_counts: np.ndarray, *, count: int) -> dict[str, float]:
+        """Metrics of an epoch's training and validation, by their names in a record."""
+        if self._dataset.task == "regression":
+            train = scores.of_numbers(counts, self._dataset, count=count, variances=self._data.train.variances)
+        else:
+            train = {"accuracy": float(counts[0]) / count}
+        validated = self._measured(val_counts, self._data.validation)
+        return {**train, **{f"val_{name}": validated[name] for name in train}}
+
+    def _measured(self, counts: np.ndarray, part: Part) -> scores.MetricValues:
+        """All metrics of an evaluation."""
+        if self._dataset.task == "classification":
+            return scores.of_classes(counts)
+        return scores.of_numbers(counts, self._dataset, count=part.examples.count, variances=part.variances)

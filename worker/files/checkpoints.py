@@ -1,10 +1,12 @@
 """A job's checkpoints: written beside the training, recorded with their hash, found again by the next attempt.
 
-Two are kept: the last, from which an interrupted job goes on, and that of the epoch with the highest val_accuracy.
+Two are kept: the last, from which an interrupted job goes on, and that of the best epoch: the highest val_accuracy, for
+regression the lowest val_loss.
 """
 
 import hashlib
 import io
+import math
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -59,7 +61,7 @@ class Checkpoints:
         self._taken_at = elapsed_seconds()
         self._metrics = lease.job.metrics.latest
         best = lease.job.best_checkpoint
-        self._best_accuracy = best.metrics.val_accuracy if best and best.metrics else -1.0
+        self._best_score = best.metrics.score if best and best.metrics else -math.inf
         self._best: Taken | None = None
         """The best epoch that is not written yet. Written with the next checkpoint, so that it costs little."""
         self._lock = threading.Lock()
@@ -89,7 +91,7 @@ class Checkpoints:
         """Take a snapshot of the best epoch so far, and of those that the spec asks for."""
         self._metrics = metrics
         asked_for = self._every_epochs is not None and metrics.epoch % self._every_epochs == 0
-        best = metrics.val_accuracy > self._best_accuracy
+        best = metrics.score > self._best_score
         if not (asked_for or best):
             return
         # What the new one replaces makes room for it first.
@@ -99,7 +101,7 @@ class Checkpoints:
             self._take_waiting()
         snapshot = take()
         if best:
-            self._best_accuracy = metrics.val_accuracy
+            self._best_score = metrics.score
             self._best = Taken(snapshot, metrics)
         if asked_for:
             self._hand_over(snapshot)

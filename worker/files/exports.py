@@ -1,9 +1,25 @@
-"""Weights as bytes: the same weights always give the same bytes, so their hash names them."""
+"""What a trained model leaves as: its weights, and the formats that other programs read."""
 
 import io
-from collections.abc import Mapping
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
+import keras
 import numpy as np
+import tensorflow as tf
+
+from jobs.spec import ExportFormat
+
+WEIGHTS = "weights.npz"
+FILES: dict[ExportFormat, str] = {
+    "keras": "model.keras",
+    "onnx": "model.onnx",
+    "tflite": "model.tflite",
+    "saved_model": "saved_model.tar",
+}
+"""Name of the file of each format."""
+CHUNK_BYTES = 1 << 20
 
 
 def weights_npz(weights: Mapping[str, np.ndarray]) -> bytes:
@@ -14,3 +30,50 @@ def weights_npz(weights: Mapping[str, np.ndarray]) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **weights)
     return buffer.getvalue()
+
+
+def write_export(model: keras.Model, wanted: ExportFormat, folder: Path) -> Path:
+    """Write a model in a format into a folder; the file. Traced for a CPU, whatever trained it."""
+    path = folder / FILES[wanted]
+    with tf.device("/CPU:0"):
+        _WRITERS[wanted](model, path)
+    return path
+
+
+def chunks_of_file(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, part by part."""
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
+def _keras(model: keras.Model, path: Path) -> None:
+    model.save(path)
+
+
+def _onnx(model: keras.Model, path: Path) -> None:
+    model.export(path, format="onnx", verbose=False, input_signature=_signature(model))
+
+
+def _tflite(model: keras.Model, path: Path) -> None:
+    model.export(path, format="litert", verbose=False, input_signature=_signature(model))
+
+
+def _saved_model(model: keras.Model, path: Path) -> None:
+    folder = path.with_name("saved_model")
+    model.export(folder, format="tf_saved_model", verbose=False, input_signature=_signature(model))
+    with tarfile.open(path, "w") as archive:
+        archive.add(folder, folder.name)
+
+
+def _signature(model: keras.Model) -> list[keras.InputSpec]:
+    (inputs,) = model.inputs
+    return [keras.InputSpec(shape=inputs.shape, dtype=inputs.dtype, name=inputs.name)]
+
+
+_WRITERS: dict[ExportFormat, Callable[[keras.Model, Path], None]] = {
+    "keras": _keras,
+    "onnx": _onnx,
+    "tflite": _tflite,
+    "saved_model": _saved_model,
+}

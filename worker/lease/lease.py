@@ -67,6 +67,7 @@ class Lease:
         draining: threading.Event,
     ) -> None:
         self.job = claim.job
+        self.owner = claim.owner
         self.fence = claim.fence
         self._client = client
         self._store = store
@@ -192,6 +193,16 @@ class Lease:
                 log.warning("store_away", job_id=self.job.id, error=str(error))
                 self.activity += 1
                 self._closed.wait(RETRY_SECONDS)
+
+    def ask(self, make: Callable[[], Operation[T]]) -> T | None:
+        """The answer to a question, however long the store is away; None when training is to stop meanwhile."""
+        while self.check_stop_waiting() is None:
+            try:
+                return run(self._client, make())
+            except StoreUnavailable as error:
+                log.warning("store_away", job_id=self.job.id, error=str(error))
+                self._closed.wait(RETRY_SECONDS)
+        return None
 
     # --- for the renewer --------------------------------------------------------------------------
 

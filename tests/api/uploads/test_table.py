@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from api.uploads.table import Limits
-from jobs.encoding import CategoricalColumn, LeftOutColumn, NumericColumn, RowEncoder
+from jobs.columns import CategoricalColumn, LeftOutColumn, NumericColumn
+from jobs.encoding import RowEncoder
 from tests.api.uploads.tables import check, csv_of, iris_like, refusal
 
 

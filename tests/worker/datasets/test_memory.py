@@ -18,31 +18,29 @@ from worker.datasets.memory import PACKAGED, Dataset, Datasets, from_arrays, pac
 FULL = os.environ.get("GRADIENTD_TEST_MNIST")
 """The full set in Keras' layout, where there is one to test with."""
 
-SMALL = DatasetInfo(
-    name="small", description="", train_examples=300, test_examples=100, height=28, width=28, channels=1, classes=10
-)
+SMALL = DatasetInfo(name="small", shape=(28, 28, 1), classes=tuple("0123456789"), train_examples=300, test_examples=100)
 
 
 def check(dataset: Dataset) -> None:
     """What the training engine relies on."""
     info = dataset.info
     for images, labels, count in (
-        (dataset.train_examples, dataset.train_labels, info.train_examples),
-        (dataset.test_examples, dataset.test_labels, info.test_examples),
+        (dataset.train_x, dataset.train_y, info.train_examples),
+        (dataset.test_x, dataset.test_y, info.test_examples),
     ):
-        assert images.shape == (count, info.pixels)
+        assert images.shape == (count, info.values)
         assert images.dtype == np.uint8
         assert images.flags.c_contiguous
         assert (images.min(), images.max()) == (0, 255)
         assert labels.shape == (count,)
         assert labels.dtype == np.int32
-        assert set(np.unique(labels)) == set(range(info.classes))
+        assert set(np.unique(labels)) == set(range(info.outputs))
 
 
 def test_mnist_10k_is_split_as_the_catalogue_says(tmp_path: Path) -> None:
     dataset = Datasets(tmp_path / "none").load("mnist-10k")
     assert dataset.info is CATALOGUE["mnist-10k"]
-    assert (len(dataset.train_examples), len(dataset.test_examples)) == (9_000, 1_000)
+    assert (len(dataset.train_x), len(dataset.test_x)) == (9_000, 1_000)
     check(dataset)
     assert not (tmp_path / "none").exists()
 
@@ -70,13 +68,13 @@ def test_images_are_flattened_row_by_row() -> None:
     arrays = digits()
     dataset = from_arrays(SMALL, arrays)
     check(dataset)
-    assert dataset.train_examples[7, 3 * 28 + 5] == arrays["x_train"][7, 3, 5]
-    assert dataset.test_labels.tolist() == arrays["y_test"].tolist()
+    assert dataset.train_x[7, 3 * 28 + 5] == arrays["x_train"][7, 3, 5]
+    assert dataset.test_y.tolist() == arrays["y_test"].tolist()
 
 
 def test_nothing_can_be_written_to_what_jobs_share(tmp_path: Path) -> None:
     dataset = Datasets(tmp_path).load("mnist-10k")
-    for array in (dataset.train_examples, dataset.train_labels, dataset.test_examples, dataset.test_labels):
+    for array in (dataset.train_x, dataset.train_y, dataset.test_x, dataset.test_y):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1
 
@@ -164,7 +162,7 @@ def test_the_full_set_comes_from_a_users_file_and_from_the_cache_alike(tmp_path:
     (tmp_path / mnist.DROPPED).unlink()
     kept = Datasets(tmp_path, obtain_mnist=obtain).load("mnist")
     check(kept)
-    assert np.array_equal(kept.train_examples, dropped.train_examples)
-    assert np.array_equal(kept.train_labels, dropped.train_labels)
-    assert kept.train_labels[:5].tolist() == [5, 0, 4, 1, 9]
-    assert kept.test_labels[:5].tolist() == [7, 2, 1, 0, 4]
+    assert np.array_equal(kept.train_x, dropped.train_x)
+    assert np.array_equal(kept.train_y, dropped.train_y)
+    assert kept.train_y[:5].tolist() == [5, 0, 4, 1, 9]
+    assert kept.test_y[:5].tolist() == [7, 2, 1, 0, 4]

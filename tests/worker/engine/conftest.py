@@ -21,7 +21,8 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def made_up(*, train: int, test: int, shape: tuple[int, int, int], classes: int) -> Dataset:
     """Images whose brightest band tells their class, on noise."""
     height, width, channels = shape
-    info = DatasetInfo("made-up", "noise with a band", train, test, height, width, channels, classes)
+    names = tuple(str(number) for number in range(classes))
+    info = DatasetInfo(name="made-up", shape=shape, classes=names, train_examples=train, test_examples=test)
     generator = np.random.default_rng(7)
     labels = generator.integers(0, classes, train + test).astype(np.uint8)
     images = generator.integers(0, 100, (train + test, height, width, channels)).astype(np.uint8)

@@ -14,9 +14,9 @@ from tests.worker.engine.listening import spec_of
 from worker.engine.architecture import ACTIVATIONS, FUNCTIONS, Network, build
 from worker.engine.pooling import library_max_pool
 
-DIGITS = DatasetInfo("digits", "", 10, 10, 28, 28, 1, 10)
-COLOURS = DatasetInfo("colours", "", 10, 10, 21, 15, 3, 7)
-STRIP = DatasetInfo("strip", "", 10, 10, 1, 9, 2, 2)
+DIGITS = DatasetInfo(name="digits", shape=(28, 28, 1), classes=tuple("0123456789"), train_examples=10, test_examples=10)
+COLOURS = DatasetInfo(name="colours", shape=(21, 15, 3), classes=tuple("abcdefg"), train_examples=10, test_examples=10)
+STRIP = DatasetInfo(name="strip", shape=(1, 9, 2), classes=("a", "b"), train_examples=10, test_examples=10)
 
 PINNED = "c6ade1beb4773014ab5e0c67d884cf617aed28bf526661eb4721b53c717d6be1"
 
@@ -40,8 +40,8 @@ def test_the_estimate_counts_what_is_built(model: dict[str, Any], info: DatasetI
     weights = built.initial_weights(0)
     assert tuple(w.shape for w in weights) == built.shapes
     assert estimate(spec_of(model=model), info).parameters == sum(w.size for w in weights)
-    outputs = built.forward(tuple(tf.constant(w) for w in weights), tf.zeros((2, info.pixels)))
-    assert outputs.shape == (2, info.classes)
+    outputs = built.forward(tuple(tf.constant(w) for w in weights), tf.zeros((2, info.values)))
+    assert outputs.shape == (2, info.outputs)
 
 
 def test_the_textbook_network_has_the_textbooks_shapes() -> None:

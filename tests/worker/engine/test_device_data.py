@@ -18,8 +18,8 @@ def test_the_next_job_finds_the_same_tensors() -> None:
 def test_images_are_held_out_from_the_end() -> None:
     dataset = small()
     found = device_data(dataset, 15, CPU)
-    assert (found.train.images.numpy() == dataset.train_examples[:15]).all()
-    assert (found.validation.images.numpy() == dataset.train_examples[15:]).all()
+    assert (found.train.examples.features.numpy() == dataset.train_x[:15]).all()
+    assert (found.validation.examples.features.numpy() == dataset.train_x[15:]).all()
     assert found.validation is not found.test
 
 

@@ -38,10 +38,12 @@ def test_values_and_gradients_are_the_librarys(
 
 
 def test_a_compiled_network_learns_the_same_with_either() -> None:
-    info = DatasetInfo("digits", "", 10, 10, 28, 28, 1, 10)
+    info = DatasetInfo(
+        name="digits", shape=(28, 28, 1), classes=tuple("0123456789"), train_examples=10, test_examples=10
+    )
     model = spec_of(model={"type": "cnn", "filters": [4, 4]}).model
     weights = tuple(map(tf.constant, build(model, info).initial_weights(3)))
-    images = tf.random.stateless_uniform((8, info.pixels), seed=(1, 2))
+    images = tf.random.stateless_uniform((8, info.values), seed=(1, 2))
 
     def gradients(network: Network) -> list[np.ndarray]:
         @tf.function(jit_compile=True, autograph=False)

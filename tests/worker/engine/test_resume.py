@@ -75,7 +75,7 @@ def test_a_resumed_job_ends_in_the_same_bits(bands: Dataset, monkeypatch: pytest
         snapshot, before = interrupted(bands, BODIES[case], look)
         resumed, after = run(bands, spec, resume=snapshot)
         assert same_bits(whole.weights, resumed.weights), look
-        assert (whole.test_loss, whole.reason) == (resumed.test_loss, resumed.reason)
+        assert (whole.test, whole.reason) == (resumed.test, resumed.reason)
         both = [measured(m) for m in (*before.epochs, *after.epochs)]
         assert both == [measured(m) for m in heard.epochs], look
 
@@ -121,7 +121,7 @@ def test_a_job_goes_on_from_the_end_of_any_epoch_the_last_included(bands: Datase
     for metrics, snapshot in heard.kept:
         resumed, after = run(bands, spec, resume=snapshot)
         assert same_bits(whole.weights, resumed.weights)
-        assert (whole.test_loss, whole.reason) == (resumed.test_loss, resumed.reason)
+        assert (whole.test, whole.reason) == (resumed.test, resumed.reason)
         assert [measured(m) for m in after.epochs] == [measured(m) for m in heard.epochs[metrics.epoch :]]
         assert after.steps[0].step == metrics.step
 

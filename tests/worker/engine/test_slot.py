@@ -40,7 +40,7 @@ def trained(dataset: Dataset, *jobs: tuple[dict[str, Any], Listener]) -> list[Sl
         for body, heard in jobs
     ]
     data = device_data(dataset, slots[0].sizes.train_examples, cpu.name)
-    Training(runner, data, execution="graph", device=cpu, slots=slots).run()
+    Training(runner, dataset.info, data, execution="graph", device=cpu, slots=slots).run()
     return slots
 
 

@@ -21,8 +21,8 @@ def textbook_losses(weights: list[np.ndarray], dataset: Dataset, orders: list[np
     for order in orders:
         for first in range(0, len(order), BATCH):
             rows = order[first : first + BATCH]
-            x = dataset.train_examples[rows] / 255
-            y = np.eye(10)[dataset.train_labels[rows]]
+            x = dataset.train_x[rows] / 255
+            y = np.eye(10)[dataset.train_y[rows]]
             h1 = np.maximum(x @ w1 + b1, 0)
             h2 = np.maximum(h1 @ w2 + b2, 0)
             out = h2 @ w3 + b3
@@ -39,7 +39,7 @@ def textbook_losses(weights: list[np.ndarray], dataset: Dataset, orders: list[np
 def engine_losses(runner: Program, dataset: Dataset, orders: list[np.ndarray], rates: np.ndarray) -> list[float]:
     """Loss of each step of the engine, run one step a chunk."""
     state = State(runner.initial(seed=3), runner.sums())
-    images = device_data(dataset, len(dataset.train_labels), CPU).train
+    images = device_data(dataset, len(dataset.train_y), CPU).train.examples
     losses: list[float] = []
     for order in orders:
         epoch = plan(runner, order, rates)

@@ -44,8 +44,8 @@ def test_a_run_is_told_from_its_beginning_to_its_end(bands: Dataset) -> None:
 
 def test_without_held_out_images_validation_is_on_the_test_images(bands: Dataset) -> None:
     outcome, heard = run(bands, spec_of(**SMALL, epochs=1))
-    assert heard.epochs[-1].val_loss == outcome.test_loss
-    assert heard.epochs[-1].val_accuracy == outcome.test_accuracy
+    assert heard.epochs[-1].val_loss == outcome.test["loss"]
+    assert heard.epochs[-1].val_accuracy == outcome.test["accuracy"]
 
 
 def test_held_out_images_come_from_the_end_and_are_not_trained_on(bands: Dataset) -> None:
@@ -54,10 +54,10 @@ def test_held_out_images_come_from_the_end_and_are_not_trained_on(bands: Dataset
     assert heard.epochs[-1].step == 2 * math.ceil(900 / 96)
     garbled = Dataset(
         bands.info,
-        bands.train_examples,
-        np.concatenate([bands.train_labels[:900], (bands.train_labels[900:] + 1) % 10]),
-        bands.test_examples,
-        bands.test_labels,
+        bands.train_x,
+        np.concatenate([bands.train_y[:900], (bands.train_y[900:] + 1) % 10]),
+        bands.test_x,
+        bands.test_y,
     )
     other, heard_other = run(garbled, spec)
     assert same_bits(outcome.weights, other.weights)
@@ -68,7 +68,7 @@ def test_training_learns(bands: Dataset) -> None:
     body = {**SMALL, "loss": "cross_entropy", "optimizer": {"type": "adam", "learning_rate": 0.01}}
     outcome, heard = run(bands, spec_of(**body, epochs=10))
     assert heard.epochs[-1].loss < 0.5 * heard.epochs[0].loss
-    assert outcome.test_accuracy > 0.9
+    assert outcome.test["accuracy"] > 0.9
 
 
 @pytest.mark.parametrize("kind", ["mlp", "cnn"])
@@ -193,7 +193,7 @@ def test_an_infinite_number_never_stands_in_a_result(
         monkeypatch.setattr(program.Program, "evaluate", once_infinite)
     else:
         sums = program.Program.sums
-        monkeypatch.setattr(program.Program, "sums", lambda self, loss=math.inf, correct=0.0: sums(self, loss, correct))
+        monkeypatch.setattr(program.Program, "sums", lambda self, loss=math.inf, counts=(): sums(self, loss, counts))
     with pytest.raises(NonFiniteLoss) as caught:
         run(bands, spec_of(**SMALL, epochs=1))
     assert caught.value.step == 11
@@ -242,7 +242,7 @@ def test_lower_precision_learns_too(bands: Dataset, precision: str, model: dict[
     body = {**SMALL, "model": model, "loss": "cross_entropy", "optimizer": {"type": "adam", "learning_rate": 0.01}}
     outcome, _ = run(bands, spec_of(**body, epochs=4, precision=precision, execution=execution))
     assert all(array.dtype == np.float32 for array in outcome.weights.values())
-    assert outcome.test_accuracy > 0.9
+    assert outcome.test["accuracy"] > 0.9
 
 
 def test_colour_images_of_odd_size_and_seven_classes(colours: Dataset) -> None:
@@ -255,4 +255,4 @@ def test_colour_images_of_odd_size_and_seven_classes(colours: Dataset) -> None:
     outcome, heard = run(colours, spec)
     assert heard.runs[0].parameters == estimate(spec, colours.info).parameters
     assert outcome.weights["output/bias"].shape == (7,)
-    assert outcome.test_accuracy > 0.6
+    assert outcome.test["accuracy"] > 0.6

@@ -1,0 +1,74 @@
+"""What suits a dataset, picked by its kind, task and size: a pure function of it, with a reason for each choice.
+
+Measured with `python -m bench tables`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from jobs.datasets import DatasetInfo
+
+VALIDATION_SPLIT = 0.1
+
+
+class Choice(BaseModel):
+    """A value that a spec left open, and that the data decided."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    field: Annotated[str, Field(description="Name of the spec's field.", examples=["batch_size"])]
+    value: Annotated[Any, Field(description="What it became.", examples=[32])]
+    reason: Annotated[str, Field(description="Why.", examples=["900 training examples"])]
+
+
+def picked(dataset: DatasetInfo, given: Mapping[str, Any]) -> Iterator[Choice]:
+    """The choices for a dataset. Those of fields that were `given` only show what they would be.
+
+    What goes together with a given field is picked so that it does.
+    """
+    yield from _for_images(dataset) if dataset.kind == "images" else _for_rows(dataset)
+    yield from _stopping(dataset, given)
+
+
+def _for_rows(dataset: DatasetInfo) -> Iterator[Choice]:
+    examples = dataset.train_examples
+    yield Choice(field="model", value={"type": "mlp", "hidden": [64, 64]}, reason="rows of a table")
+    yield _loss(dataset)
+    yield Choice(field="optimizer", value={"type": "adam", "learning_rate": 0.001}, reason="learns without tuning")
+    size = 32 if examples <= 10_000 else 128 if examples <= 100_000 else 512
+    yield Choice(field="batch_size", value=size, reason=f"{examples:,} training examples")
+    epochs = 200 if examples <= 10_000 else 50 if examples <= 100_000 else 20
+    yield Choice(field="epochs", value=epochs, reason=f"at most, for {examples:,} training examples")
+
+
+def _for_images(dataset: DatasetInfo) -> Iterator[Choice]:
+    examples = dataset.train_examples
+    yield Choice(field="model", value={"type": "cnn", "filters": [16, 32, 64]}, reason="images")
+    yield _loss(dataset)
+    yield Choice(field="optimizer", value={"type": "adam", "learning_rate": 0.003}, reason="learns without tuning")
+    yield Choice(field="schedule", value={"type": "one_cycle"}, reason="large steps first, small ones at the end")
+    yield Choice(field="batch_size", value=32 if examples <= 10_000 else 128, reason=f"{examples:,} training examples")
+    epochs = 50 if examples <= 2_000 else 15 if examples <= 20_000 else 5
+    yield Choice(field="epochs", value=epochs, reason=f"at most, for {examples:,} training examples")
+
+
+def _loss(dataset: DatasetInfo) -> Choice:
+    if dataset.task == "regression":
+        count = len(dataset.targets)
+        return Choice(field="loss", value="mse", reason=f"{count} number{'s' if count > 1 else ''} to tell")
+    return Choice(field="loss", value="cross_entropy", reason=f"{len(dataset.classes)} classes to tell apart")
+
+
+def _stopping(dataset: DatasetInfo, given: Mapping[str, Any]) -> Iterator[Choice]:
+    """Held-out examples, and stopping by them, where there are enough to hold any out."""
+    if round(VALIDATION_SPLIT * dataset.train_examples) < 1:
+        return
+    yield Choice(field="validation_split", value=VALIDATION_SPLIT, reason="to see when to stop")
+    if given.get("validation_split", VALIDATION_SPLIT):
+        yield Choice(
+            field="early_stopping",
+            value={"monitor": "val_loss", "patience": 20},
+            reason="the held-out examples say when more training does harm",
+        )

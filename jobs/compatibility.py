@@ -1,0 +1,48 @@
+"""Whether a spec and a dataset go together."""
+
+from jobs.datasets import DatasetInfo
+from jobs.errors import InvalidSpec
+from jobs.spec import Spec
+
+OF_CLASSES = frozenset({"accuracy", "val_accuracy"})
+OF_NUMBERS = frozenset({"mae", "rmse", "r2", "val_mae", "val_rmse", "val_r2"})
+
+
+def check_fit(spec: Spec, dataset: DatasetInfo) -> None:
+    """Raise InvalidSpec where the spec asks for what this dataset's kind or task does not have.
+
+    That its network fits, `jobs.architecture` sees.
+    """
+    if dataset.kind != "images" and spec.augmentation:
+        raise InvalidSpec(f"{dataset.name} has rows, and images alone can be augmented", pointer="/augmentation")
+    if dataset.task == "regression":
+        _check_regression(spec, dataset)
+    else:
+        _check_classification(spec, dataset)
+
+
+def _check_classification(spec: Spec, dataset: DatasetInfo) -> None:
+    if spec.loss in ("mae", "huber"):
+        raise InvalidSpec(f"{spec.loss} is for regression, and {dataset.name} has classes", pointer="/loss")
+    if spec.early_stopping and spec.early_stopping.monitor in OF_NUMBERS:
+        what = spec.early_stopping.monitor
+        raise InvalidSpec(f"{what} is of regression, and {dataset.name} has classes", pointer="/early_stopping/monitor")
+    if isinstance(spec.class_weights, dict):
+        for name in spec.class_weights:
+            if name not in dataset.classes:
+                some = ", ".join(dataset.classes[:10]) + (", …" if len(dataset.classes) > 10 else "")
+                detail = f"{dataset.name} has no class {name!r}; there are: {some}"
+                raise InvalidSpec(detail, pointer="/class_weights")
+
+
+def _check_regression(spec: Spec, dataset: DatasetInfo) -> None:
+    has = f"and {dataset.name} has numbers to tell"
+    if spec.loss == "cross_entropy":
+        raise InvalidSpec(f"cross_entropy is for classes, {has}: take mse, mae or huber", pointer="/loss")
+    if spec.label_smoothing:
+        raise InvalidSpec(f"only the labels of classes can be smoothed, {has}", pointer="/label_smoothing")
+    if spec.class_weights is not None:
+        raise InvalidSpec(f"only classes have weights, {has}", pointer="/class_weights")
+    if spec.early_stopping and spec.early_stopping.monitor in OF_CLASSES:
+        what = spec.early_stopping.monitor
+        raise InvalidSpec(f"{what} is of classes, {has}", pointer="/early_stopping/monitor")

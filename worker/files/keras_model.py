@@ -1,0 +1,62 @@
+"""A trained network as a Keras model that takes raw inputs and tells probabilities or numbers in their own units."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from jobs.architecture import Architecture, Layer
+from jobs.datasets import DatasetInfo
+from jobs.spec import Spec
+
+LEAST_SHARE = 1e-6
+"""Share of a softmax in the probabilities of a network that learnt one-hot labels: keeps the order of its outputs where
+none is above 0."""
+
+
+def keras_model(
+    spec: Spec, dataset: DatasetInfo, network: Architecture, weights: Mapping[str, np.ndarray]
+) -> keras.Model:
+    """The network with these weights.
+
+    Takes uint8 [N, height, width, channels], or float32 [N, width]; gives float32 [N, classes], which add up to 1, or
+    [N, targets].
+    """
+    inputs = keras.Input(dataset.shape, dtype=dataset.dtype, name="features")
+    x: Any = keras.layers.Rescaling(1 / 255, name="scaled")(inputs) if dataset.dtype == "uint8" else inputs
+    for layer in network.layers:
+        x = _applied(layer, x)
+    told = _numbers(x, dataset) if dataset.task == "regression" else _probabilities(x, spec.loss)
+    model = keras.Model(inputs, told)
+    for layer in network.layers:
+        model.get_layer(layer.name).set_weights([weights[weight.name] for weight in layer.weights])
+    return model
+
+
+def _applied(layer: Layer, x: Any) -> Any:
+    if layer.kind == "dense" and len(x.shape) > 2:
+        x = keras.layers.Flatten(name=f"{layer.name}_flat")(x)
+    if layer.dropout:
+        x = keras.layers.Dropout(layer.dropout, name=f"{layer.name}_dropout")(x)
+    if layer.kind == "dense":
+        return keras.layers.Dense(layer.kernel[-1], activation=layer.activation, name=layer.name)(x)
+    x = keras.layers.Conv2D(
+        layer.kernel[-1], layer.kernel[:2], padding="same", activation=layer.activation, name=layer.name
+    )(x)
+    return keras.layers.MaxPooling2D(layer.pool, name=f"{layer.name}_pool")(x)
+
+
+def _probabilities(outputs: Any, loss: str) -> Any:
+    """What the outputs mean: logits where the network learnt by cross-entropy. By squared error it learnt the
+    probabilities themselves, if not quite that they are above 0 and add up to 1."""
+    if loss == "cross_entropy":
+        return keras.layers.Softmax(name="probabilities")(outputs)
+    above = keras.ops.relu(outputs) + LEAST_SHARE * keras.ops.softmax(outputs)
+    return above / keras.ops.sum(above, axis=-1, keepdims=True)
+
+
+def _numbers(outputs: Any, dataset: DatasetInfo) -> Any:
+    """The outputs in their targets' units."""
+    stds, means = [target.std for target in dataset.targets], [target.mean for target in dataset.targets]
+    return keras.layers.Rescaling(stds, offset=means, name="numbers")(outputs)
