@@ -13,7 +13,10 @@ from api.http.pointers import to_pointer
 from api.http.problems import refused_for, shortened, told
 from api.services import Services
 from jobs import datasets, presets
-from jobs.errors import DeviceUnavailable, MemoryUnavailable
+from jobs.automatic import Choice
+from jobs.compatibility import check_fit
+from jobs.dataset_versions import DatasetNotFound, DatasetRef, DatasetVersion
+from jobs.errors import DeviceUnavailable, MemoryUnavailable, UnknownDataset
 from jobs.estimate import Estimate, check_split, estimate
 from jobs.limits import Limits
 from jobs.record import Device, Worker
@@ -21,6 +24,8 @@ from jobs.spec import Spec
 from jobs.wire import MOST_ERRORS, FieldError
 
 LONGEST_POINTER = 200
+MOST_NAMED = 20
+"""Datasets that an error names."""
 
 _GPU = "gpu"
 
@@ -31,14 +36,48 @@ class Admitted:
 
     spec: Spec
     sizes: Estimate
+    choices: tuple[Choice, ...] = ()
+    dataset: DatasetRef | None = None
+    """The version of one of its owner's datasets that it needs; None for a built-in one."""
 
 
-def resolve(body: dict[str, Any], limits: Limits) -> Admitted:
-    """The job that a body asks for. Raises InvalidSpec, for too large a job as well, and Refused."""
+async def resolve(services: Services, body: dict[str, Any], *, owner: str) -> Admitted:
+    """The job that a body asks for, of this owner. Raises InvalidSpec, for too large a job as well, and Refused."""
+    parsed = _parsed(body)
+    named = presets.dataset_named(parsed)
+    version = None if named in datasets.CATALOGUE else await _version(services, named, owner=owner)
+    dataset = version.info if version else datasets.CATALOGUE[named]
+    spec, choices = presets.resolution(parsed, dataset)
+    limits = Limits.of(services.settings)
+    spec = limits.bounded(spec)
+    check_fit(spec, dataset)
+    sizes = estimate(spec, dataset)
+    check_split(spec, sizes)
+    limits.check(spec, sizes)
+    return Admitted(spec, sizes, choices, version.ref if version else None)
+
+
+async def _version(services: Services, named: str, *, owner: str) -> DatasetVersion:
+    """The version of an owner's dataset. Raises UnknownDataset."""
+    try:
+        return await services.do(services.datasets.get(owner, DatasetRef.read(named)))
+    except DatasetNotFound:
+        raise await unknown_dataset(services, named, owner=owner) from None
+
+
+async def unknown_dataset(services: Services, named: str, *, owner: str) -> UnknownDataset:
+    """The error for a dataset that the owner does not see; it names some of those that there are."""
+    page = await services.do(services.datasets.list(owner, limit=MOST_NAMED))
+    known = [*sorted(datasets.CATALOGUE), *(version.name for version in page.versions)]
+    return UnknownDataset(named, known=[*known, "…"] if page.has_more else known)
+
+
+def _parsed(body: dict[str, Any]) -> Spec:
+    """The spec in a body, as it is written there. Raises Refused."""
     if excesses := list(islice(extent_of(Spec).excesses(body), MOST_ERRORS)):
         raise refused_for(kinds.INVALID_SPEC, excesses)
     try:
-        spec = presets.resolve(Spec.model_validate(body))
+        return Spec.model_validate(body)
     except ValidationError as error:
         rows = mistakes(error)
         found = [
@@ -46,11 +85,6 @@ def resolve(body: dict[str, Any], limits: Limits) -> Admitted:
             for row in rows[:MOST_ERRORS]
         ]
         raise refused_for(kinds.INVALID_SPEC, found, of=len(rows)) from error
-    spec = limits.bounded(spec)
-    sizes = estimate(spec, datasets.find(spec.dataset))
-    check_split(spec, sizes)
-    limits.check(spec, sizes)
-    return Admitted(spec, sizes)
 
 
 def mistakes(error: ValidationError) -> list[ErrorDetails]:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from api.http import exception_handlers
 from api.http.middleware import RequestMiddleware
 from api.openapi import document
-from api.routes import catalogue, docs, history, jobs, service
+from api.routes import artifacts, catalogue, datasets, docs, history, jobs, predict, service
 from api.services import open_services
 from jobs.api_keys import read_entries
 from jobs.exposure import check_exposure
@@ -39,7 +39,16 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
-    for router in (jobs.router, history.router, catalogue.router, service.router, docs.router):
+    for router in (
+        jobs.router,
+        history.router,
+        artifacts.router,
+        predict.router,
+        datasets.router,
+        catalogue.router,
+        service.router,
+        docs.router,
+    ):
         app.include_router(router)
     exception_handlers.install(app)
     document.publish(app, keys_required=settings.keys_required)

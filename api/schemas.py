@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from jobs.automatic import Choice
 from jobs.estimate import Estimate
-from jobs.record import Event, Job, Value, Worker
+from jobs.record import Artifact, Event, Job, Value, Worker
 from jobs.spec import Spec
 from jobs.wire import Dataset, KeptCheckpoint, Page, Preset
 
@@ -19,6 +20,9 @@ class Resolved(Value):
         "training.estimate"
     )
     spec: Annotated[Spec, Field(description="The spec with every default filled in.")]
+    choices: Annotated[
+        tuple[Choice, ...], Field(description="What the spec left open and the preset `auto` or `table` decided.")
+    ] = ()
     parameters: Parameters
     weight_bytes: Annotated[
         int, Field(ge=0, description="Memory of the weights in float32; training needs several times that.")
@@ -34,10 +38,11 @@ class Resolved(Value):
     steps: Annotated[int, Field(ge=0, description="Steps of all epochs.")]
 
     @classmethod
-    def of(cls, spec: Spec, sizes: Estimate) -> "Resolved":
+    def of(cls, spec: Spec, sizes: Estimate, *, choices: tuple[Choice, ...] = ()) -> "Resolved":
         """Put a spec and its estimate together."""
         return cls(
             spec=spec,
+            choices=choices,
             parameters=sizes.parameters,
             weight_bytes=sizes.weight_bytes,
             memory_bytes=sizes.memory_bytes,
@@ -101,7 +106,58 @@ class PresetPage(Page[Preset]):
 
 
 class DatasetPage(Page[Dataset]):
-    """The datasets."""
+    """Part of the list of datasets."""
+
+
+class Preview(Value):
+    """Rows of a dataset."""
+
+    object: Annotated[Literal["dataset.preview"], Field(description="Always `dataset.preview`.")] = "dataset.preview"
+    dataset: Annotated[str, Field(description="The version shown.", examples=["wine@1"])]
+    split: Annotated[Literal["train", "test"], Field(description="Part of the examples.")]
+    data: Annotated[
+        tuple[dict[str, str | float | int | None], ...],
+        Field(description="Rows, each an object of its columns' values; `null` is missing."),
+    ]
+
+
+class ArtifactPage(Page[Artifact]):
+    """The files that a job left."""
+
+
+class PredictedClass(Value):
+    """What a model tells of an example."""
+
+    label: Annotated[str, Field(description="The likeliest class.", examples=["yes"])]
+    index: Annotated[int, Field(ge=0, description="Its place among the classes.", examples=[1])]
+    probabilities: Annotated[
+        dict[str, float], Field(description="Of each class, or with `top` of the likeliest.", examples=[{"yes": 0.93}])
+    ]
+
+
+class PredictedNumber(Value):
+    """What a model of one target tells of an example."""
+
+    value: Annotated[float, Field(description="The number, in the target's units.", examples=[12.5])]
+
+
+class PredictedNumbers(Value):
+    """What a model of several targets tells of an example."""
+
+    values: Annotated[
+        dict[str, float], Field(description="The numbers, by target, in its units.", examples=[{"width": 3.5}])
+    ]
+
+
+class PredictionList(Value):
+    """What a model tells of examples."""
+
+    object: Annotated[Literal["prediction.list"], Field(description="Always `prediction.list`.")] = "prediction.list"
+    job_id: Annotated[str, Field(description="The job whose model it was.")]
+    predictions: Annotated[
+        tuple[PredictedClass | PredictedNumber | PredictedNumbers, ...],
+        Field(description="One for each instance, in their order."),
+    ]
 
 
 class ProblemPage(Page[ProblemKind]):

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -11,12 +12,18 @@ from redis.asyncio import Redis
 
 from api.background.change_feed import ChangeFeed
 from api.background.doorbell_sender import DoorbellSender
-from api.background.upkeep import keep_up
+from api.background.upkeep import keep_up, sweep_uploads
 from api.fleet import Fleet
+from api.predict.predictor import Predictor
+from api.uploads.checker import Bounds, Checker
+from api.uploads.intake import Intake
 from jobs.errors import DataLost
 from jobs.settings import Settings
 from store.api_keys import KeyRing
+from store.artifacts import LocalArtifacts
 from store.calls import Operation, aconnect, arun
+from store.dataset_files import DatasetFiles
+from store.datasets import DatasetStore
 from store.doorbell import Doorbell, make_celery
 from store.files import Folder
 from store.jobs import Store
@@ -38,6 +45,11 @@ class Services:
     key_ring: KeyRing
     data_dir: Folder
     fleet: Fleet
+    datasets: DatasetStore
+    dataset_files: DatasetFiles
+    intake: Intake
+    artifacts: LocalArtifacts
+    predictor: Predictor
 
     async def do(self, operation: Operation[T]) -> T:
         """Carry out a store operation. Raises StoreUnavailable and whatever the operation raises."""
@@ -53,6 +65,8 @@ class Services:
 async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     """Connect lazily, keep the store in order meanwhile, and end without losing a bell."""
     store = Store.of(settings)
+    artifacts = LocalArtifacts.of(settings)
+    datasets, dataset_files = DatasetStore.of(settings), DatasetFiles.of(settings)
     doorbell_sender = DoorbellSender(Doorbell(make_celery(settings)))
     with Folder(settings.data_dir) as folder:
         async with aconnect(settings) as client:
@@ -65,13 +79,31 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
                 KeyRing.of(settings),
                 folder,
                 Fleet(lambda: arun(client, store.workers())),
+                datasets,
+                dataset_files,
+                intake := Intake(
+                    do=partial(arun, client),
+                    datasets=datasets,
+                    files=dataset_files,
+                    checker=Checker(Bounds(most_bytes=settings.max_upload_mb << 20)),
+                    most_bytes=settings.max_upload_mb << 20,
+                    most_stored_bytes=settings.max_stored_mb << 20,
+                ),
+                artifacts,
+                predictor := Predictor(
+                    read_job=lambda job_id, owner: arun(client, store.get(job_id, owner=owner)),
+                    artifacts=artifacts,
+                    most_bytes=settings.predict_memory_mb << 20,
+                ),
             )
             upkeep = keep_up(client, store, doorbell_sender, every_seconds=settings.upkeep_seconds)
-            async with _beside(services.change_feed.run()), _beside(upkeep):
+            async with _beside(services.change_feed.run()), _beside(upkeep), _beside(sweep_uploads(intake)):
                 try:
                     yield services
                 finally:
                     services.change_feed.close()
+                    await intake.aclose()
+                    predictor.runner.close()
             await doorbell_sender.aclose()
 
 

@@ -50,6 +50,13 @@ class StorageFull(GradientdError):
         )
 
 
+class StorageUnavailable(GradientdError):
+    """The server's disk takes no more, or cannot be read. Try again later, or ask whoever runs the service."""
+
+    code = "storage_unavailable"
+    retry_after_seconds = 30
+
+
 class DatasetRef(NamedTuple):
     """A dataset by name, or one version of it."""
 

@@ -51,7 +51,8 @@ class RowEncoder:
         self._names = frozenset(column.name for column in encoding.columns)
         self._numeric = [column for column in encoding.columns if isinstance(column, NumericColumn)]
         self._categorical = [column for column in encoding.columns if isinstance(column, CategoricalColumn)]
-        self._needed = [column.name for column in (*self._numeric, *self._categorical)]
+        self.needed = tuple(column.name for column in encoding.columns if column.width)
+        """Names of the columns that a row must have, in the file's order."""
         self._codes = [{text: code for code, text in enumerate(c.categories)} for c in self._categorical]
         at = np.cumsum([0, *(column.width for column in encoding.columns)])
         place = {column.name: int(start) for column, start in zip(encoding.columns, at, strict=False)}
@@ -72,7 +73,7 @@ class RowEncoder:
         codes = np.empty((len(rows), len(self._categorical)), np.int32)
         faults = Faults()
         for n, row in enumerate(rows):
-            if row.keys() - self._names or any(name not in row for name in self._needed):
+            if row.keys() - self._names or any(name not in row for name in self.needed):
                 faults.extend(self._misfits(row, number=n + 1))
                 continue
             for k, column in enumerate(self._numeric):
@@ -94,7 +95,11 @@ class RowEncoder:
             return math.nan if text in self._markers else number_in(text)
         if cell is None:
             return math.nan
-        return None if isinstance(cell, bool) or not math.isfinite(cell) else float(cell)
+        try:
+            number = float(cell)
+        except OverflowError:
+            return None
+        return None if isinstance(cell, bool) or not math.isfinite(number) else number
 
     def encode(self, cells: Cells) -> NDArray[np.float32]:
         """What a network is fed: float32 [N, width]."""
@@ -117,7 +122,7 @@ class RowEncoder:
         for name in row:
             if name not in self._names:
                 yield Fault(row=number, column=shown(name), found="a column that training did not have", wanted="none")
-        for name in self._needed:
+        for name in self.needed:
             if name not in row:
                 yield Fault(row=number, column=name, found="nothing", wanted="this column; null where it is missing")
 

@@ -131,6 +131,13 @@ class TooManyRequests(GradientdError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class TooBusy(GradientdError):
+    """So many predictions wait here that this one would wait too long. Send it again shortly."""
+
+    code = "too_busy"
+    retry_after_seconds = 1
+
+
 # --- somebody else owns the job now ---------------------------------------------------------------
 
 

@@ -65,6 +65,13 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024
     """Largest request body the API reads."""
 
+    max_upload_mb: Annotated[int, Field(ge=1)] = 1024
+    """Largest upload, in MiB, as it comes and decompressed."""
+    max_stored_mb: Annotated[int, Field(ge=1)] = 10_240
+    """Most MiB that the datasets of one owner may take in the data directory."""
+    predict_memory_mb: Annotated[int, Field(ge=16)] = 256
+    """Most MiB of models that an API process keeps loaded for predictions, by the size of their files."""
+
     # --- who may ask ------------------------------------------------------------------------------
     api_keys: SecretStr = SecretStr("")
     """API keys beside those in Redis, hashed: `owner:scopes:sha256` entries (`alice:submit+read:9f86…`), separated by

@@ -209,6 +209,7 @@ MetadataValue = Annotated[str, StringConstraints(max_length=512)]
 DatasetName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}(@[1-9][0-9]{0,8})?$")]
 ClassName = Annotated[str, StringConstraints(max_length=200)]
 ClassWeight = Annotated[float, Field(gt=0.0, le=1e6)]
+ClassWeights = Annotated[dict[ClassName, ClassWeight], Field(min_length=1, max_length=1000)]
 ExportFormat = Literal["keras", "onnx", "tflite", "saved_model"]
 
 
@@ -234,12 +235,12 @@ class Spec(Frozen):
         Field(
             description="`mse`: Σ(out − y)² / batch, y being one-hot labels or targets. `cross_entropy`: softmax "
             "cross-entropy, mean over the batch; for classes alone, and the default of a `softmax` model on them. "
-            "`mae`: Σ|out − y| / batch, and `huber`: the same with ½d² where the difference d is below 1, else d − ½; for "
-            "regression alone."
+            "`mae`: Σ|out − y| / batch, and `huber`: the same with ½d² where the difference d is below 1, else d − ½; "
+            "for regression alone."
         ),
     ] = "mse"
     class_weights: Annotated[
-        Literal["balanced"] | dict[ClassName, ClassWeight] | None,
+        Literal["balanced"] | ClassWeights | None,
         Field(
             description="How much each class's examples count in the training loss: `balanced` for rare ones to count "
             "as much as frequent ones together, or weights by class, 1 where none is given. They are scaled to an "

@@ -113,6 +113,10 @@ class LocalArtifacts:
         with self.open(folder, name, start=start, length=length) as file:
             return file.read()
 
+    def path(self, folder: str, name: str) -> Path:
+        """Where a file is, or would be, on this machine. Raises ValueError."""
+        return self._path(folder, name)
+
     def list(self, folder: str) -> tuple[StoredFile, ...]:
         """See `Artifacts.list`."""
         found: list[StoredFile] = []

@@ -85,6 +85,10 @@ class DatasetFiles:
         content = checked_files.read(self._folder(folder) / ARRAYS / f"{name}.npy")
         return array_of(content)
 
+    def read_bytes(self, folder: str, name: str) -> bytes:
+        """A small file beside a version's arrays. Raises checked_files.Damaged where it is not what was kept."""
+        return checked_files.read(self._folder(folder) / ARRAYS / name).tobytes()
+
     def delete(self, folder: str) -> None:
         """Delete a version's files, if they are there. Whoever reads them at that moment may fail."""
         gone = self._scratch / f"{secrets.token_hex(16)}"

@@ -115,9 +115,8 @@ class DatasetStore:
             pattern = self.keys.dataset("*", "*")
             cursor, keys = yield Call(("SCAN", cursor, "MATCH", pattern, "COUNT", KEYS_PER_SCAN, "TYPE", "hash"))
             for key in keys:
-                fields = yield Call(("HGETALL", key))
-                pairs = fields.items() if isinstance(fields, dict) else zip(fields[::2], fields[1::2], strict=True)
-                found |= {_read(0, record).folder for name, record in pairs if name.startswith("version:")}
+                fields: dict[str, str] = yield Call(("HGETALL", key))
+                found |= {_read(0, record).folder for name, record in fields.items() if name.startswith("version:")}
             if not cursor:
                 return frozenset(found)
 

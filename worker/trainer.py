@@ -190,7 +190,7 @@ class Trainer:
         device = devices.choose(spec.device)
         lease.phase(Phase.LOADING_DATA)
         named = self._dataset_of(lease)
-        dataset = named and self._datasets.load(named, check_stop=lease.check_stop_waiting)
+        dataset = self._datasets.load(named, check_stop=lease.check_stop_waiting) if named else None
         if (stop_reason := lease.check_stop()) or dataset is None:
             return stop_reason
         begun = lease.job.run

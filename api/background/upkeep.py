@@ -7,9 +7,14 @@ import structlog
 from redis.asyncio import Redis
 
 from api.background.doorbell_sender import DoorbellSender
+from api.uploads.intake import Intake
+from jobs.dataset_versions import StorageUnavailable
 from jobs.errors import StoreUnavailable
 from store.calls import arun
 from store.jobs import Store
+
+UPLOADS_SECONDS = 3600.0
+"""How often abandoned uploads are looked for."""
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +43,16 @@ async def keep_up(client: Redis, store: Store, doorbell_sender: DoorbellSender, 
                 log.info("store_back", seconds=round(time.monotonic() - away_since, 1))
                 away_since = None
         await asyncio.sleep(every_seconds)
+
+
+async def sweep_uploads(intake: Intake) -> None:
+    """Delete what killed uploads have left, now and then, until cancelled."""
+    while True:
+        await asyncio.sleep(UPLOADS_SECONDS)
+        try:
+            await intake.sweep()
+        except (StoreUnavailable, StorageUnavailable) as error:
+            log.warning("uploads_not_swept", error=str(error))
 
 
 async def sweep(client: Redis, store: Store, doorbell_sender: DoorbellSender, *, every_seconds: float) -> None:

@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from api.http import kinds
+from api.http.kinds import Kind
 from api.http.problems import Refused, shortened
 from jobs.wire import FieldError
 
@@ -44,18 +45,41 @@ async def read_json_object(request: Request, *, most_bytes: int) -> JsonBody:
     Raises Refused: 415 for another type or a coding, 413 past `most_bytes`, 400 for what is not JSON, 422 for JSON
     that is not an object.
     """
-    _check_form(request.headers)
-    content = (await _read(request, most_bytes=most_bytes)).removeprefix(_BYTE_ORDER_MARK)
+    content, _ = await read_body(request, most_bytes=most_bytes)
+    content = content.removeprefix(_BYTE_ORDER_MARK)
     if not content:
         return _digested({})
-    _check_type(request.headers)
     if len(content) <= MOST_ON_LOOP_BYTES:
         return _parsed(content)
     return await asyncio.get_running_loop().run_in_executor(_PARSER, _parsed, content)
 
 
-def parse_object(content: bytes) -> dict[str, Any]:
-    """The JSON object in these bytes: no NaN, no name twice, bounded depth and digits. Raises Refused."""
+async def read_body(
+    request: Request, *, most_bytes: int, types: tuple[str, ...] = ("application/json",)
+) -> tuple[bytes, str]:
+    """The body, and which of these types it is; an empty one is of the first, whatever it says.
+
+    Raises Refused: 415 for another type or a coding, 413 past `most_bytes`.
+    """
+    _check_form(request.headers)
+    content = await _read(request, most_bytes=most_bytes)
+    return content, _type_of(request.headers, types) if content.removeprefix(_BYTE_ORDER_MARK) else types[0]
+
+
+def check_upload(headers: Headers) -> int | None:
+    """The length that an upload's headers declare. Raises Refused for a coding that would have to be undone, but gzip:
+    that is found in the bytes, wherever it comes from.
+    """
+    _check_form(headers, known=(*_CODINGS["content-encoding"], "gzip"))
+    declared = headers.get("content-length", "")
+    return int(declared) if declared.isdigit() else None
+
+
+def parse_object(content: bytes, *, otherwise: Kind = kinds.INVALID_SPEC) -> dict[str, Any]:
+    """The JSON object in these bytes: no NaN, no name twice, bounded depth and digits.
+
+    Raises Refused, `otherwise` for JSON that is no object.
+    """
     try:
         value = from_json(content, allow_inf_nan=False)
         # The first parser keeps silent about a name given twice.
@@ -64,7 +88,7 @@ def parse_object(content: bytes) -> dict[str, Any]:
         raise Refused(kinds.MALFORMED_JSON, f"the body is not valid JSON: {shortened(str(error), 200)}") from error
     if not isinstance(value, dict):
         detail = "the body must be a JSON object"
-        raise Refused(kinds.INVALID_SPEC, detail, errors=[FieldError(pointer="", detail=detail)])
+        raise Refused(otherwise, detail, errors=[FieldError(pointer="", detail=detail)])
     return value  # pyright: ignore[reportUnknownVariableType]
 
 
@@ -96,9 +120,9 @@ def _too_large(most_bytes: int) -> Refused:
     )
 
 
-def _check_form(headers: Headers) -> None:
+def _check_form(headers: Headers, *, known: tuple[str, ...] = _CODINGS["content-encoding"]) -> None:
     """Refuse a body whose headers say that it has to be decoded, or put together with others, to be understood."""
-    for name, plain in _CODINGS.items():
+    for name, plain in {**_CODINGS, "content-encoding": known}.items():
         for coding in ",".join(headers.getlist(name)).split(","):
             if coding.strip().lower() not in plain:
                 detail = f"the body came in the coding {shortened(coding.strip(), 100)!r}; send it as it is"
@@ -107,18 +131,24 @@ def _check_form(headers: Headers) -> None:
         raise Refused(kinds.BAD_REQUEST, "a part of a body (Content-Range) cannot be taken; send the whole")
 
 
-def _check_type(headers: Headers) -> None:
+def _type_of(headers: Headers, types: tuple[str, ...]) -> str:
+    """Which of these types a body is. Raises Refused."""
     given = ", ".join(headers.getlist("content-type"))
     if given == "application/json":
-        return
+        return given
     media_type, semicolon, rest = given.partition(";")
     # JSON has no parameters, so others than this one say nothing of how to read it.
     charsets = [value for name, value in _PARAMETER.findall(semicolon + rest) if name.lower() == "charset"]
     is_utf_8 = all(charset.strip(' \t"').lower() in ("utf-8", "utf8") for charset in charsets)
-    if is_utf_8 and _IS_JSON.fullmatch(media_type.strip().lower()):
-        return
+    bare = media_type.strip().lower()
+    if is_utf_8 and _IS_JSON.fullmatch(bare):
+        return "application/json"
+    if is_utf_8 and bare in types:
+        return bare
     told = repr(shortened(given, 100)) if given else "no type"
     detail = f"the body came with {told}; send JSON in UTF-8, with Content-Type: application/json"
+    if len(types) > 1:
+        detail += f", or {' or '.join(types[1:])}"
     raise Refused(kinds.UNSUPPORTED_MEDIA_TYPE, detail)
 
 

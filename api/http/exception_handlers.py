@@ -1,5 +1,7 @@
 """Turns whatever a route raises into a problem."""
 
+from collections.abc import Mapping
+
 import structlog
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -8,8 +10,10 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from api.http import kinds
+from api.http.kinds import Kind
 from api.http.problems import Refused, answer, shortened
 from jobs.errors import DataLost, GradientdError, InvalidCursor, InvalidSpec, StoreUnavailable
+from jobs.faults import Faulty, UploadTooLarge
 from jobs.wire import FieldError
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -25,6 +29,8 @@ def install(app: FastAPI) -> None:
     app.exception_handler(GradientdError)(_contract)
     app.exception_handler(InvalidSpec)(_invalid_spec)
     app.exception_handler(InvalidCursor)(_invalid_cursor)
+    app.exception_handler(Faulty)(_faulty)
+    app.exception_handler(UploadTooLarge)(_upload_too_large)
     app.exception_handler(StoreUnavailable)(_store_unavailable)
     app.exception_handler(Refused)(_refused)
     app.exception_handler(HTTPException)(_http)
@@ -43,6 +49,16 @@ async def _invalid_cursor(request: Request, error: Exception) -> Response:
     return _told(request, error, FieldError(parameter="after", detail=shortened(str(error), 200)))
 
 
+async def _faulty(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Faulty)
+    return answer(request.scope, kind_of(error), str(error), faults=error)
+
+
+async def _upload_too_large(request: Request, error: Exception) -> Response:
+    # What is still on its way is not wanted: the connection ends with the answer.
+    return _told(request, error, headers={"connection": "close"})
+
+
 async def _store_unavailable(request: Request, error: Exception) -> Response:
     # The cause names addresses: it is for the log, not for the caller.
     log.warning("store_unavailable", error=str(error))
@@ -51,15 +67,26 @@ async def _store_unavailable(request: Request, error: Exception) -> Response:
     return _told(request, error, detail=lost if isinstance(error, DataLost) else away)
 
 
-def _told(request: Request, error: Exception, *errors: FieldError, detail: str = "") -> Response:
+def _told(
+    request: Request,
+    error: Exception,
+    *errors: FieldError,
+    detail: str = "",
+    headers: Mapping[str, str] | None = None,
+) -> Response:
     """The answer to an error of the contract. Raises the error itself where it has no kind."""
-    assert isinstance(error, GradientdError)
-    kind = kinds.kind_of(error)
+    kind = kind_of(error)
+    seconds: int | None = getattr(error, "retry_after_seconds", None)
+    wait = {} if seconds is None else {"retry-after": str(seconds)}
+    return answer(request.scope, kind, detail or str(error), errors=errors, headers={**wait, **(headers or {})})
+
+
+def kind_of(error: Exception) -> Kind:
+    """The kind that answers an error of the contract. Raises the error itself where it has none."""
+    kind = kinds.kind_of(error) if isinstance(error, GradientdError) else None
     if kind is None:
         raise error
-    seconds: int | None = getattr(error, "retry_after_seconds", None)
-    headers = {} if seconds is None else {"retry-after": str(seconds)}
-    return answer(request.scope, kind, detail or str(error), errors=errors, headers=headers)
+    return kind
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -79,7 +79,8 @@ def _idempotency_key(value: str | None) -> str:
     return bare
 
 
-def _idempotency_header(description: str) -> Header[str]:
+def idempotency_header(description: str) -> Header[str]:
+    """The header, described as it works here."""
     return Header(
         "Idempotency-Key",
         _idempotency_key,
@@ -91,7 +92,7 @@ def _idempotency_header(description: str) -> Header[str]:
 
 IdempotencyKey = Annotated[
     str,
-    _idempotency_header(
+    idempotency_header(
         "Makes sending again safe: for 24 hours the same key with the same body answers what was answered first, and "
         "with another body is refused."
     ),
@@ -99,7 +100,7 @@ IdempotencyKey = Annotated[
 """The key, without quotes around it; empty without one."""
 UnneededIdempotencyKey = Annotated[
     str,
-    _idempotency_header(
+    idempotency_header(
         "Accepted as everywhere, and not needed: sending this again changes nothing more and answers the job as it is "
         "now."
     ),
@@ -109,6 +110,14 @@ IfNoneMatch = Annotated[
     str, Header("If-None-Match", _text, "`ETag` of the answer you have: 304 while it is still true.", '"7.0.."')
 ]
 """The tags that the caller knows, as they were sent; empty without any."""
+Range = Annotated[
+    str, Header("Range", _text, "Only these bytes of the file (RFC 9110), answered with 206.", "bytes=0-1023")
+]
+"""The bytes that the caller wants, as it was sent; the answer reads it again."""
+IfRange = Annotated[
+    str, Header("If-Range", _text, "`Range` counts only while the file's `ETag` is this.", '"9f86d081884c7d65"')
+]
+"""The tag on which a range depends; the answer reads it again."""
 Prefer = Annotated[
     int,
     Header(

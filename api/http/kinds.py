@@ -3,6 +3,13 @@
 import inspect
 from dataclasses import dataclass
 
+from jobs.dataset_versions import (
+    DatasetInUse,
+    DatasetNotFound,
+    InvalidDatasetName,
+    StorageFull,
+    StorageUnavailable,
+)
 from jobs.errors import (
     DeviceUnavailable,
     GradientdError,
@@ -14,12 +21,14 @@ from jobs.errors import (
     NotNow,
     PriorityTooHigh,
     StoreUnavailable,
+    TooBusy,
     TooManyJobs,
     TooManyRequests,
     UnknownDataset,
     UnknownPreset,
     UnreadableRecord,
 )
+from jobs.faults import InvalidUpload, UnreadableRows, UploadTooLarge
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,59 @@ NOT_NOW = _of(NotNow, 409, "Job's status does not allow this")
 STORE_UNAVAILABLE = _of(StoreUnavailable, 503, "Store is away", header="Retry-After")
 TOO_MANY_JOBS = _of(TooManyJobs, 429, "Too many jobs", header="Retry-After")
 TOO_MANY_REQUESTS = _of(TooManyRequests, 429, "Too many requests", header="Retry-After")
+INVALID_DATASET_NAME = _of(InvalidDatasetName, 422, "Dataset cannot have this name")
+DATASET_NOT_FOUND = _of(DatasetNotFound, 404, "Dataset not found")
+DATASET_IN_USE = _of(DatasetInUse, 409, "Dataset is needed by a job")
+INVALID_UPLOAD = _of(InvalidUpload, 422, "Upload cannot become a dataset")
+UPLOAD_TOO_LARGE = _of(UploadTooLarge, 413, "Upload is too large")
+STORAGE_FULL = _of(StorageFull, 413, "No room for more datasets")
+STORAGE_UNAVAILABLE = _of(StorageUnavailable, 503, "Server's disk is full or away", header="Retry-After")
+UNREADABLE_ROWS = _of(UnreadableRows, 422, "Rows cannot be read")
+TOO_BUSY = _of(TooBusy, 503, "Too many predictions at once", header="Retry-After")
+UPLOAD_NOT_FOUND = Kind(
+    "upload_not_found",
+    404,
+    "Upload not found",
+    "No upload with this id is on its way, or was lately.",
+    "Look for the dataset; where it is not there, send the upload again.",
+)
+TOO_MANY_UPLOADS = Kind(
+    "too_many_uploads",
+    429,
+    "Too many uploads at once",
+    "The server receives or checks as many uploads as it takes at a time.",
+    "Send this again in a while.",
+    header="Retry-After",
+)
+ARTIFACT_NOT_FOUND = Kind(
+    "artifact_not_found",
+    404,
+    "File not found",
+    "The job has left no file of this name.",
+    "`GET /v1/jobs/{job_id}/artifacts` lists those that there are.",
+)
+NOT_EXPORTED = Kind(
+    "not_exported",
+    409,
+    "Model is not there in this form",
+    "The job has not succeeded yet, or did not leave its model in this format.",
+    "Wait for its success, take one of the formats that `detail` names, or train again with it in `export`.",
+)
+RANGE_NOT_SATISFIABLE = Kind(
+    "range_not_satisfiable",
+    416,
+    "File has no such part",
+    "The range that was asked for lies beyond the file's end.",
+    "Ask for a part within its length, which `Content-Range` names, or leave `Range` out.",
+    header="Content-Range",
+)
+INVALID_INPUTS = Kind(
+    "invalid_inputs",
+    422,
+    "Inputs cannot be read",
+    "What is to be predicted is not of the shape or kind that the model was trained on.",
+    "Correct what `errors` points at; `detail` says what the model takes.",
+)
 UNAUTHORIZED = Kind(
     "unauthorized",
     401,
@@ -242,6 +304,21 @@ KINDS: dict[str, Kind] = {
         STORE_UNAVAILABLE,
         TOO_MANY_JOBS,
         TOO_MANY_REQUESTS,
+        INVALID_DATASET_NAME,
+        DATASET_NOT_FOUND,
+        DATASET_IN_USE,
+        INVALID_UPLOAD,
+        UPLOAD_TOO_LARGE,
+        STORAGE_FULL,
+        STORAGE_UNAVAILABLE,
+        UNREADABLE_ROWS,
+        TOO_BUSY,
+        UPLOAD_NOT_FOUND,
+        TOO_MANY_UPLOADS,
+        ARTIFACT_NOT_FOUND,
+        NOT_EXPORTED,
+        RANGE_NOT_SATISFIABLE,
+        INVALID_INPUTS,
         UNAUTHORIZED,
         FOREIGN_REQUEST,
         INSUFFICIENT_SCOPE,

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import kinds
-from api.http.problems import SCOPE_REQUEST_ID, answer
+from api.http.problems import SCOPE_IS_HEAD, SCOPE_REQUEST_ID, answer
 
 SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 """Request ids that are taken over from the caller; others are replaced."""
@@ -69,6 +69,7 @@ class Exchange:
         self._is_head = self._method == "HEAD"
         self.scope = {**scope, "method": "GET"} if self._is_head else scope
         self.scope[SCOPE_REQUEST_ID] = self.request_id
+        self.scope[SCOPE_IS_HEAD] = self._is_head
 
     async def send(self, message: Message) -> None:
         """Pass a part of the answer on, with the headers that every answer has."""
@@ -88,7 +89,7 @@ class Exchange:
         level = logging.DEBUG
         if self.status >= 500:
             level = logging.WARNING
-        elif self.status >= 400 or self._method == "POST":
+        elif self.status >= 400 or self._method in ("POST", "PUT", "DELETE"):
             level = logging.INFO
         if _logger.isEnabledFor(level):
             log.log(

@@ -2,17 +2,21 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from starlette.responses import Response
 from starlette.types import Scope
 
 from api.http.kinds import Kind
-from jobs.wire import MOST_ERRORS, FieldError
+from jobs.faults import Faulty
+from jobs.wire import MOST_ERRORS, MOST_FAULTS, FieldError
 
 MEDIA_TYPE = "application/problem+json"
 SCOPE_REQUEST_ID = "gradientd.request_id"
 """Where the middleware leaves the request's id in the ASGI scope."""
+SCOPE_IS_HEAD = "gradientd.is_head"
+"""Where the middleware leaves in the ASGI scope whether nothing of the answer but its head is wanted."""
 LONGEST_DETAIL = 500
 
 
@@ -45,8 +49,18 @@ def answer(
     *,
     errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
+    faults: Faulty | None = None,
 ) -> Response:
     """The problem as a response to the request of `scope`."""
+    body = body_of(scope, kind, detail, errors=errors, faults=faults)
+    content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    return Response(content, kind.status, headers, media_type=MEDIA_TYPE)
+
+
+def body_of(
+    scope: Scope, kind: Kind, detail: str, *, errors: Sequence[FieldError] = (), faults: Faulty | None = None
+) -> dict[str, Any]:
+    """The problem with the request of `scope`, as JSON has it."""
     path: str = scope.get("raw_path", b"").decode("ascii", "replace") or scope["path"]
     body: dict[str, Any] = {
         "type": kind.type,
@@ -59,8 +73,14 @@ def answer(
     }
     if errors:
         body["errors"] = [error.model_dump(exclude_none=True) for error in errors[:MOST_ERRORS]]
-    content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-    return Response(content, kind.status, headers, media_type=MEDIA_TYPE)
+    if faults and faults.total:
+        body["faults"] = [_without_gaps(asdict(fault)) for fault in faults.faults[:MOST_FAULTS]]
+        body["faults_total"] = faults.total
+    return body
+
+
+def _without_gaps(fault: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fault.items() if value is not None}
 
 
 def refused_for(kind: Kind, errors: Sequence[FieldError], *, of: int | None = None) -> Refused:

@@ -44,9 +44,15 @@ LOCATION = _header("Location", "Address of the job.", "/v1/jobs/job_01KAV9M3S1Q4
 CONTENT_LOCATION = _header("Content-Location", "Address of the job shown.", "/v1/jobs/job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC")
 ETAG = _header("ETag", "Names this state of the job; send it as `If-None-Match`.", '"7.0.."')
 PREFERENCE_APPLIED = _header("Preference-Applied", "The wait that was granted.", "wait=30")
+CONTENT_RANGE = _header("Content-Range", "Which part of the file this is, and its length.", "bytes 0-99/1234")
+ACCEPT_RANGES = _header("Accept-Ranges", "That parts of the file can be asked for.", "bytes")
+CONTENT_DISPOSITION = _header("Content-Disposition", "Name for the file.", 'attachment; filename="model.onnx"')
+FILE_ETAG = _header("ETag", "The file's SHA-256; send it as `If-None-Match` or `If-Range`.", '"9f86d081884c7d65"')
 REQUEST_ID = _header("X-Request-Id", "Name of the request in the server's log.", "5f0c9a4be1d27386")
-_OF_REFUSALS = _header("Retry-After", "Seconds after which to try again.", "2") | _header(
-    "WWW-Authenticate", "What kind of credentials is wanted.", 'Bearer realm="gradientd"'
+_OF_REFUSALS = (
+    _header("Retry-After", "Seconds after which to try again.", "2")
+    | _header("WWW-Authenticate", "What kind of credentials is wanted.", 'Bearer realm="gradientd"')
+    | CONTENT_RANGE
 )
 
 

@@ -58,6 +58,62 @@ JOB_BODY: dict[str, Any] = {
     },
 }
 
+UPLOAD_BODY: dict[str, Any] = {
+    "required": True,
+    "description": "The file: a CSV with a header, in UTF-8, divided by commas, semicolons or tabs; gzip or not. What "
+    "`Content-Type` says does not matter.",
+    "content": {
+        "text/csv": {
+            "schema": {"type": "string", "description": "The table."},
+            "example": "age,city,bought\n31,Bern,yes\n27,Basel,no\n45,,no\n29,Bern,yes\n",
+        },
+        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+    },
+}
+
+PREDICT_BODY: dict[str, Any] = {
+    "required": True,
+    "description": "The examples, raw as those of training.",
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["instances"],
+                "additionalProperties": False,
+                "properties": {
+                    "instances": {
+                        "type": "array",
+                        "minItems": 1,
+                        "description": "Examples: rows as objects of columns or lists of their values, images as "
+                        "nested lists of pixels.",
+                        "items": {"anyOf": [{"type": "object"}, {"type": "array"}]},
+                    },
+                    "top": {
+                        "type": "integer",
+                        "minimum": 1,
+                        "description": "Only the probabilities of so many classes, the likeliest.",
+                    },
+                },
+            },
+            "examples": {
+                "row": {"summary": "A row", "value": {"instances": [{"age": 31, "city": "Bern"}]}},
+                "rows": {
+                    "summary": "Two rows, one with a missing value",
+                    "value": {"instances": [[31, "Bern"], [None, "Basel"]]},
+                },
+            },
+        },
+        "text/csv": {"schema": {"type": "string"}, "example": "age,city\n31,Bern\n,Basel\n"},
+    },
+}
+
+PREDICTED_CSV: dict[str, Any] = {
+    "schema": {"type": "string", "description": "A header line, then a line for each row."},
+    "example": "label,probability no,probability yes\r\nyes,0.07,0.93\r\n",
+}
+
+FILE: dict[str, Any] = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+
 CSV: dict[str, Any] = {
     "schema": {"type": "string", "description": "RFC 4180: a header line, then one line an epoch."},
     "example": "epoch,step,loss,accuracy\r\n1,71,0.0605,0.5912\r\n2,142,0.0351,0.8214\r\n",

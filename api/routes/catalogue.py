@@ -1,4 +1,4 @@
-"""What there is to train with: workers, presets, datasets."""
+"""What there is to train with: workers and presets."""
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -7,13 +7,12 @@ from api.http import kinds
 from api.http.context import RequestContextDep
 from api.http.params import NoParams
 from api.http.responses import refusals, to_json, to_page
-from api.schemas import DatasetPage, PresetPage, WorkerPage
-from jobs.datasets import CATALOGUE
+from api.schemas import PresetPage, WorkerPage
 from jobs.limits import Limits
 from jobs.presets import PRESETS, resolve
 from jobs.record import Worker
 from jobs.spec import Spec
-from jobs.wire import Dataset, Preset
+from jobs.wire import Preset
 from store.keys import EVERYBODY
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
@@ -51,19 +50,6 @@ async def list_presets(context: RequestContextDep, _: NoParams) -> Response:
     limits = Limits.of(context.services.settings)
     presets = tuple(Preset.of(preset, limits.bounded(resolve(Spec(preset=preset.name)))) for preset in PRESETS.values())
     return to_json(to_page(PresetPage, presets, list(PRESETS)))
-
-
-@router.get(
-    "/datasets",
-    operation_id="list_datasets",
-    summary="List datasets",
-    response_model=DatasetPage,
-    responses={200: {"description": "All datasets."}, **refusals(kinds.INVALID_PARAMETER)},
-)
-async def list_datasets(context: RequestContextDep, _: NoParams) -> Response:
-    """Say which datasets a spec's `dataset` can name."""
-    datasets = tuple(Dataset.of(info) for info in CATALOGUE.values())
-    return to_json(to_page(DatasetPage, datasets, list(CATALOGUE)))
 
 
 def _as_seen(worker: Worker, own: frozenset[str]) -> Worker:

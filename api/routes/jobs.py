@@ -27,9 +27,9 @@ from api.http.responses import (
 from api.openapi import examples
 from api.parameters import JobChange, JobCreation, JobName, JobReading, ListQuery
 from api.schemas import JobPage, Resolved
+from jobs.dataset_versions import DatasetNotFound
 from jobs.errors import InvalidSpec
 from jobs.ids import new_job_id
-from jobs.limits import Limits
 from jobs.record import Job
 from jobs.states import TERMINAL, Status
 from jobs.wire import FieldError
@@ -89,7 +89,7 @@ async def create_job(context: RequestContextDep, params: Annotated[JobCreation, 
     body = await read_json_object(context.request, most_bytes=context.most_bytes)
     if params.query.dry_run:
         wanted = await _admitted(context, body)
-        return to_json(Resolved.of(wanted.spec, wanted.sizes))
+        return to_json(Resolved.of(wanted.spec, wanted.sizes, choices=wanted.choices))
     created = await _created(context, body, params.idempotency_key)
     if created.conflict:
         detail = "this Idempotency-Key came before with another body; nothing was created"
@@ -120,23 +120,27 @@ async def _created(context: RequestContext, body: JsonBody, idempotency_key: str
             raise
         return first
     context.services.check_data_dir()
-    return await context.do(
-        store.create(
-            new_job_id(),
-            wanted.spec,
-            steps=wanted.sizes.steps,
-            owner=owner,
-            idempotency_key=key,
-            digest=body.digest,
-            max_jobs=context.caps[0],
-            max_queued=context.caps[1],
-        )
+    creation = store.create(
+        new_job_id(),
+        wanted.spec,
+        steps=wanted.sizes.steps,
+        owner=owner,
+        idempotency_key=key,
+        digest=body.digest,
+        max_jobs=context.caps[0],
+        max_queued=context.caps[1],
+        dataset=wanted.dataset,
+        choices=wanted.choices,
     )
+    try:
+        return await context.do(creation)
+    except DatasetNotFound:  # deleted since it was looked up
+        raise await admission.unknown_dataset(context.services, wanted.spec.dataset, owner=owner) from None
 
 
 async def _admitted(context: RequestContext, body: JsonBody) -> admission.Admitted:
     """What a body asks for, if it can be taken. Raises InvalidSpec and Refused."""
-    wanted = admission.resolve(body.fields, Limits.of(context.services.settings))
+    wanted = await admission.resolve(context.services, body.fields, owner=context.caller.owner)
     context.check_priority(wanted.spec)
     await admission.check_device(context.services, wanted.spec)
     await admission.check_memory(context.services, wanted)

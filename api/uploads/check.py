@@ -12,7 +12,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from api.uploads.table import CheckedTable, Limits, TableOptions, check_table
+from api.uploads.options import TableOptions
+from api.uploads.table import CheckedTable, Limits, check_table
 from jobs.faults import Fault, InvalidUpload
 
 NICENESS = 10

@@ -9,7 +9,8 @@ from pathlib import Path
 import structlog
 
 from api.uploads.check import Answer, Order
-from api.uploads.table import CheckedTable, TableOptions
+from api.uploads.options import TableOptions
+from api.uploads.table import CheckedTable
 from jobs.faults import InvalidUpload
 
 log = structlog.get_logger(__name__)

@@ -7,7 +7,7 @@ from typing import IO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.encoding import LONGEST_CATEGORY, MOST_CATEGORIES, number_in, shown
+from jobs.encoding import LONGEST_CATEGORY, MOST_CATEGORIES, number_in
 from jobs.faults import Fault
 
 NUMERIC_SHARE = 0.95
@@ -129,13 +129,3 @@ class Spool:
             at += rows
             begin += self._columns * rows * self._dtype.itemsize
         return values
-
-
-def faults_at(
-    name: str, cells: list[str], at: NDArray[np.intp], *, rows: list[int], lines: list[int], wanted: str, most: int
-) -> list[Fault]:
-    """Faults of those cells of a chunk's column, at most so many."""
-    return [
-        Fault(row=rows[n], line=lines[n], column=name, found=shown(cells[n]) or "nothing", wanted=wanted)
-        for n in map(int, at[: max(0, most)])
-    ]

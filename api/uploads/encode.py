@@ -1,5 +1,7 @@
 """Statistics of a table's training rows, and the arrays that a network is fed."""
 
+import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +15,9 @@ from jobs.encoding import Cells, RowEncoder, moments
 
 BLOCK = 1 << 16
 """Rows that are encoded at once."""
+PREVIEW = "preview.json"
+PREVIEW_ROWS = 100
+"""Rows of each part that can be looked at."""
 
 
 class Parts(NamedTuple):
@@ -52,6 +57,33 @@ def write_arrays(scan: Scan, encoding: RowEncoding, parts: Parts, targets: NDArr
                 _write_column(x[:, at : at + column.width], scan, index, column, rows)
             at += column.width
         x.flush()
+
+
+def write_preview(scan: Scan, parts: Parts, names: Collection[str], *, into: Path) -> None:
+    """Write the first rows of each part, as objects of raw values that a prediction would take, to `preview.json`.
+
+    Texts of a column that has too many or too long ones are not kept, so they are not shown.
+    """
+    shown = [rows[:PREVIEW_ROWS] for rows in parts]
+    columns = {
+        column.name: [_raw_values(scan, index, column, rows) for rows in shown]
+        for index, column in enumerate(scan.columns)
+        if column.name in names and (column.is_numeric or not column.overflow)
+    }
+    preview = {
+        part: [{name: values[n][row] for name, values in columns.items()} for row in range(len(shown[n]))]
+        for n, part in enumerate(Parts._fields)
+    }
+    (into / PREVIEW).write_text(json.dumps(preview), "utf-8")
+
+
+def _raw_values(scan: Scan, index: int, column: ColumnScan, rows: NDArray[np.intp]) -> list[float | int | str | None]:
+    if column.is_numeric:
+        numbers: list[float] = scan.numbers_of(index)[rows].tolist()
+        return [None if number != number else int(number) if number.is_integer() else number for number in numbers]  # noqa: PLR0124
+    texts = column.categories
+    codes: list[int] = scan.codes_of(index)[rows].tolist()
+    return [texts[code] if code >= 0 else None for code in codes]
 
 
 def _write_column(x: NDArray[np.float32], scan: Scan, index: int, column: Column, rows: NDArray[np.intp]) -> None:

@@ -13,7 +13,8 @@ from jobs.faults import Fault, InvalidUpload
 GZIP = b"\x1f\x8b"
 OTHERS = {
     b"PK\x03\x04": "a zip archive",
-    b"PAR1": "a Parquet file",
+    b"PAR1": "a Parquet file within gzip",
+    b"PARE": "an encrypted Parquet file",
     b"\x93NUMPY": "a NumPy array",
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",

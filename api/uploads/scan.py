@@ -9,10 +9,11 @@ from tempfile import TemporaryFile
 import numpy as np
 from numpy.typing import NDArray
 
-from api.uploads.columns import MISSING_CODE, ColumnScan, Spool, Use, faults_at
-from api.uploads.rows import Chunk, open_table
-from jobs.encoding import MOST_FAULTS, Faults
-from jobs.faults import InvalidUpload
+from api.uploads.columns import MISSING_CODE, ColumnScan, Spool, Use
+from api.uploads.formats import open_table
+from api.uploads.rows import Chunk
+from jobs.encoding import MOST_FAULTS, Faults, shown
+from jobs.faults import Fault, InvalidUpload
 
 MOST_REMEMBERED = 200_000
 """Cells that are remembered as possible faults before it is known which columns are numeric."""
@@ -52,25 +53,27 @@ def scanned(
     uses: Mapping[str, Use],
     targets: Collection[str],
     target_use: Use,
+    ignore: Collection[str],
     markers: Collection[str],
 ) -> Generator[Scan]:
-    """Read a CSV once.
+    """Read a table once.
 
     `uses` says what columns are to be read as, where that is given, and `target_use` the same of the targets. An empty
     `targets` is the last column. The scratch files, in the folder `scratch`, end with the context.
 
     Raises:
-        InvalidUpload: it is no usable CSV, or has not the columns that are named.
+        InvalidUpload: it is no usable table, or has not the columns that are named.
     """
     ragged = Faults()
     with (
-        open_table(path, most_bytes=most_bytes, faults=ragged) as table,
+        open_table(path, most_bytes=most_bytes, ignore=ignore, faults=ragged) as table,
         TemporaryFile(dir=scratch) as numbers_file,
         TemporaryFile(dir=scratch) as codes_file,
     ):
         check_names([*uses, *targets], table.columns)
         wanted = set(targets or table.columns[-1:])
         uses = {**dict.fromkeys(wanted, target_use), **uses}
+        uses |= {name: "numeric" for name in table.numeric if uses.get(name, "auto") == "auto"}
         columns = [ColumnScan(name, uses.get(name, "auto")) for name in table.columns]
         for column in columns:
             column.codes.update(dict.fromkeys(markers, MISSING_CODE))
@@ -119,16 +122,31 @@ class _Reading:
 
     def _remember(self, column: ColumnScan, cells: list[str], numbers: NDArray[np.float64], chunk: Chunk) -> None:
         """Remember cells that are faults, should the column turn out to be numeric, or as it is a target."""
-        places: dict[str, list[int]] = {"rows": chunk.numbers, "lines": chunk.lines}
         if column.use != "categorical" and self._remembered < MOST_REMEMBERED:
             bad = np.flatnonzero(np.isinf(numbers))
             room = MOST_FAULTS - len(column.no_numbers)
             wanted = "a number, as in the rest of the column"
-            found = faults_at(column.name, cells, bad, **places, wanted=wanted, most=room)
+            found = _faults_at(column.name, cells, bad, chunk, wanted=wanted, most=room)
             column.no_numbers += found
             self._remembered += len(found)
         if column.name in self._targets:
             absent = np.flatnonzero(np.fromiter(map(self._markers.__contains__, cells), bool, len(cells)))
             room = MOST_FAULTS - len(column.missing)
             wanted = "a value, as this is the target"
-            column.missing += faults_at(column.name, cells, absent, **places, wanted=wanted, most=room)
+            column.missing += _faults_at(column.name, cells, absent, chunk, wanted=wanted, most=room)
+
+
+def _faults_at(
+    name: str, cells: list[str], at: NDArray[np.intp], chunk: Chunk, *, wanted: str, most: int
+) -> list[Fault]:
+    """Faults of those cells of a chunk's column, at most so many."""
+    return [
+        Fault(
+            row=chunk.numbers[n],
+            line=chunk.lines[n] if chunk.lines else None,
+            column=name,
+            found=shown(cells[n]) or "nothing",
+            wanted=wanted,
+        )
+        for n in map(int, at[: max(0, most)])
+    ]

@@ -6,10 +6,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from api.uploads.columns import MISSING_CODE, ColumnScan, Use
-from api.uploads.encode import Parts, describe, write_arrays
+from api.uploads.encode import Parts, describe, write_arrays, write_preview
+from api.uploads.options import TableOptions
 from api.uploads.scan import Scan, check_names, scanned
 from api.uploads.split import shuffled
 from api.uploads.target import target_of
@@ -18,24 +19,6 @@ from jobs.encoding import MOST_FAULTS, MOST_WIDTH
 from jobs.faults import Fault, InvalidUpload
 
 Task = Literal["classification", "regression"]
-
-
-class TableOptions(BaseModel):
-    """How a table is to be read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    targets: tuple[str, ...] = ()
-    """Columns to be predicted; none is the last one."""
-    task: Literal["auto", "classification", "regression"] = "auto"
-    ignore: tuple[str, ...] = ()
-    numeric: tuple[str, ...] = ()
-    categorical: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    """What missing values are written as, beside the usual."""
-    test_split: float = 0.2
-    split_seed: int = 0
-    on_bad: Literal["refuse", "skip"] = "refuse"
 
 
 class Report(BaseModel):
@@ -80,13 +63,13 @@ class Limits:
     """What a table may take."""
 
     most_bytes: int
-    """Of the text, decompressed."""
+    """Of the upload, decompressed."""
     most_encoded_bytes: int
     """Of the arrays."""
 
 
 def check_table(path: Path, options: TableOptions, *, into: Path, limits: Limits) -> CheckedTable:
-    """Read a CSV, and write `train_x`, `train_y`, `test_x`, `test_y` as .npy files into a folder.
+    """Read a CSV or a Parquet file, and write `train_x`, `train_y`, `test_x`, `test_y` as .npy files into a folder.
 
     x are float32 [N, width]; y int32 [N] for classes, float32 [N, targets], standardised, for regression.
 
@@ -101,6 +84,7 @@ def check_table(path: Path, options: TableOptions, *, into: Path, limits: Limits
         uses=_uses(options),
         targets=options.targets,
         target_use=_target_use(options),
+        ignore=options.ignore,
         markers=markers,
     ) as scan:
         names = tuple(column.name for column in scan.columns)
@@ -117,6 +101,7 @@ def check_table(path: Path, options: TableOptions, *, into: Path, limits: Limits
         _check_size(encoding, rows=len(kept), most_bytes=limits.most_encoded_bytes)
         encoded = target.encoded(parts.train)
         write_arrays(scan, encoding, parts, encoded.values, into=into)
+        write_preview(scan, parts, [name for name in names if name not in options.ignore], into=into)
         known = tuple(TargetColumn(name=name, mean=mean, std=std) for name, mean, std in encoded.moments)
         duplicates, across = _duplicates(scan, parts)
         constant, unique = _curious(scan, columns, kept)
@@ -175,7 +160,7 @@ def _without_faults(
             faults += column.missing
         total += int(wrong.sum())
         bad |= wrong
-    named = tuple(sorted(faults, key=lambda fault: (fault.line or 0, fault.column or ""))[:MOST_FAULTS])
+    named = tuple(sorted(faults, key=lambda fault: (fault.row or 0, fault.column or ""))[:MOST_FAULTS])
     if total and not skip:
         raise InvalidUpload("", named, total=total)
     kept = np.flatnonzero(~bad)

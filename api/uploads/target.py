@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from api.uploads.options import MOST_TARGETS
 from api.uploads.scan import Scan
 from jobs.encoding import MOST_CATEGORIES, moments, number_in, text_of
 from jobs.faults import InvalidUpload
@@ -13,7 +14,6 @@ from jobs.faults import InvalidUpload
 MOST_NUMBERED_CLASSES = 20
 """A target of whole numbers is one of classes where it has no more different ones."""
 MOST_CLASSES = MOST_CATEGORIES
-MOST_TARGETS = 64
 
 
 class Encoded(NamedTuple):

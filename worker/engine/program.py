@@ -52,13 +52,13 @@ class State(NamedTuple):
 
 
 class Examples(NamedTuple):
-    """On the device: features [N, values], uint8 pixels or float32, and labels int32 [N] or targets float32 [N, targets]."""
+    """On the device: uint8 pixels or float32 features [N, values]; int32 labels [N] or float32 targets [N, targets]."""
 
     features: tf.Tensor
     targets: tf.Tensor
 
     @property
-    def count(self) -> int:
+    def length(self) -> int:
         """N."""
         return sizes(self.targets)[0]
 
@@ -161,7 +161,7 @@ class Program:
         """Mean loss over all examples, and their counts. Waits for the device."""
         with tf.device(self.device):
             loss_sum, counts = self.run_evaluation(train_state, examples)
-        return float(loss_sum) / examples.count, counts.numpy()
+        return float(loss_sum) / examples.length, counts.numpy()
 
 
 def program(
@@ -258,7 +258,7 @@ def _add(sums: Sums, measured: Measured, step: tf.Tensor) -> Sums:
 
 def _evaluation(kind: StepKind, at_most: Batches) -> Evaluation:
     def run(train_state: TrainState, examples: Examples) -> tuple[tf.Tensor, tf.Tensor]:
-        count = examples.count
+        count = examples.length
         size = min(at_most.evaluation, count)
 
         def body(i: tf.Tensor, loss_sum: tf.Tensor, counts: tf.Tensor) -> tuple[tf.Tensor, ...]:

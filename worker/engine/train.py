@@ -205,4 +205,4 @@ class Training:
         """All metrics of an evaluation."""
         if self._dataset.task == "classification":
             return scores.of_classes(counts)
-        return scores.of_numbers(counts, self._dataset, count=part.examples.count, variances=part.variances)
+        return scores.of_numbers(counts, self._dataset, count=part.examples.length, variances=part.variances)

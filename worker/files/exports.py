@@ -1,7 +1,9 @@
 """What a trained model leaves as: its weights, and the formats that other programs read."""
 
 import io
+import logging
 import tarfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -52,7 +54,10 @@ def _keras(model: keras.Model, path: Path) -> None:
 
 
 def _onnx(model: keras.Model, path: Path) -> None:
-    model.export(path, format="onnx", verbose=False, input_signature=_signature(model))
+    logging.getLogger("tf2onnx").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # Keras looks for an old name of NumPy's
+        model.export(path, format="onnx", verbose=False, input_signature=_signature(model))
 
 
 def _tflite(model: keras.Model, path: Path) -> None:

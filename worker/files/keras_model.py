@@ -52,11 +52,12 @@ def _probabilities(outputs: Any, loss: str) -> Any:
     probabilities themselves, if not quite that they are above 0 and add up to 1."""
     if loss == "cross_entropy":
         return keras.layers.Softmax(name="probabilities")(outputs)
-    above = keras.ops.relu(outputs) + LEAST_SHARE * keras.ops.softmax(outputs)
+    rest: Any = keras.ops.softmax(outputs)
+    above: Any = keras.ops.relu(outputs) + LEAST_SHARE * rest
     return above / keras.ops.sum(above, axis=-1, keepdims=True)
 
 
 def _numbers(outputs: Any, dataset: DatasetInfo) -> Any:
     """The outputs in their targets' units."""
     stds, means = [target.std for target in dataset.targets], [target.mean for target in dataset.targets]
-    return keras.layers.Rescaling(stds, offset=means, name="numbers")(outputs)
+    return keras.layers.Rescaling(stds, offset=means, name="numbers")(outputs)  # pyright: ignore[reportArgumentType] (one a target)

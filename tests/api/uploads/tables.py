@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from api.uploads.table import CheckedTable, Limits, TableOptions, check_table
+from api.uploads.options import TableOptions
+from api.uploads.table import CheckedTable, Limits, check_table
 from jobs.faults import InvalidUpload
 
 LIMITS = Limits(most_bytes=64 << 20, most_encoded_bytes=64 << 20)

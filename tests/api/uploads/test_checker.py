@@ -13,7 +13,8 @@ import pytest
 
 from api.uploads.check import Order
 from api.uploads.checker import COMMAND, Bounds, Checker
-from api.uploads.table import CheckedTable, TableOptions
+from api.uploads.options import TableOptions
+from api.uploads.table import CheckedTable
 from jobs.faults import InvalidUpload
 from tests.api.uploads.tables import csv_of, iris_like
 

@@ -1,0 +1,1 @@
+"""Predictions by ONNX Runtime: models in memory, and inputs brought together."""

@@ -1,0 +1,142 @@
+"""What a request wants predicted, as the arrays that a model takes."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.http import kinds
+from api.http.pointers import to_pointer
+from api.http.problems import Refused, refused_for
+from api.predict.model import Model
+from api.uploads.csv_rows import delimiter_of
+from jobs.encoding import Raw, shown
+from jobs.faults import UnreadableRows
+from jobs.wire import MOST_ERRORS, FieldError
+
+MOST_INSTANCES = 100_000
+
+
+def rows_in(instances: Sequence[Any], columns: Sequence[str]) -> list[Mapping[str, Raw]]:
+    """A table's raw rows out of JSON: objects of columns, or lists of the values of all `columns` in their order.
+
+    Raises Refused, naming each instance that is neither.
+    """
+    rows: list[Mapping[str, Raw]] = []
+    errors: list[FieldError] = []
+    for place, instance in enumerate(instances):
+        if isinstance(instance, dict):
+            rows.append(cast("dict[str, Raw]", instance))
+        elif isinstance(instance, list) and len(cast("list[Any]", instance)) == len(columns):
+            rows.append(dict(zip(columns, cast("list[Raw]", instance), strict=True)))
+        else:
+            detail = f"found {_kind_of(instance)}; wanted an object of columns, or a list of {len(columns):,} values"
+            errors.append(FieldError(pointer=to_pointer(("instances", place)), detail=detail))
+            continue
+        for name, cell in rows[-1].items():
+            if isinstance(cell, (dict, list)):
+                pointer = to_pointer(("instances", place, name))
+                errors.append(FieldError(pointer=pointer, detail=f"found {_kind_of(cell)}; wanted a number or a text"))
+    if errors:
+        raise refused_for(kinds.INVALID_INPUTS, errors)
+    return rows
+
+
+def encoded_rows(model: Model, rows: Sequence[Mapping[str, Raw]]) -> NDArray[np.float32]:
+    """The rows as the model takes them: float32 [N, width].
+
+    Raises UnreadableRows, and Refused for one that cannot be encoded by this model at all.
+    """
+    assert model.encoder
+    return model.encoder.encode(model.encoder.read(rows))
+
+
+def pointed(error: UnreadableRows) -> list[FieldError]:
+    """Where in a JSON body each fault is, the first ones."""
+    return [
+        FieldError(
+            pointer=to_pointer(("instances", (fault.row or 1) - 1, *([fault.column] if fault.column else ()))),
+            detail=f"found {fault.found}; wanted {fault.wanted}",
+        )
+        for fault in error.faults[:MOST_ERRORS]
+    ]
+
+
+def images_in(instances: Sequence[Any], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Images out of nested lists of whole numbers, 0 to 255: uint8 [N, height, width, channels]. A single channel may
+    be left out.
+
+    Raises Refused, naming each image that is of another shape or has other values.
+    """
+    images = np.empty((len(instances), *shape), np.uint8)
+    errors: list[FieldError] = []
+    for place, instance in enumerate(instances):
+        try:
+            found = np.asarray(instance)
+        except ValueError:
+            found = np.empty(0, object)
+        if found.shape == shape[:-1] and shape[-1] == 1:
+            found = found[..., None]
+        if found.shape != shape:
+            wanted = " x ".join(map(str, shape))
+            got = " x ".join(map(str, found.shape)) if found.size else _kind_of(instance)
+            detail = f"found {got}; wanted nested lists of {wanted} values"
+        elif not _are_pixels(found):
+            detail = "found other values than whole numbers from 0 to 255"
+        else:
+            images[place] = found
+            continue
+        errors.append(FieldError(pointer=to_pointer(("instances", place)), detail=detail))
+    if errors:
+        raise refused_for(kinds.INVALID_INPUTS, errors)
+    return images
+
+
+def rows_of_csv(content: bytes) -> list[Mapping[str, Raw]]:
+    """A table's raw rows out of a CSV with a header.
+
+    Raises Refused, and UnreadableRows for rows with too few or too many cells.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _no_csv(f"the CSV is not in UTF-8: {error.reason}") from error
+    if "\0" in text:
+        raise _no_csv("the CSV holds the character NUL")
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text.split("\n", 1)[0]), strict=True)
+        header = [name.strip() for name in next(reader, [])]
+        table = [row for row in reader if row]
+    except csv.Error as error:
+        raise _no_csv(f"the CSV cannot be read: {error}") from error
+    if len(set(header)) < len(header) or not all(header):
+        raise _no_csv("the CSV's header has a column twice, or one without a name")
+    if not table:
+        raise _no_csv("the CSV has no rows")
+    if len(table) > MOST_INSTANCES:
+        raise _no_csv(f"{len(table):,} rows; at most {MOST_INSTANCES:,} are predicted at once")
+    for number, row in enumerate(table, 1):
+        if len(row) != len(header):
+            raise _no_csv(f"row {number} has {len(row)} cells, the header {len(header)}")
+    return [dict(zip(header, row, strict=True)) for row in table]
+
+
+def _no_csv(detail: str) -> Refused:
+    return Refused(kinds.INVALID_INPUTS, detail)
+
+
+def _are_pixels(found: NDArray[Any]) -> bool:
+    if found.dtype.kind not in "iuf":
+        return False
+    return bool(((found >= 0) & (found <= 255)).all()) and bool((found == np.floor(found)).all())
+
+
+def _kind_of(value: Any) -> str:
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return f"a list of {len(value):,} values"  # pyright: ignore[reportUnknownArgumentType]
+    return shown(value)

@@ -1,0 +1,54 @@
+"""A model in memory: its graph in ONNX Runtime, and what its inputs and outputs mean."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort  # pyright: ignore[reportMissingTypeStubs]
+from numpy.typing import NDArray
+
+from jobs.encoding import RowEncoder
+from jobs.model_encoding import ModelEncoding
+
+SESSION_BYTES = 256 << 10
+"""What a session takes beside its weights, roughly. Those it holds twice: as they were read and as it runs them."""
+
+ort.set_default_logger_severity(4)  # nothing of it belongs on standard error
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A loaded model. Any thread may use it."""
+
+    session: Any
+    """An `onnxruntime.InferenceSession`."""
+    encoding: ModelEncoding
+    encoder: RowEncoder | None
+    """What makes inputs of a table's rows."""
+    size_bytes: int
+    """What it takes in memory, by the size of its file."""
+
+    def outputs(self, inputs: NDArray[Any]) -> NDArray[np.float32]:
+        """float32 [N, classes or targets] for inputs [N, …] of the encoding's shape and type."""
+        return self.session.run(None, {self.session.get_inputs()[0].name: inputs})[0]
+
+
+def load_model(graph: bytes, encoding: bytes) -> Model:
+    """The model of a job's files `model.onnx` and `encoding.json`. Takes a while. Raises ValueError."""
+    meaning = ModelEncoding.model_validate_json(encoding)
+    options: Any = ort.SessionOptions()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    # One thread: several requests use several. Spinning would take a core from whoever trains beside.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.enable_cpu_mem_arena = False  # it would keep what the largest batch took, for each model
+    try:
+        session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ValueError(f"the graph cannot be read: {error}") from error
+    return Model(
+        session,
+        meaning,
+        RowEncoder(meaning.rows) if meaning.rows else None,
+        size_bytes=2 * len(graph) + len(encoding) + SESSION_BYTES,
+    )

@@ -1,0 +1,88 @@
+"""Predictions by the models of jobs: finds a job's model, and runs it."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from api.http import kinds
+from api.http.problems import Refused
+from api.predict.model import Model, load_model
+from api.predict.models import Models
+from api.predict.runner import Runner
+from jobs.dataset_versions import StorageUnavailable
+from jobs.model_encoding import FILE
+from jobs.record import Artifact, Job
+from jobs.states import Status
+from store.artifacts import LocalArtifacts
+
+GRAPH = "model.onnx"
+KNOWN_SECONDS = 1.0
+"""How long it is taken for granted that a job is there and whose it is: predictions come by the thousand a second."""
+MOST_KNOWN = 1000
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A job that has a model, as it was seen last."""
+
+    graph: Artifact
+    seen_at: float
+
+
+class Predictor:
+    """The models of one API process. Of one event loop."""
+
+    def __init__(
+        self, *, read_job: Callable[[str, str], Awaitable[Job]], artifacts: LocalArtifacts, most_bytes: int
+    ) -> None:
+        """`read_job` reads a job by its id, for an owner who may see it. `most_bytes` of models are kept in memory."""
+        self._read_job = read_job
+        self._artifacts = artifacts
+        self._models = Models(most_bytes=most_bytes)
+        self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
+        self.runner = Runner()
+
+    async def model_of(self, job_id: str, owner: str) -> Model:
+        """The model of a job, in memory.
+
+        Raises JobNotFound, Refused for a job without one, and StorageUnavailable.
+        """
+        graph = await self._graph_of(job_id, owner)
+        return await self._models.get(f"{job_id} {graph.sha256}", lambda: self._load(job_id))
+
+    async def _graph_of(self, job_id: str, owner: str) -> Artifact:
+        now = asyncio.get_running_loop().time()
+        known = self._known.get((job_id, owner))
+        if known and now - known.seen_at < KNOWN_SECONDS:
+            return known.graph
+        self._known.pop((job_id, owner), None)
+        graph = exported(await self._read_job(job_id, owner), GRAPH, "onnx")
+        self._known[job_id, owner] = _Known(graph, now)
+        if len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
+        return graph
+
+    async def _load(self, job_id: str) -> Model:
+        try:
+            return await asyncio.to_thread(
+                lambda: load_model(self._artifacts.read(job_id, GRAPH), self._artifacts.read(job_id, FILE))
+            )
+        except (OSError, ValueError) as error:
+            log.warning("model_not_loaded", job_id=job_id, error=str(error))
+            raise StorageUnavailable(f"the model of {job_id} cannot be read: {error}") from error
+
+
+def exported(job: Job, name: str, form: str) -> Artifact:
+    """A file of a job's model. Raises Refused, naming the forms that there are."""
+    if job.status is not Status.SUCCEEDED:
+        raise Refused(kinds.NOT_EXPORTED, f"the job is {job.status}; it has a model once it has succeeded")
+    found = next((artifact for artifact in job.artifacts if artifact.name == name), None)
+    if found is None:
+        there = ", ".join(artifact.name for artifact in job.artifacts)
+        raise Refused(kinds.NOT_EXPORTED, f"the job did not leave its model as {form}; there are: {there}")
+    return found

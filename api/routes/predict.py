@@ -1,0 +1,185 @@
+"""`/v1/jobs/{job_id}/predict`: what a job's model says of new examples."""
+
+import asyncio
+import csv
+import io
+import json
+import math
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar, cast
+
+import numpy as np
+from fastapi import APIRouter
+from numpy.typing import NDArray
+from starlette.responses import Response
+
+from api.http import kinds
+from api.http.body import MOST_ON_LOOP_BYTES, parse_object, read_body
+from api.http.context import RequestContextDep
+from api.http.params import Params
+from api.http.problems import Refused, answer, refused_for, shortened
+from api.http.responses import refusals
+from api.openapi import examples
+from api.parameters import Prediction
+from api.predict.inputs import MOST_INSTANCES, encoded_rows, images_in, pointed, rows_in, rows_of_csv
+from api.predict.model import Model
+from api.schemas import PredictionList
+from jobs.faults import UnreadableRows
+from jobs.model_encoding import ModelEncoding
+from jobs.wire import FieldError
+
+MOST_BYTES = 16 << 20
+"""Longest body."""
+FIELDS = frozenset({"instances", "top"})
+CSV_TYPES = ("application/json", "text/csv")
+
+T = TypeVar("T")
+
+router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["predictions"])
+
+
+@router.post(
+    "/predict",
+    operation_id="predict",
+    summary="Predict by a job's model",
+    status_code=200,
+    response_model=PredictionList,
+    openapi_extra={"requestBody": examples.PREDICT_BODY},
+    responses={
+        200: {
+            "description": "A prediction for each instance, in their order. Of a CSV a CSV.",
+            "content": {"text/csv": examples.PREDICTED_CSV},
+        },
+        **refusals(
+            kinds.MALFORMED_JSON,
+            kinds.BODY_TOO_LARGE,
+            kinds.UNSUPPORTED_MEDIA_TYPE,
+            kinds.NOT_ACCEPTABLE,
+            kinds.INVALID_INPUTS,
+            kinds.UNREADABLE_ROWS,
+            kinds.JOB_NOT_FOUND,
+            kinds.UNREADABLE_RECORD,
+            kinds.NOT_EXPORTED,
+            kinds.INVALID_PARAMETER,
+            kinds.TOO_BUSY,
+            kinds.STORAGE_UNAVAILABLE,
+            kinds.STORE_UNAVAILABLE,
+        ),
+    },
+)
+async def predict(context: RequestContextDep, params: Annotated[Prediction, Params(Prediction)]) -> Response:
+    """Have a succeeded job's model look at new examples, raw as those that it was trained on: rows as objects of
+    columns or as lists, or a CSV with a header; images as nested lists of pixels. Missing values are `null`, and
+    categories that training did not have are allowed. Several at once cost little more than one.
+    """
+    predictor = context.services.predictor
+    content, media_type = await read_body(context.request, most_bytes=MOST_BYTES, types=CSV_TYPES)
+    model = await predictor.model_of(params.job_id, context.caller.visible_owner)
+    is_csv = media_type == "text/csv"
+    beside = len(content) > MOST_ON_LOOP_BYTES
+    try:
+        inputs, top = await _on(beside, lambda: _read_csv(model, content) if is_csv else _read_json(model, content))
+    except UnreadableRows as error:
+        errors = [] if is_csv else pointed(error)
+        return answer(context.request.scope, kinds.UNREADABLE_ROWS, str(error), errors=errors, faults=error)
+    outputs = await predictor.runner.run(model, inputs)
+    if not np.isfinite(outputs).all():
+        raise Refused(kinds.INVALID_INPUTS, "the model's outputs are not finite for these inputs")
+    if is_csv or params.form == "text/csv":
+        text = await _on(beside, lambda: _as_csv(model.encoding, outputs))
+        return Response(text, media_type="text/csv; charset=utf-8; header=present")
+    body = await _on(beside, lambda: _as_json(params.job_id, model.encoding, outputs, top=top))
+    return Response(body, media_type="application/json")
+
+
+async def _on(beside: bool, do: Callable[[], T]) -> T:
+    """What a function returns, of which one for many examples runs beside the event loop."""
+    return await asyncio.to_thread(do) if beside else do()
+
+
+# --- what is asked ----------------------------------------------------------------------------------
+
+
+def _read_json(model: Model, content: bytes) -> tuple[NDArray[Any], int | None]:
+    """The inputs in a body, and of how many classes the probabilities are wanted. Raises Refused, UnreadableRows."""
+    fields = parse_object(content, otherwise=kinds.INVALID_INPUTS)
+    errors = [
+        FieldError(pointer=f"/{shortened(name, 100)}", detail="There is no such field")
+        for name in fields.keys() - FIELDS
+    ]
+    instances, top = fields.get("instances"), fields.get("top")
+    if not isinstance(instances, list) or not instances:
+        errors.append(FieldError(pointer="/instances", detail="wanted a list of at least one example"))
+    elif len(instances) > MOST_INSTANCES:  # pyright: ignore[reportUnknownArgumentType]
+        errors.append(FieldError(pointer="/instances", detail=f"at most {MOST_INSTANCES:,} examples at once"))
+    if "top" in fields and (not isinstance(top, int) or isinstance(top, bool) or top < 1):
+        errors.append(FieldError(pointer="/top", detail="wanted a whole number of 1 or more"))
+    if errors:
+        raise refused_for(kinds.INVALID_INPUTS, errors)
+    examples = cast("list[Any]", instances)
+    if model.encoder is None:
+        return images_in(examples, model.encoding.shape), top
+    return encoded_rows(model, rows_in(examples, model.encoder.needed)), top
+
+
+def _read_csv(model: Model, content: bytes) -> tuple[NDArray[Any], None]:
+    if model.encoder is None:
+        raise Refused(kinds.INVALID_INPUTS, "the model takes images, and a CSV has none")
+    return encoded_rows(model, rows_of_csv(content)), None
+
+
+# --- what is answered -------------------------------------------------------------------------------
+
+
+def _as_json(job_id: str, encoding: ModelEncoding, outputs: NDArray[np.float32], *, top: int | None) -> str:
+    numbers = encoding.task == "regression"
+    predictions = _numbers(encoding, outputs) if numbers else _classes(encoding, outputs, top=top)
+    return json.dumps({"object": "prediction.list", "job_id": job_id, "predictions": predictions}, ensure_ascii=False)
+
+
+def _numbers(encoding: ModelEncoding, outputs: NDArray[np.float32]) -> list[dict[str, Any]]:
+    rows: list[list[float]] = outputs.tolist()
+    if len(encoding.targets) == 1:
+        return [{"value": row[0]} for row in rows]
+    names = [target.name for target in encoding.targets]
+    return [{"values": dict(zip(names, row, strict=True))} for row in rows]
+
+
+def _classes(encoding: ModelEncoding, outputs: NDArray[np.float32], *, top: int | None) -> list[dict[str, Any]]:
+    names = encoding.classes
+    best: list[int] = outputs.argmax(axis=1).tolist()
+    rows: list[list[float]] = outputs.tolist()
+    if top is None:
+        shown = [dict(zip(names, row, strict=True)) for row in rows]
+    else:
+        orders: list[list[int]] = np.argsort(-outputs, axis=1, kind="stable")[:, :top].tolist()
+        shown = [{names[at]: row[at] for at in order} for row, order in zip(rows, orders, strict=True)]
+    return [
+        {"label": names[index], "index": index, "probabilities": probabilities}
+        for index, probabilities in zip(best, shown, strict=True)
+    ]
+
+
+def _as_csv(encoding: ModelEncoding, outputs: NDArray[np.float32]) -> str:
+    """A line for each row: the class and all probabilities, or the numbers."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    rows: list[list[float]] = outputs.tolist()
+    if encoding.task == "regression":
+        writer.writerow([_for_spreadsheet(target.name) for target in encoding.targets])
+        writer.writerows(rows)
+        return text.getvalue()
+    writer.writerow(["label", *(f"probability {name}" for name in encoding.classes)])
+    best: list[int] = outputs.argmax(axis=1).tolist()
+    labels = [_for_spreadsheet(name) for name in encoding.classes]
+    writer.writerows([labels[index], *row] for index, row in zip(best, rows, strict=True))
+    return text.getvalue()
+
+
+def _for_spreadsheet(text: str) -> str:
+    """The text, so that no spreadsheet takes it for a formula."""
+    try:
+        is_number = math.isfinite(float(text))
+    except ValueError:
+        is_number = False
+    return text if is_number or not text.startswith(("=", "+", "-", "@", "\t", "\r")) else f"'{text}"

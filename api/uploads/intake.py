@@ -1,0 +1,259 @@
+"""Takes uploads in: from the first byte to a version of a dataset, or to nothing at all.
+
+The bytes of an upload are set aside before they flow. What is left of an upload that is cut off at any moment is a
+scratch folder, which a sweep finds, or nothing.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+
+from api.uploads.checker import Checker
+from api.uploads.options import TableOptions
+from api.uploads.receiving import Received, receive
+from api.uploads.table import CheckedTable
+from jobs.dataset_versions import DatasetNotFound, DatasetRef, DatasetVersion, StorageFull, StorageUnavailable
+from jobs.datasets import Target
+from jobs.errors import StoreUnavailable
+from jobs.faults import UploadTooLarge
+from store.calls import Operation
+from store.dataset_files import ARRAYS, UPLOAD, DatasetFiles
+from store.datasets import DatasetStore, Published
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+STEP_BYTES = 64 << 20
+"""Bytes that are set aside at a time for an upload that does not say how long it is."""
+MOST_UNDER_WAY = 64
+"""Uploads that one process receives, and checks or has waiting to be checked, at a time."""
+PUBLISH_TRIES = 5
+RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An upload that is on the disk whole, and not yet looked at."""
+
+    owner: str
+    scratch: Path
+    received: Received
+
+    @property
+    def token(self) -> str:
+        """Names what is set aside for it."""
+        return self.scratch.name
+
+
+class Intake:
+    """Takes the uploads of one API process."""
+
+    def __init__(
+        self,
+        *,
+        do: Callable[[Operation[Any]], Coroutine[Any, Any, Any]],
+        datasets: DatasetStore,
+        files: DatasetFiles,
+        checker: Checker,
+        most_bytes: int,
+        most_stored_bytes: int,
+    ) -> None:
+        """`most_bytes` of an upload, `most_stored_bytes` of all datasets of an owner."""
+        self._do = do
+        self._datasets = datasets
+        self._files = files
+        self._checker = checker
+        self._most_bytes = most_bytes
+        self._most_stored_bytes = most_stored_bytes
+        self._under_way = 0
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no other upload should be begun now."""
+        return self._under_way >= MOST_UNDER_WAY
+
+    async def receive(self, owner: str, parts: AsyncIterator[bytes], *, declared_bytes: int | None) -> Taken:
+        """Receive an upload; whoever asks has it become something by `finish`, which also ends it.
+
+        Raises UploadTooLarge, StorageFull and StorageUnavailable.
+        """
+        if declared_bytes is not None and declared_bytes > self._most_bytes:
+            raise UploadTooLarge(self._most_bytes)
+        self._under_way += 1
+        try:
+            scratch = await _on_disk(self._files.begin)
+        except BaseException:
+            self._under_way -= 1
+            raise
+        try:
+            parts = self._with_room(owner, scratch.name, parts, declared_bytes=declared_bytes)
+            received = await _stored(receive(parts, scratch / UPLOAD, most_bytes=self._most_bytes))
+        except BaseException:
+            await self._discard(owner, scratch)
+            raise
+        return Taken(owner, scratch, received)
+
+    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Have something done that goes on although whoever asked no longer waits; it ends with the process."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def aclose(self) -> None:
+        """Give up what is under way."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def finish(self, taken: Taken, name: str, options: TableOptions, *, dry_run: bool = False) -> Published:
+        """Have an upload checked, and publish what it is; with `dry_run` only say what it would be.
+
+        Raises InvalidUpload, StorageFull, StorageUnavailable and StoreUnavailable: then nothing is left of it.
+        """
+        kept = False
+        try:
+            same = None if dry_run else await self._same_as_newest(taken, name, options)
+            if same:
+                return Published(same, created=False)
+            table = await self._checker.check(taken.scratch / UPLOAD, options, into=taken.scratch / ARRAYS)
+            size = await _on_disk(self._files.size_bytes, taken.scratch)
+            version = _version(taken, name, options, table, stored_bytes=size)
+            if dry_run:
+                return Published(version, created=True)
+            await self._reserve(taken.owner, taken.token, size)
+            await _on_disk(self._files.keep, taken.scratch)
+            kept = True
+            return await self._publish(taken, version)
+        finally:
+            await self._discard(taken.owner, taken.scratch, has_files=not kept)
+
+    async def delete(self, owner: str, ref: DatasetRef) -> None:
+        """Delete a version, or a whole dataset, with its files. Raises DatasetNotFound and DatasetInUse."""
+        for version in await self._do(self._datasets.delete(owner, ref)):
+            try:
+                await _on_disk(self._files.delete, version.folder)
+            except StorageUnavailable as error:
+                log.warning("dataset_files_not_deleted", folder=version.folder, error=str(error))
+
+    async def sweep(self) -> None:
+        """Delete files that killed processes have left. Raises StoreUnavailable and StorageUnavailable."""
+        known = await self._do(self._datasets.folders())
+        if gone := await _on_disk(self._files.sweep, known):
+            log.info("abandoned_uploads_deleted", folders=gone)
+
+    async def _same_as_newest(self, taken: Taken, name: str, options: TableOptions) -> DatasetVersion | None:
+        """The newest version where it is these bytes, read so: checking them again would tell nothing."""
+        try:
+            newest: DatasetVersion = await self._do(self._datasets.get(taken.owner, DatasetRef(name)))
+        except DatasetNotFound:
+            return None
+        same = (newest.sha256, newest.options_sha256) == (taken.received.sha256, _digest(options))
+        return newest if same else None
+
+    async def _publish(self, taken: Taken, version: DatasetVersion) -> Published:
+        """Publish a version whose files are kept; those that nobody will need are deleted.
+
+        A store that is away may have done it all the same, so it is asked again; after that only a sweep can tell.
+        """
+        most = self._most_stored_bytes
+        for patience in range(PUBLISH_TRIES, 0, -1):
+            try:
+                published: Published = await self._do(
+                    self._datasets.publish(taken.owner, taken.token, version, most_bytes=most)
+                )
+            except StorageFull:
+                await _on_disk(self._files.delete, version.folder)
+                raise
+            except StoreUnavailable:
+                if patience == 1:
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                if published.version.folder == version.folder:
+                    return published._replace(created=True)
+                await _on_disk(self._files.delete, version.folder)
+                return published
+        raise AssertionError("the last try returns or raises")
+
+    async def _with_room(
+        self, owner: str, token: str, parts: AsyncIterator[bytes], *, declared_bytes: int | None
+    ) -> AsyncIterator[bytes]:
+        """The parts, with bytes set aside for each before it is passed on."""
+        reserved = size = 0
+        if declared_bytes is not None:
+            reserved = declared_bytes
+            await self._reserve(owner, token, reserved)
+        async for part in parts:
+            size += len(part)
+            if size > reserved:
+                reserved = min(size + STEP_BYTES, max(size, self._most_bytes))
+                await self._reserve(owner, token, reserved)
+            yield part
+
+    async def _reserve(self, owner: str, token: str, size: int) -> None:
+        await self._do(self._datasets.reserve(owner, token, wanted_bytes=size, most_bytes=self._most_stored_bytes))
+
+    async def _discard(self, owner: str, scratch: Path, *, has_files: bool = True) -> None:
+        """Leave nothing of an upload: neither files nor what was set aside. Done to its end also when cancelled."""
+        self._under_way -= 1
+        await asyncio.shield(self.start(self._cleared(owner, scratch, has_files=has_files)))
+
+    async def _cleared(self, owner: str, scratch: Path, *, has_files: bool) -> None:
+        if has_files:
+            await asyncio.to_thread(self._files.discard, scratch)
+        try:
+            await self._do(self._datasets.release(owner, scratch.name))
+        except StoreUnavailable as error:
+            log.warning("room_not_given_back", error=str(error))  # it comes free by itself
+
+
+def _version(
+    taken: Taken, name: str, options: TableOptions, table: CheckedTable, *, stored_bytes: int
+) -> DatasetVersion:
+    targets = tuple(Target(target.name, target.mean, target.std) for target in table.targets or ())
+    return DatasetVersion(
+        name=name,
+        sha256=taken.received.sha256,
+        options_sha256=_digest(options),
+        kind="table",
+        task=table.task,
+        shape=(table.encoding.width,),
+        dtype="float32",
+        classes=table.classes,
+        targets=targets or None,
+        encoding=table.encoding.model_dump(mode="json"),
+        train_examples=table.train_examples,
+        test_examples=table.test_examples,
+        report=table.report.model_dump(mode="json"),
+        size_bytes=taken.received.size_bytes,
+        stored_bytes=stored_bytes,
+        folder=taken.scratch.name,
+        created_at=datetime.now(UTC),
+    )
+
+
+def _digest(options: TableOptions) -> str:
+    return hashlib.sha256(options.model_dump_json().encode()).hexdigest()
+
+
+async def _on_disk(do: Callable[..., T], *arguments: Any) -> T:
+    """What a function of the disk returns, beside the event loop. Raises StorageUnavailable."""
+    return await _stored(asyncio.to_thread(do, *arguments))
+
+
+async def _stored(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        return await work
+    except StoreUnavailable:
+        raise
+    except OSError as error:
+        raise StorageUnavailable(f"the data directory cannot be written or read: {error.strerror or error}") from error
