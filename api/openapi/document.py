@@ -31,6 +31,8 @@ worker trains it with TensorFlow, and `GET /v1/jobs/{job_id}` tells how far it i
 - **Keys**: where the server asks for API keys, send `Authorization: Bearer gd_…`. A key sees its owner's jobs and no
   others; another's job is as if it did not exist. Reading needs the scope `read`, all else `submit`; `admin` may do
   everything, to everybody's jobs. A key has a rate, and its owner a number of jobs: past them the answer is 429.
+- **Your data**: `PUT /v1/datasets/{name}` with a CSV makes a version of a dataset, a job's `dataset` names it, and
+  `POST /v1/jobs/{job_id}/predict` asks the trained model.
 - **Problems** are `application/problem+json` (RFC 9457). `code` is stable, `errors` names the fields, and
   `/problems/{code}` explains each.
 - **Times** are RFC 3339 in UTC, durations end in `_seconds`, unknown fields and parameters are refused.
@@ -40,7 +42,10 @@ worker trains it with TensorFlow, and `GET /v1/jobs/{job_id}` tells how far it i
 TAGS = [
     {"name": "jobs", "description": "Submit training jobs, follow, pause and cancel them."},
     {"name": "history", "description": "What a job's history tells: events, and metrics as series."},
-    {"name": "catalogue", "description": "What there is to train with: workers, presets, datasets."},
+    {"name": "artifacts", "description": "The files that a job leaves: its model, and what belongs to it."},
+    {"name": "predictions", "description": "What a job's model says of new examples."},
+    {"name": "datasets", "description": "Upload tables to learn, look into them, delete them."},
+    {"name": "catalogue", "description": "What there is to train with: workers and presets."},
     {"name": "service", "description": "How the service itself is, and what its problems mean."},
 ]
 
@@ -159,7 +164,7 @@ def _tighten(schemas: Json) -> None:
                 tag.pop("default", None)
                 tag["description"] = "Which of the choices this is."
                 schema["required"] = ["type"]
-        elif properties and name not in ("Problem", "FieldError"):
+        elif properties and name not in ("Problem", "FieldError", "FaultAt"):
             schema["required"] = list(properties)
 
 

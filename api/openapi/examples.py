@@ -4,9 +4,12 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from api.schemas import Health, ProblemKind, Readiness, Resolved
+from api.schemas import Health, PredictedClass, PredictionList, Preview, ProblemKind, Readiness, Resolved
 from api.series import NAMES, columns
-from jobs.datasets import CATALOGUE, find
+from jobs.automatic import Choice
+from jobs.columns import CategoricalColumn, LeftOutColumn, NumericColumn, RowEncoding
+from jobs.dataset_versions import DatasetVersion
+from jobs.datasets import find
 from jobs.estimate import estimate
 from jobs.presets import PRESETS, resolve
 from jobs.record import (
@@ -25,7 +28,7 @@ from jobs.record import (
 )
 from jobs.spec import Augmentation, EarlyStopping, Spec
 from jobs.states import Phase, Reason, Status
-from jobs.wire import Dataset, KeptCheckpoint, Preset
+from jobs.wire import Dataset, FaultAt, KeptCheckpoint, Preset, Regressand, TableReport, Upload
 
 JOB_ID = "job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC"
 AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -165,6 +168,7 @@ def _job() -> Job:
         status_reason=Reason.WORKER_LOST,
         phase=Phase.TRAINING,
         spec=spec,
+        choices=(Choice(field="batch_size", value=32, reason="160 training examples"),),
         progress=Progress(
             percent=66.7,
             epoch=3,
@@ -214,6 +218,48 @@ def _job() -> Job:
     )
 
 
+def _dataset() -> Dataset:
+    columns = (
+        NumericColumn(name="age", mean=34.5, std=11.2, missing=True),
+        CategoricalColumn(name="city", categories=("Basel", "Bern"), missing=False),
+        LeftOutColumn(name="bought", reason="target"),
+    )
+    encoding = RowEncoding(columns=columns)
+    fault = FaultAt(row=17, line=18, column="age", found="twelve", wanted="a number, as in the rest of the column")
+    report = TableReport(
+        skipped=1,
+        faults=(fault,),
+        faults_total=1,
+        duplicates=3,
+        train_test_duplicates=1,
+        constant_columns=("country",),
+        unique_columns=("customer",),
+        class_counts={"no": 120, "yes": 80},
+    )
+    version = DatasetVersion(
+        name="customers",
+        version=1,
+        sha256="9f86d081884c7d65" * 4,
+        options_sha256="",
+        kind="table",
+        task="classification",
+        shape=(encoding.width,),
+        dtype="float32",
+        classes=("no", "yes"),
+        encoding=encoding.model_dump(mode="json"),
+        train_examples=160,
+        test_examples=40,
+        report=report.model_dump(mode="json"),
+        size_bytes=11_000,
+        stored_bytes=45_000,
+        folder="0" * 32,
+        created_at=AT,
+    )
+    return Dataset.of_version(version).model_copy(
+        update={"targets": (Regressand(name="price", mean=12.5, std=3.1),), "description": "Who bought."}
+    )
+
+
 def _worker() -> Worker:
     gpu = Device(
         name="/device:GPU:0",
@@ -248,10 +294,16 @@ def by_schema() -> dict[str, dict[str, Any]]:
         _job(),
         _worker(),
         Event(id="1-4", type="metric", at=AT, data=_epoch(2).model_dump(exclude_none=True)),
-        Resolved.of(spec, estimate(spec, find(spec.dataset))),
+        Resolved.of(spec, estimate(spec, find(spec.dataset)), choices=_job().choices),
         KeptCheckpoint(**_checkpoint(2).model_dump(), kind="best"),
         columns(JOB_ID, epochs, NAMES[:2], points=2),
-        Dataset.of(CATALOGUE["mnist"]),
+        dataset := _dataset(),
+        Upload(id="up_5f0c9a4be1d27386a1b2c3d4e5f60718", status="ready", dataset=dataset),
+        Preview(dataset=dataset.id, split="train", data=({"age": 31, "city": "Bern", "bought": "yes"},)),
+        PredictionList(
+            job_id=JOB_ID,
+            predictions=(PredictedClass(label="yes", index=1, probabilities={"no": 0.07, "yes": 0.93}),),
+        ),
         Preset.of(preset, resolve(Spec(preset=preset.name))),
         Health(version="0.1.0"),
         Readiness(
@@ -271,6 +323,8 @@ def by_schema() -> dict[str, dict[str, Any]]:
     for name, key in (("Job", "id"), ("Event", "id"), ("Worker", "name"), ("Preset", "name"), ("Dataset", "name")):
         found[f"{name}Page"] = _page(found[name], found[name][key])
     found["JobPage"]["unreadable"] = [f"{JOB_ID[:-1]}D"]
+    artifact = found["Job"]["artifacts"][0]
+    found["ArtifactPage"] = _page(artifact, artifact["name"])
     found["CheckpointPage"] = _page(found["KeptCheckpoint"], found["KeptCheckpoint"]["name"])
     kind = found["ProblemKind"]
     found["ProblemPage"] = _page(kind, kind["code"])

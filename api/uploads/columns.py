@@ -35,6 +35,8 @@ class ColumnScan:
     """Of these, numbers."""
     codes: dict[str, int] = field(default_factory=dict[str, int])
     """Number of each text, by first appearance; also of each way to write a missing one."""
+    known: int = 0
+    """How many of these texts are not missing."""
     overflow: Literal["too_many_categories", "too_long_texts"] | None = None
     """Why its texts can be no categories."""
     no_numbers: list[Fault] = field(default_factory=list[Fault])
@@ -78,13 +80,13 @@ class ColumnScan:
         return np.fromiter(map(self.codes.__getitem__, cells), np.int32, len(cells))
 
     def _add(self, text: str) -> bool:
-        count = 1 + max(self.codes.values(), default=MISSING_CODE)
         if len(text) > LONGEST_CATEGORY:
             self.overflow = "too_long_texts"
-        elif count >= MOST_CATEGORIES:
+        elif self.known >= MOST_CATEGORIES:
             self.overflow = "too_many_categories"
         else:
-            self.codes[text] = count
+            self.codes[text] = self.known
+            self.known += 1
         return not self.overflow
 
 

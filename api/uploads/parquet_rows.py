@@ -4,12 +4,16 @@ Read by pyarrow, an extra. The file is mapped, not read, and its pages are decom
 """
 
 import importlib
+import math
 import re
 from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from api.uploads.lines import LONGEST_LINE
 from api.uploads.rows import CHUNK_CELLS, LONGEST_CELL, MOST_COLUMNS, Chunk, Table, check_usable
@@ -228,15 +232,24 @@ class _Reader:
         """The cells of a column, as `text_of` writes them; missing ones are empty."""
         arrow, types, kind = self._arrow, self._arrow.types, column.type
         if types.is_floating(kind):
-            if kind.bit_width < 64:
-                column = column.cast(arrow.string()).cast(arrow.float64())  # 0.1, and not its 0.10000000149011612
-            values: list[float] = column.to_numpy(zero_copy_only=False).tolist()
-            return ["" if value != value else text_of(value) or "" for value in values]  # noqa: PLR0124 - NaN
+            return self._texts_of_floats(column)
         if types.is_timestamp(kind):
             column = self._timestamps(column)
         elif types.is_time(kind):
             column = self._without_zeros(column.cast(arrow.string()))
         return column.cast(arrow.large_string()).fill_null("").to_numpy(zero_copy_only=False).tolist()
+
+    def _texts_of_floats(self, column: Arrow) -> list[str]:
+        arrow = self._arrow
+        if column.type.bit_width < 64:
+            column = column.cast(arrow.string()).cast(arrow.float64())  # 0.1, and not its 0.10000000149011612
+        texts: list[str] = column.cast(arrow.string()).to_numpy(zero_copy_only=False).tolist()
+        values: NDArray[np.float64] = column.to_numpy(zero_copy_only=False)
+        # Between these, pyarrow writes what Python does, six times as fast.
+        for place in np.flatnonzero(~((np.abs(values) >= 1e-4) & (np.abs(values) < 1e15))).tolist():
+            value = float(values[place])
+            texts[place] = "" if math.isnan(value) else text_of(value) or ""
+        return texts
 
     def _timestamps(self, column: Arrow) -> Arrow:
         """Instants as ISO 8601 has them, those of a time zone in UTC."""

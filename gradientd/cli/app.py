@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from gradientd.cli import history, jobs, keys, local, server
+from gradientd.cli import datasets, history, jobs, keys, local, models, server
 from gradientd.cli.exit_codes import EXIT_CODES_HELP, explain, of_error
 from gradientd.cli.options import complain
 from gradientd.cli.streams import written_output
@@ -75,13 +75,15 @@ app.command()(jobs.show)
 app.command()(history.metrics)
 app.command()(history.events)
 app.command()(history.checkpoints)
+app.command()(models.predict)
+app.command()(models.download)
 app.command()(jobs.cancel)
 app.command()(jobs.pause)
 app.command()(jobs.resume)
 app.command()(jobs.delete)
 app.command()(server.workers)
 app.command()(server.presets)
-app.command()(server.datasets)
+app.add_typer(datasets.app, name="datasets")
 app.command()(local.up)
 app.command()(local.demo)
 app.add_typer(keys.app, name="keys")

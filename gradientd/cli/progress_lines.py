@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from gradientd.client.follow import Update
-from jobs.record import EpochMetrics, Event, Job, Transition
+from jobs.record import EpochMetrics, Event, Job, Metrics, Transition
 from jobs.states import TERMINAL, Status
 
 EPOCH_LINE_EVERY_SECONDS = 1.0
@@ -70,11 +70,20 @@ def epoch_line(epoch: EpochMetrics, *, epochs: int) -> str:
 
 def measures(epoch: EpochMetrics, *, epochs: int) -> str:
     """How well the network did in one epoch: on the training examples, then on those held out."""
+    train = quality(accuracy=epoch.accuracy, r2=epoch.r2)
+    validated = quality(accuracy=epoch.val_accuracy, r2=epoch.val_r2)
     return (
         f"epoch {epoch.epoch:>{len(str(epochs))}}/{epochs}"
-        f"  loss {figure(epoch.loss)} acc {epoch.accuracy:.4f}"
-        f"  val loss {figure(epoch.val_loss)} acc {epoch.val_accuracy:.4f}"
+        f"  loss {figure(epoch.loss)} {train}"
+        f"  val loss {figure(epoch.val_loss)} {validated}"
     )
+
+
+def quality(*, accuracy: float | None, r2: float | None) -> str:
+    """How well something is told: by its class, or by its number."""
+    if accuracy is not None:
+        return f"acc {accuracy:.4f}"
+    return "" if r2 is None else f"R² {r2:6.3f}"
 
 
 def figure(value: float) -> str:
@@ -102,8 +111,7 @@ def ending(job: Job) -> str:
     after = f" after {took}" if took else ""
     if job.status is Status.SUCCEEDED:
         reason = " (stopped early)" if job.status_reason == "early_stopped" else ""
-        accuracy = job.metrics.test_accuracy
-        tested = "" if accuracy is None else f": test accuracy {accuracy:.4f}"
+        tested = tested_words(job.metrics)
         run = f", {job.run.execution} on {job.run.device_name}" if job.run else ""
         epochs = f"{job.progress.epoch} of {job.progress.epochs} epochs"
         within = f" in {took}" if took else ""
@@ -112,6 +120,15 @@ def ending(job: Job) -> str:
         return f"{job.status}{after}: {job.error.title}: {job.error.detail}"
     reason = f" ({job.status_reason.replace('_', ' ')})" if job.status_reason else ""
     return f"{job.status}{reason}{after}"
+
+
+def tested_words(metrics: Metrics) -> str:
+    """How well the final network does on the test examples, if that is known."""
+    if metrics.test_accuracy is not None:
+        return f": test accuracy {metrics.test_accuracy:.4f}"
+    if metrics.test_r2 is not None and metrics.test_mae is not None:
+        return f": test R² {metrics.test_r2:.3f}, mean error {figure(metrics.test_mae).strip()}"
+    return ""
 
 
 def elapsed(start: datetime | None, end: datetime | None) -> str:

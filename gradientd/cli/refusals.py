@@ -8,17 +8,21 @@ from pydantic import BaseModel
 
 from gradientd.cli.wording import in_our_words, meant, with_meant
 from jobs.spec import Spec
-from jobs.wire import FieldError, Problem
+from jobs.wire import FaultAt, FieldError, Problem
 
 KNOWN_HERE = "known here: "
 NO_SUCH_FIELD = "there is no such field"
 MOST_LISTED = 8
+MOST_FAULTS_SHOWN = 20
+"""Of more of them the rest is only counted; `--json` and the API name a thousand."""
 _AND_MORE = re.compile(r"\(and (\d+) more\)$")
 
 
 def refusal_lines(problem: Problem, *, body: Mapping[str, Any] | None = None) -> list[str]:
     """What to tell of a problem: a line, and one for each wrong field if there are several. `body` is what was sent."""
     said = problem.detail or problem.title or f"the server answered {problem.status}"
+    if problem.faults:
+        return fault_lines(problem)
     fields = [field_words(field, body or {}) for field in problem.errors]
     if not fields:
         return [said]
@@ -31,6 +35,25 @@ def refusal_lines(problem: Problem, *, body: Mapping[str, Any] | None = None) ->
     others = int(unsaid[1]) + 1 - len(fields) if unsaid else 0
     title = problem.title or "several fields are wrong"
     return [f"{title}:", *(f"  {field}" for field in fields), *([f"  and {others} more"] if others > 0 else [])]
+
+
+def fault_lines(problem: Problem) -> list[str]:
+    """What is wrong with an upload or with rows, place by place."""
+    title = problem.title or "faults were found"
+    shown = problem.faults[:MOST_FAULTS_SHOWN]
+    more = (problem.faults_total or len(problem.faults)) - len(shown)
+    return [
+        f"{title}:",
+        *(f"  {fault_words(fault)}" for fault in shown),
+        *([f"  and {more:,} more"] if more > 0 else []),
+    ]
+
+
+def fault_words(fault: FaultAt) -> str:
+    """A place, and what is wrong there."""
+    places = (("line", fault.line), ("row", None if fault.line else fault.row), ("column", fault.column))
+    where = ", ".join(f"{name} {place}" for name, place in places if place is not None)
+    return f"{where}: found {fault.found}; wanted {fault.wanted}"
 
 
 def field_words(field: FieldError, body: Mapping[str, Any]) -> str:

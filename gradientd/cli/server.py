@@ -1,11 +1,11 @@
-"""`workers`, `presets`, `datasets` and `version`."""
+"""`workers`, `presets` and `version`."""
 
 import typer
 
 from gradientd import __version__
 from gradientd.cli.display import print_json
 from gradientd.cli.options import DEFAULT_URL, ApiKeyOption, JsonOption, UrlOption, console
-from gradientd.cli.tables import print_datasets, print_presets, print_workers
+from gradientd.cli.tables import print_presets, print_workers
 from gradientd.client import Client
 
 
@@ -21,13 +21,6 @@ def presets(*, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_js
     with Client(url, api_key=api_key) as client:
         page = client.presets()
     print_json(page.model_dump(mode="json")) if as_json else print_presets(console(), page.data)
-
-
-def datasets(*, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_json: JsonOption = False) -> None:
-    """List the datasets that a spec can name."""
-    with Client(url, api_key=api_key) as client:
-        page = client.datasets()
-    print_json(page.model_dump(mode="json")) if as_json else print_datasets(console(), page.data)
 
 
 def version(*, as_json: JsonOption = False) -> None:

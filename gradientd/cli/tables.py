@@ -1,7 +1,7 @@
 """Jobs, one job, workers, presets and a job's history as a person wants to read them."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -11,9 +11,10 @@ from gradientd.cli.display import age, print_line
 from gradientd.cli.layout import Table, print_table
 from gradientd.cli.progress_lines import ending, figure, measures
 from gradientd.cli.spec_summary import summary
+from jobs.columns import Column
 from jobs.record import Device, Job, Worker
 from jobs.states import TERMINAL, Status
-from jobs.wire import Dataset, KeptCheckpoint, Preset, Series
+from jobs.wire import Dataset, KeptCheckpoint, Preset, Series, TableReport
 
 STATUS_STYLES = {
     Status.SUCCEEDED: "green",
@@ -76,16 +77,99 @@ def print_presets(console: Console, presets: Iterable[Preset]) -> None:
 
 
 def print_datasets(console: Console, datasets: Iterable[Dataset]) -> None:
-    """Each dataset's name, how much it holds, and what."""
-    table = Table("name", "train", "test", "classes", "description", wrapped="description")
+    """Each dataset's version, how much it holds, and what."""
+    table = Table(
+        *("name", "train", "test", "learns", "size", "description"),
+        left_out=("size", "test"),
+        wrapped="description",
+    )
     for dataset in datasets:
         table.add_row(
-            dataset.name,
+            dataset.id,
             f"{dataset.train_examples:,}",
             f"{dataset.test_examples:,}",
-            str(dataset.classes),
+            learns(dataset),
+            "" if dataset.size_bytes is None else size(dataset.size_bytes),
             dataset.description,
         )
+    print_table(console, table)
+
+
+def learns(dataset: Dataset) -> str:
+    """What a network learns to tell."""
+    if dataset.targets:
+        count = len(dataset.targets)
+        return f"{count} number{'s' if count > 1 else ''}"
+    return f"{len(dataset.classes or ()):,} classes"
+
+
+def size(count: int) -> str:
+    """Bytes in few characters: `850 B`, `3.7 kB`, `142 MB`."""
+    value, units = float(count), ["B", "kB", "MB", "GB"]
+    while value >= 999.5 and len(units) > 1:
+        value /= 1000
+        units.pop(0)
+    return f"{value:.1f} {units[0]}" if value < 9.95 and units[0] != "B" else f"{value:.0f} {units[0]}"
+
+
+def print_dataset(console: Console, dataset: Dataset) -> None:
+    """One dataset: what it holds, how it is read, and what its check has seen."""
+    told = f"{dataset.train_examples:,} to train on, {dataset.test_examples:,} to test on"
+    facts = [("dataset", dataset.id), ("examples", told), ("learns", learns(dataset))]
+    if dataset.classes:
+        counts = dataset.class_counts or {}
+        named = [f"{name} ({counts[name]:,})" if name in counts else name for name in dataset.classes[:20]]
+        facts.append(("classes", ", ".join(named) + (", …" if len(dataset.classes) > 20 else "")))
+    for target in dataset.targets or ():
+        facts += [("target", f"{target.name}: mean {target.mean:.6g}, deviation {target.std:.6g}")]
+    facts += [("column", column_words(column)) for column in dataset.features.columns or ()]
+    if dataset.size_bytes is not None:
+        facts.append(("upload", f"{dataset.size_bytes:,} bytes, sha256 {dataset.sha256}"))
+    if dataset.created_at:
+        facts.append(("created", f"{dataset.created_at:%Y-%m-%d %H:%M:%S} UTC"))
+    facts += [("note", words) for words in report_words(dataset.report)]
+    if dataset.description:
+        facts.append(("about", dataset.description))
+    for name, fact in facts:
+        print_line(console, f"{name:<9} {fact}")
+
+
+def column_words(column: Column) -> str:
+    """How a column is read."""
+    if column.kind == "numeric":
+        missing = ", some missing" if column.missing else ""
+        return f"{column.name}: numbers, mean {column.mean:.6g}, deviation {column.std:.6g}{missing}"
+    if column.kind == "categorical":
+        missing = ", some missing" if column.missing else ""
+        return f"{column.name}: {len(column.categories):,} categories{missing}"
+    return f"{column.name}: left out, {column.reason.replace('_', ' ')}"
+
+
+def report_words(report: TableReport | None) -> list[str]:
+    """What a check has seen that somebody may want to look at."""
+    if report is None:
+        return []
+    words: list[str] = []
+    if report.skipped:
+        words.append(f"{report.skipped:,} rows were left out for {report.faults_total:,} faults")
+    if report.duplicates:
+        words.append(f"{report.duplicates:,} rows are the same as an earlier one")
+    if report.train_test_duplicates:
+        words.append(f"{report.train_test_duplicates:,} test rows are the same as a training row")
+    if report.constant_columns:
+        words.append(f"the same in every row: {', '.join(report.constant_columns)}")
+    if report.unique_columns:
+        words.append(f"another number in every row, an id perhaps: {', '.join(report.unique_columns)}")
+    return words
+
+
+def print_rows(console: Console, rows: Sequence[Mapping[str, object]]) -> None:
+    """Rows of a dataset; columns that do not fit are left out."""
+    names = list(rows[0]) if rows else []
+    # The last column is most often the target, which stays longest.
+    table = Table(*names, left_out=[*names[1:-1][::-1], *names[:1]])
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
     print_table(console, table)
 
 
@@ -110,7 +194,7 @@ def print_checkpoints(console: Console, checkpoints: Iterable[KeptCheckpoint]) -
             kept.kind,
             str(kept.epoch),
             str(kept.step),
-            f"{kept.metrics.val_accuracy:.4f}" if kept.metrics else "",
+            "" if not kept.metrics or kept.metrics.val_accuracy is None else f"{kept.metrics.val_accuracy:.4f}",
             f"{kept.size_bytes:,}",
             kept.sha256,
         )
@@ -158,10 +242,14 @@ def status_words(job: Job) -> str:
 
 
 def accuracy(job: Job) -> str:
-    """The job's accuracy on the test examples, or else its latest one on the validation examples."""
-    if job.metrics.test_accuracy is not None:
-        return f"{job.metrics.test_accuracy:.4f}"
-    return f"{job.metrics.latest.val_accuracy:.4f}" if job.metrics.latest else ""
+    """The job's accuracy or R² on the test examples, or else its latest one on the validation examples."""
+    test, latest = job.metrics, job.metrics.latest
+    known, r2 = test.test_accuracy, test.test_r2
+    if known is None and r2 is None and latest:
+        known, r2 = latest.val_accuracy, latest.val_r2
+    if known is not None:
+        return f"{known:.4f}"
+    return "" if r2 is None else f"R² {r2:.3f}"
 
 
 def shown_metric(name: str, value: float | None) -> str:

@@ -1,5 +1,6 @@
 """`train`: submits a job and watches it."""
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from gradientd.cli import completion
+from gradientd.cli.datasets import IgnoreOption, OnBad, OnBadOption, TargetOption, Task, TaskOption, send, tell
 from gradientd.cli.display import print_json, print_line
 from gradientd.cli.errors import SpecRefused
 from gradientd.cli.exit_codes import of_job
@@ -25,7 +27,15 @@ WAITING = "Waiting"
 
 
 def train(
+    table: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="A table to upload and learn: a CSV or Parquet.", show_default=False),
+    ] = None,
     *,
+    target: TargetOption = None,
+    task: TaskOption = Task.AUTO,
+    ignore: IgnoreOption = None,
+    on_bad: OnBadOption = OnBad.REFUSE,
     preset: Annotated[
         str | None,
         typer.Option(
@@ -100,8 +110,10 @@ def train(
 ) -> None:
     """Train a network, and watch it until it is done.
 
-    Without options it trains the server's defaults. A spec from --file comes first, then the options, then --set.
-    With --json: the accepted job, each event, and the final job, one a line; with --detach only the accepted job.
+    Without options it trains the server's defaults. FILE is uploaded first, as the dataset that --dataset names or one
+    of the file's name; what suits it is chosen by its kind and size, where no option says otherwise. A spec from --file
+    comes first, then the options, then --set. With --json: the accepted job, each event, and the final job, one a line;
+    with --detach only the accepted job.
     """
     options: dict[str, object] = {
         "preset": preset,
@@ -121,7 +133,25 @@ def train(
     if labels:
         base["metadata"] = {**base.get("metadata", {}), **labels}
     changes += [understood("--set", lambda text=text: parse_set(text)) for text in set_ or ()]
+    if table is None and (target or ignore or task is not Task.AUTO or on_bad is not OnBad.REFUSE):
+        raise typer.BadParameter(
+            "is about a FILE to upload, and none was given", param_hint="--target, --task, --ignore"
+        )
     with Client(url, api_key=api_key) as client:
+        if table is not None:
+            version = send(
+                client,
+                table,
+                name=dataset or named_in(base),
+                target=target or (),
+                task=task.value,
+                ignore=ignore or (),
+                on_bad=on_bad.value,
+            )
+            if not (as_json or detach):
+                tell(console(), version)
+            changes = [change for change in changes if change.path != ("dataset",)]
+            changes.append(Change(("dataset",), version.id))
         body = build_body(base, changes, resolve=lambda body: accepted(client.resolve, body)["spec"])
         job = accepted(client.submit, body)
         if detach:
@@ -129,17 +159,30 @@ def train(
             return
         if not as_json:
             print_line(console(), f"job {job.id}")
+            for choice in job.choices:
+                print_line(console(), f"  {choice.field} {choice_value(choice.value)}: {choice.reason}")
         raise typer.Exit(of_job(attend(client, job.id, as_json=as_json, api_key=api_key).status))
 
 
-def accepted(send: Callable[[Mapping[str, Any]], T], body: Body) -> T:
+def named_in(base: Body) -> str | None:
+    """The dataset that a spec names, if it names one."""
+    name = base.get("dataset")
+    return name if isinstance(name, str) else None
+
+
+def choice_value(value: Any) -> str:
+    """A value that the data decided, in few words."""
+    return json.dumps(value) if isinstance(value, (dict, list)) else str(value)
+
+
+def accepted(ask: Callable[[Mapping[str, Any]], T], body: Body) -> T:
     """The answer to a spec.
 
     Raises:
         SpecRefused: the server refuses it.
     """
     try:
-        return send(body)
+        return ask(body)
     except Refused as refused:
         raise SpecRefused(refused.problem, body=body) from refused
 

@@ -10,22 +10,17 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Self
-from urllib.parse import quote
+from typing import Any, Literal
 
-import httpx
-
-from gradientd import __version__
-from gradientd.client import environment
-from gradientd.client.errors import ServerUnreachable, StillRunning
-from gradientd.client.responses import Document, parse, refusal
-from jobs.exposure import is_loopback
+from gradientd.client.datasets import DatasetCalls
+from gradientd.client.errors import StillRunning
+from gradientd.client.models import ModelCalls
+from gradientd.client.paths import job_path
+from gradientd.client.responses import Document, parse
 from jobs.record import Event, Job, Worker
 from jobs.states import TERMINAL, Status
-from jobs.wire import Dataset, KeptCheckpoint, Page, Preset, Series
+from jobs.wire import KeptCheckpoint, Page, Preset, Series
 
-CONNECT_SECONDS = 5.0
-ANSWER_SECONDS = 30.0
 LONGEST_WAIT_SECONDS = 60
 """Longest long poll that the API grants."""
 
@@ -40,52 +35,8 @@ class Version:
     etag: str | None
 
 
-class Client:
-    """Connections to one server. Thread-safe; close it, or use it as a context.
-
-    Without `url` and `api_key` it takes `GRADIENTD_URL` (or this machine's port 8000) and `GRADIENTD_API_KEY`, as the
-    command line does; an empty `api_key` sends none. `timeout_seconds` is the longest wait for an answer.
-
-    Raises:
-        ServerUnreachable: the URL cannot be one.
-        ValueError: the API key cannot be one.
-    """
-
-    def __init__(
-        self,
-        url: str | None = None,
-        *,
-        api_key: str | None = None,
-        timeout_seconds: float = ANSWER_SECONDS,
-        transport: httpx.BaseTransport | None = None,
-    ) -> None:
-        url = environment.server_url() if url is None else url
-        key = environment.checked_key(environment.api_key() if api_key is None else api_key)
-        self._timeout_seconds = timeout_seconds
-        try:
-            self.url = str(httpx.URL(url)).rstrip("/")
-            self._http = httpx.Client(
-                base_url=self.url,
-                headers={
-                    "User-Agent": f"gradientd/{__version__}",
-                    "Accept": "application/json",
-                    **({"Authorization": f"Bearer {key}"} if key else {}),
-                },
-                trust_env=not is_loopback(httpx.URL(url).host),  # a proxy cannot reach this machine's own address
-                transport=transport,
-            )
-        except httpx.InvalidURL as error:
-            raise ServerUnreachable(f"{url!r} is not a URL: {error}") from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
+class Client(DatasetCalls, ModelCalls):
+    """What a server can be asked for. Thread-safe; close it, or use it as a context. Made as a `Connection` is."""
 
     # --- jobs -------------------------------------------------------------------------------------
 
@@ -212,45 +163,6 @@ class Client:
         """The named starting points for a spec."""
         return parse(self._request("GET", "/v1/presets"), Page[Preset])
 
-    def datasets(self) -> Page[Dataset]:
-        """The datasets that a spec can name."""
-        return parse(self._request("GET", "/v1/datasets"), Page[Dataset])
-
-    # --- one request ------------------------------------------------------------------------------
-
-    def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Mapping[str, Any] | None = None,
-        params: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
-        headers: Mapping[str, str] | None = None,
-        wait_seconds: int = 0,
-    ) -> httpx.Response:
-        connect_seconds = min(CONNECT_SECONDS, self._timeout_seconds)
-        try:
-            answer = self._http.request(
-                method,
-                path,
-                json=json,
-                params=httpx.QueryParams(tuple(params.items()) if isinstance(params, Mapping) else tuple(params or ())),
-                headers=headers,
-                timeout=httpx.Timeout(self._timeout_seconds + wait_seconds, connect=connect_seconds),
-            )
-        except httpx.UnsupportedProtocol as error:
-            raise ServerUnreachable(f"{self.url!r} is not the URL of a server: it must begin with http://") from error
-        except httpx.RequestError as error:
-            raise ServerUnreachable(f"no answer from {self.url}: {reason(error)}") from error
-        if answer.is_error:
-            raise refusal(answer, url=self.url)
-        return answer
-
-
-def job_path(job_id: str) -> str:
-    """Path of a job; an id that is not a plain word cannot lead elsewhere."""
-    return f"/v1/jobs/{quote(job_id, safe='')}"
-
 
 def read_statuses(statuses: Sequence[str]) -> tuple[Status, ...]:
     """The statuses that the words name; a single word is one. Raises ValueError."""
@@ -266,12 +178,3 @@ def metrics_params(names: Sequence[str], *, after_step: int, max_points: int | N
     params = [("names", name) for name in names]
     params += [("after_step", str(after_step))] if after_step else []
     return params + ([("max_points", str(max_points))] if max_points is not None else [])
-
-
-def reason(error: httpx.RequestError) -> str:
-    """Why there was no answer, in few words."""
-    if isinstance(error, httpx.TimeoutException):
-        return "timed out"
-    if "refused" in str(error).lower():
-        return "connection refused; is a server running there? (`gradientd up` starts one here)"
-    return str(error) or type(error).__name__

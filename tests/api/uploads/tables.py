@@ -41,7 +41,7 @@ def check(content: bytes, folder: Path, *, limits: Limits = LIMITS, **options: A
     into = folder / "into"
     into.mkdir()
     table = check_table(path, TableOptions(**options), into=into, limits=limits)
-    arrays = {file.stem: np.load(file) for file in into.iterdir()}
+    arrays = {file.stem: np.load(file) for file in into.glob("*.npy")}
     assert sorted(arrays) == ["test_x", "test_y", "train_x", "train_y"]
     return Checked(table, arrays)
 

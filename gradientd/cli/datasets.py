@@ -1,0 +1,238 @@
+"""`datasets`: list, upload, show, look into, delete."""
+
+import re
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+from gradientd.cli import completion
+from gradientd.cli.display import print_json, print_line
+from gradientd.cli.options import DEFAULT_URL, ApiKeyOption, JsonOption, UrlOption, complain, console
+from gradientd.cli.tables import learns, print_dataset, print_datasets, print_rows, report_words
+from gradientd.client import Client
+from gradientd.client import connection as client_connection
+from jobs.escapes import escaped
+from jobs.wire import Dataset, Page
+
+
+class Task(StrEnum):
+    """What is to be learnt."""
+
+    AUTO = "auto"
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+
+
+class OnBad(StrEnum):
+    """What becomes of rows with a fault."""
+
+    REFUSE = "refuse"
+    SKIP = "skip"
+
+
+class Split(StrEnum):
+    """Part of the examples."""
+
+    TRAIN = "train"
+    TEST = "test"
+
+
+READING = "How the table is read"
+
+DatasetArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATASET",
+        help="The dataset's name, or name@version for one of its versions.",
+        show_default=False,
+        autocompletion=completion.datasets,
+    ),
+]
+TargetOption = Annotated[
+    list[str] | None,
+    typer.Option("--target", metavar="COLUMN", help="Column to be told; may be repeated.", rich_help_panel=READING),
+]
+TaskOption = Annotated[Task, typer.Option(help="Classes or numbers; auto looks.", rich_help_panel=READING)]
+IgnoreOption = Annotated[
+    list[str] | None,
+    typer.Option("--ignore", metavar="COLUMN", help="Column to leave out; may be repeated.", rich_help_panel=READING),
+]
+OnBadOption = Annotated[
+    OnBad,
+    typer.Option("--on-bad", help="Refuse a table for its bad rows, or skip them.", rich_help_panel=READING),
+]
+
+app = typer.Typer(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+
+
+@app.callback()
+def datasets(
+    ctx: typer.Context,
+    *,
+    url: UrlOption = DEFAULT_URL,
+    api_key: ApiKeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the datasets that a spec can name; upload, show and delete them."""
+    if ctx.invoked_subcommand is None:
+        list_datasets(url=url, api_key=api_key, as_json=as_json)
+
+
+@app.command("list")
+def list_datasets(*, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_json: JsonOption = False) -> None:
+    """List the datasets that a spec can name, by their newest versions."""
+    with Client(url, api_key=api_key) as client:
+        page = client.datasets()
+        found = list(page.data)
+        while page.has_more:
+            page = client.datasets(after=page.last_id)
+            found += page.data
+    if as_json:
+        whole = Page[Dataset](data=tuple(found), first_id=found[0].name, last_id=found[-1].name, has_more=False)
+        print_json(whole.model_dump(mode="json"))
+    else:
+        print_datasets(console(), found)
+
+
+@app.command()
+def upload(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A CSV, plain or gzip, or a Parquet file.", show_default=False)
+    ],
+    *,
+    name: Annotated[str | None, typer.Option(help="Name of the dataset; by default made of the file's.")] = None,
+    target: TargetOption = None,
+    task: TaskOption = Task.AUTO,
+    ignore: IgnoreOption = None,
+    on_bad: OnBadOption = OnBad.REFUSE,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the file, and say what it would be.")] = False,
+    url: UrlOption = DEFAULT_URL,
+    api_key: ApiKeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Upload a table: each upload is a version of its dataset, and the same one again is the same version.
+
+    Without --target the last column is to be told.
+    """
+    with Client(url, api_key=api_key) as client:
+        version = send(
+            client,
+            file,
+            name=name,
+            target=target or (),
+            task=task.value,
+            ignore=ignore or (),
+            on_bad=on_bad.value,
+            dry_run=dry_run,
+        )
+    if as_json:
+        print_json(version.model_dump(mode="json"))
+    elif dry_run:
+        print_dataset(console(), version)
+    else:
+        tell(console(), version)
+
+
+@app.command()
+def show(
+    dataset: DatasetArgument, *, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_json: JsonOption = False
+) -> None:
+    """Show a dataset: its examples, how each column is read, and what its check has seen."""
+    with Client(url, api_key=api_key) as client:
+        version = client.dataset(dataset)
+    print_json(version.model_dump(mode="json")) if as_json else print_dataset(console(), version)
+
+
+@app.command()
+def preview(
+    dataset: DatasetArgument,
+    *,
+    split: Annotated[Split, typer.Option(help="Of which part of the examples.")] = Split.TRAIN,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many rows.")] = 10,
+    url: UrlOption = DEFAULT_URL,
+    api_key: ApiKeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the first rows of a dataset, as they are kept. A narrow terminal does without some columns."""
+    with Client(url, api_key=api_key) as client:
+        rows = client.preview(dataset, split=split.value, limit=limit)
+    print_json(rows) if as_json else print_rows(console(), rows)
+
+
+@app.command()
+def delete(
+    dataset: DatasetArgument, *, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_json: JsonOption = False
+) -> None:
+    """Delete a dataset, or one version of it, for good. Not while a job that has not ended needs it."""
+    with Client(url, api_key=api_key) as client:
+        client.delete_dataset(dataset)
+    print_json({"id": dataset, "deleted": True}) if as_json else typer.echo(escaped(f"{dataset} is deleted"))
+
+
+# --- shared with `train` ------------------------------------------------------------------------------
+
+
+def send(
+    client: Client,
+    file: Path,
+    *,
+    name: str | None,
+    target: list[str] | tuple[str, ...] = (),
+    task: Literal["auto", "classification", "regression"] = "auto",
+    ignore: list[str] | tuple[str, ...] = (),
+    on_bad: Literal["refuse", "skip"] = "refuse",
+    dry_run: bool = False,
+) -> Dataset:
+    """Upload a file, with a bar on a terminal; a usage error where it cannot be read."""
+    try:
+        with upload_bar(file) as progress:
+            return client.upload(
+                name or name_of(file),
+                file,
+                target=target,
+                task=task,
+                ignore=ignore,
+                on_bad=on_bad,
+                dry_run=dry_run,
+                progress=progress,
+            )
+    except OSError as error:
+        raise typer.BadParameter(f"cannot read {file}: {error.strerror or error}", param_hint="FILE") from error
+
+
+def tell(console: Console, version: Dataset) -> None:
+    """Say what an upload has become."""
+    examples = version.train_examples + version.test_examples
+    print_line(console, f"dataset {version.id}: {examples:,} rows, {learns(version)}")
+    for words in report_words(version.report):
+        complain(f"note: {words}")
+
+
+def name_of(file: Path) -> str:
+    """A dataset's name made of a file's: what stands before its first dot, in small letters."""
+    return re.sub(r"[^a-z0-9._-]+", "-", file.name.partition(".")[0].lower()).strip("-._")[:64] or "table"
+
+
+@contextmanager
+def upload_bar(file: Path) -> Generator[client_connection.Progress]:
+    """A bar on standard error, if that is a terminal, that moves as a file is sent and says when it is checked."""
+    where = Console(stderr=True)
+    if not where.is_terminal or not sys.stdout.isatty():
+        yield lambda sent, total: None
+        return
+    columns = TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), DownloadColumn()
+    with Progress(*columns, console=where, transient=True) as bar:
+        task = bar.add_task(f"sending {escaped(file.name)}", total=None)
+
+        def moved(sent: int, total: int | None) -> None:
+            doing = "checking" if sent == total else "sending"
+            bar.update(task, completed=sent, total=total, description=f"{doing} {escaped(file.name)}")
+
+        yield moved

@@ -1,0 +1,94 @@
+"""`predict` and `download`: what a job's model says, and the model itself."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gradientd.cli.display import print_json
+from gradientd.cli.job_reference import find_job
+from gradientd.cli.options import DEFAULT_URL, ApiKeyOption, JobArgument, JsonOption, UrlOption
+from gradientd.client import Client
+from gradientd.client.models import FILES
+from jobs.escapes import escaped
+
+
+class Form(StrEnum):
+    """A form of a model."""
+
+    KERAS = "keras"
+    ONNX = "onnx"
+    TFLITE = "tflite"
+    SAVED_MODEL = "saved_model"
+    WEIGHTS = "weights"
+
+
+def predict(
+    named: JobArgument,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A CSV of rows to tell; - reads standard input.", show_default=False)
+    ],
+    *,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write, and not standard output.")
+    ] = None,
+    url: UrlOption = DEFAULT_URL,
+    api_key: ApiKeyOption = None,
+) -> None:
+    """Have a job's model tell the target of each row of a CSV; the answers are a CSV too.
+
+    The columns are those of the training table, in any order; the target's may be there, and is not looked at.
+    """
+    try:
+        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise typer.BadParameter(f"cannot read {file}: {error.strerror or error}", param_hint="FILE") from error
+    with Client(url, api_key=api_key) as client:
+        text = client.predict_csv(find_job(client, named), content)
+    if output is None:
+        for line in text.splitlines():
+            typer.echo(escaped(line))
+        return
+    try:
+        output.write_text(text, "utf-8", newline="")
+    except OSError as error:
+        raise typer.BadParameter(f"cannot write {output}: {error.strerror or error}", param_hint="--output") from error
+
+
+def download(
+    named: JobArgument,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILE]...", help="Files that the job has left; by default all.", show_default=False),
+    ] = None,
+    *,
+    forms: Annotated[
+        list[Form] | None, typer.Option("--format", help="The model in this format; may be repeated.")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder to put them into, or name of a single file.")
+    ] = Path(),
+    url: UrlOption = DEFAULT_URL,
+    api_key: ApiKeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Download a job's model and what belongs to it. Each file is checked against its hash."""
+    with Client(url, api_key=api_key) as client:
+        job_id = find_job(client, named)
+        wanted = [*(names or ()), *(FILES[form.value] for form in forms or ())]
+        wanted = wanted or [artifact.name for artifact in client.artifacts(job_id).data]
+        if not wanted:
+            raise typer.BadParameter(f"{job_id} has left no files: it has not succeeded", param_hint="JOB")
+        try:
+            paths = [client.download(job_id, name, output) for name in wanted]
+        except OSError as error:
+            raise typer.BadParameter(
+                f"cannot write to {output}: {error.strerror or error}", param_hint="--output"
+            ) from error
+    if as_json:
+        print_json([{"name": path.name, "path": str(path), "size_bytes": path.stat().st_size} for path in paths])
+    else:
+        for path in paths:
+            typer.echo(escaped(f"{path}  {path.stat().st_size:,} bytes"))

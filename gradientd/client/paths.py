@@ -1,0 +1,15 @@
+"""Paths of the API. A name that is not a plain word cannot lead elsewhere."""
+
+from urllib.parse import quote
+
+
+def job_path(job_id: str) -> str:
+    """Path of a job."""
+    return f"/v1/jobs/{quote(job_id, safe='')}"
+
+
+def dataset_path(name: str) -> str:
+    """Path of a dataset, or of the version that `name@version` names."""
+    bare, at, version = name.partition("@")
+    path = f"/v1/datasets/{quote(bare, safe='')}"
+    return f"{path}/versions/{quote(version, safe='')}" if at else path
