@@ -20,6 +20,7 @@ FIGURES = {
     "latency": "latency",
     "cancel": "cancel",
     "api": "throughput",
+    "tables": "tables",
 }
 
 RESULTS = Path(__file__).parent / "RESULTS.md"

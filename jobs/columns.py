@@ -20,12 +20,11 @@ class NumericColumn(Value):
     Takes one value of the encoded row, and a second where training rows had missing ones: 1 for missing, else 0.
     """
 
-    kind: Literal["numeric"] = "numeric"
-    name: str
-    mean: float
-    std: Annotated[float, Field(gt=0)]
-    missing: bool
-    """Whether training rows had missing ones."""
+    kind: Annotated[Literal["numeric"], Field(description="Always `numeric`.")] = "numeric"
+    name: Annotated[str, Field(description="Name of the column.", examples=["age"])]
+    mean: Annotated[float, Field(description="Mean of the training rows.", examples=[34.5])]
+    std: Annotated[float, Field(gt=0, description="Deviation of the training rows.", examples=[11.2])]
+    missing: Annotated[bool, Field(description="Whether training rows had missing ones.", examples=[False])]
 
     @property
     def width(self) -> int:
@@ -37,11 +36,12 @@ class CategoricalColumn(Value):
     """Texts of a fixed set, one-hot. Behind their places one for missing, where training rows had missing ones, and one
     for what training rows did not have (a missing one too, where they had none)."""
 
-    kind: Literal["categorical"] = "categorical"
-    name: str
-    categories: tuple[str, ...]
-    missing: bool
-    """Whether training rows had missing ones."""
+    kind: Annotated[Literal["categorical"], Field(description="Always `categorical`.")] = "categorical"
+    name: Annotated[str, Field(description="Name of the column.", examples=["city"])]
+    categories: Annotated[
+        tuple[str, ...], Field(description="Its texts, in the order of their places.", examples=[["Basel", "Bern"]])
+    ]
+    missing: Annotated[bool, Field(description="Whether training rows had missing ones.", examples=[False])]
 
     @property
     def width(self) -> int:
@@ -62,9 +62,11 @@ class CategoricalColumn(Value):
 class LeftOutColumn(Value):
     """Not part of the encoded row. It may be in a row that is to be read, or not."""
 
-    kind: Literal["left_out"] = "left_out"
-    name: str
-    reason: Literal["target", "ignored", "too_many_categories", "too_long_texts", "no_values"]
+    kind: Annotated[Literal["left_out"], Field(description="Always `left_out`.")] = "left_out"
+    name: Annotated[str, Field(description="Name of the column.", examples=["id"])]
+    reason: Annotated[
+        Literal["target", "ignored", "too_many_categories", "too_long_texts", "no_values"], Field(description="Why.")
+    ]
 
     @property
     def width(self) -> int:

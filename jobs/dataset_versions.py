@@ -22,7 +22,8 @@ class InvalidDatasetName(GradientdError):
 
 
 class DatasetNotFound(GradientdError):
-    """There is no such dataset, or no such version of it, that the caller sees."""
+    """There is no such dataset, or no such version of it, that the caller sees. `GET /v1/datasets` lists those that are
+    there."""
 
     code = "dataset_not_found"
 

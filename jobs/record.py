@@ -102,16 +102,21 @@ class Metrics(Value):
         float | None, Field(description="Accuracy on the test examples with the final weights, once succeeded.")
     ] = None
     test_precision: Annotated[
-        float | None, Field(description="Mean over the classes of the share of right ones among those told as one.")
+        float | None,
+        Field(description="Mean over the classes of the share of right ones among those told as one.", examples=[0.98]),
     ] = None
     test_recall: Annotated[
-        float | None, Field(description="Mean over the classes of the share of its examples that are told as it.")
+        float | None,
+        Field(description="Mean over the classes of the share of its examples that are told as it.", examples=[0.98]),
     ] = None
     test_f1: Annotated[
-        float | None, Field(description="Mean over the classes of the harmonic mean of precision and recall.")
+        float | None,
+        Field(description="Mean over the classes of the harmonic mean of precision and recall.", examples=[0.98]),
     ] = None
-    test_mae: Annotated[float | None, Field(description="Mean absolute error on the test examples.")] = None
-    test_rmse: Annotated[float | None, Field(description="Root of the mean squared error on the test examples.")] = None
+    test_mae: Annotated[float | None, Field(description="Mean absolute error on the test examples.", examples=[None])] = None
+    test_rmse: Annotated[
+        float | None, Field(description="Root of the mean squared error on the test examples.", examples=[None])
+    ] = None
     test_r2: Annotated[float | None, Field(description="Share of the test examples' variance that is explained.")] = (
         None
     )

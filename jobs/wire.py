@@ -138,7 +138,7 @@ class Dataset(Value):
     description: Annotated[str, Field(description="What it holds and where it comes from.", examples=[""])] = ""
     kind: Annotated[Literal["images", "table"], Field(description="What its examples are.")]
     task: Annotated[Literal["classification", "regression"], Field(description="What is to be learnt.")]
-    features: Annotated[Features, Field(description="What a network is fed of an example.")]
+    features: Annotated[Features, Field(description="Shape and type of what a network is fed, and how it is made.")]
     classes: Annotated[
         tuple[str, ...] | None,
         Field(description="Names of the classes, in the order of a network's outputs; `null` for regression."),

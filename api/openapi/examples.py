@@ -115,7 +115,9 @@ PREDICTED_CSV: dict[str, Any] = {
     "example": "label,probability no,probability yes\r\nyes,0.07,0.93\r\n",
 }
 
-FILE: dict[str, Any] = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+FILE: dict[str, Any] = {
+    "application/octet-stream": {"schema": {"type": "string", "format": "binary"}, "example": "the file's bytes"}
+}
 
 CSV: dict[str, Any] = {
     "schema": {"type": "string", "description": "RFC 4180: a header line, then one line an epoch."},

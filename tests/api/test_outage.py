@@ -122,12 +122,14 @@ async def test_away_is_503_with_retry_after_and_back_is_back(http: httpx.AsyncCl
         await http.get("/v1/jobs"),
         await http.post(f"/v1/jobs/{job['id']}/cancel"),
         await http.get("/v1/workers"),
+        await http.get("/v1/datasets"),
+        await http.put("/v1/datasets/iris", content=b"a,b\n1,2\n"),
         await http.get("/readyz"),
     ):
         assert_problem(answer, 503, "store_unavailable")
         assert answer.headers["retry-after"] == "2"
     assert (await http.get("/healthz")).status_code == 200
-    assert (await http.get("/v1/datasets")).status_code == 200
+    assert (await http.get("/v1/presets")).status_code == 200
     line.join()
     assert (await http.get("/readyz")).status_code == 200
     assert (await http.get(f"/v1/jobs/{job['id']}")).json() == job

@@ -1,5 +1,6 @@
 """A trained network as a Keras model that takes raw inputs and tells probabilities or numbers in their own units."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,12 +40,22 @@ def _applied(layer: Layer, x: Any) -> Any:
         x = keras.layers.Flatten(name=f"{layer.name}_flat")(x)
     if layer.dropout:
         x = keras.layers.Dropout(layer.dropout, name=f"{layer.name}_dropout")(x)
+    # Keras' own GELU becomes an operation that ONNX lacks.
+    activation = "linear" if layer.activation == "gelu" else layer.activation
     if layer.kind == "dense":
-        return keras.layers.Dense(layer.kernel[-1], activation=layer.activation, name=layer.name)(x)
-    x = keras.layers.Conv2D(
-        layer.kernel[-1], layer.kernel[:2], padding="same", activation=layer.activation, name=layer.name
-    )(x)
-    return keras.layers.MaxPooling2D(layer.pool, name=f"{layer.name}_pool")(x)
+        x = keras.layers.Dense(layer.kernel[-1], activation=activation, name=layer.name)(x)
+    else:
+        size = layer.kernel[:2]
+        x = keras.layers.Conv2D(layer.kernel[-1], size, padding="same", activation=activation, name=layer.name)(x)
+    if layer.activation == "gelu":
+        x = _gelu(x)
+    return keras.layers.MaxPooling2D(layer.pool, name=f"{layer.name}_pool")(x) if layer.kind == "convolution" else x
+
+
+def _gelu(x: Any) -> Any:
+    """x·Φ(x), by the error function (Hendrycks and Gimpel 2016)."""
+    erf: Any = keras.ops.erf(x * math.sqrt(0.5))
+    return 0.5 * x * (1 + erf)
 
 
 def _probabilities(outputs: Any, loss: str) -> Any:

@@ -1,0 +1,109 @@
+"""What leaves: each format says what the trained weights say, in any program that reads it."""
+
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+import tensorflow as tf
+
+from jobs.architecture import describe
+from jobs.datasets import DatasetInfo, Target
+from jobs.spec import Spec
+from worker.engine.architecture import build
+from worker.files.exports import FILES, write_export
+from worker.files.keras_model import keras_model
+
+IMAGES = DatasetInfo(name="images", shape=(9, 6, 2), classes=("a", "b", "c"), train_examples=10, test_examples=10)
+ROWS = DatasetInfo(name="rows", kind="table", shape=(5,), classes=("a", "b"), train_examples=10, test_examples=10)
+NUMBERS = DatasetInfo(
+    name="numbers",
+    kind="table",
+    shape=(5,),
+    targets=(Target("x", 1000.0, 3.0), Target("y", -1.0, 0.1)),
+    train_examples=10,
+    test_examples=10,
+)
+CASES: dict[str, tuple[DatasetInfo, dict[str, Any]]] = {
+    "softmax": (IMAGES, {"model": {"type": "softmax"}, "loss": "cross_entropy"}),
+    "textbook": (IMAGES, {"model": {"type": "mlp", "hidden": [8, 4]}}),
+    "cnn": (
+        IMAGES,
+        {
+            "model": {"type": "cnn", "filters": [3, 4], "dense": [6], "dropout": 0.5, "activation": "gelu"},
+            "loss": "cross_entropy",
+        },
+    ),
+    "rows": (ROWS, {"model": {"type": "mlp", "hidden": [8], "activation": "tanh"}, "loss": "cross_entropy"}),
+    "numbers": (NUMBERS, {"model": {"type": "mlp", "hidden": [8], "dropout": 0.2}, "loss": "huber"}),
+}
+
+
+def expected(spec: Spec, dataset: DatasetInfo, weights: dict[str, np.ndarray], inputs: np.ndarray) -> np.ndarray:
+    """What the engine's own network says."""
+    network = build(spec.model, dataset)
+    features = inputs.reshape(len(inputs), -1).astype(np.float32) / (255 if dataset.dtype == "uint8" else 1)
+    tensors = tuple(tf.constant(weights[name]) for name in network.names)
+    outputs = network.forward(tensors, tf.constant(features, tf.float32)).numpy()
+    if dataset.targets:
+        return outputs * [target.std for target in dataset.targets] + [target.mean for target in dataset.targets]
+    if spec.loss == "cross_entropy":
+        return tf.nn.softmax(outputs).numpy()
+    above = np.maximum(outputs, 0) + 1e-6 * tf.nn.softmax(outputs).numpy()
+    return above / above.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # within Keras
+@pytest.mark.filterwarnings("ignore:[\\s\\S]*tf.lite.Interpreter:UserWarning")
+@pytest.mark.parametrize("case", CASES)
+def test_every_format_says_what_the_weights_say(case: str, tmp_path: Path) -> None:
+    dataset, body = CASES[case]
+    spec = Spec.model_validate(body)
+    network = build(spec.model, dataset)
+    rng = np.random.default_rng(5)
+    weights = {
+        name: rng.normal(size=shape).astype(np.float32)
+        for name, shape in zip(network.names, network.shapes, strict=True)
+    }
+    model = keras_model(spec, dataset, describe(spec.model, dataset), weights)
+    for wanted in FILES:
+        assert write_export(model, wanted, tmp_path).name == FILES[wanted]
+    if dataset.dtype == "uint8":
+        inputs = rng.integers(0, 256, (7, *dataset.shape)).astype(np.uint8)
+    else:
+        inputs = rng.normal(size=(7, *dataset.shape)).astype(np.float32)
+    right = expected(spec, dataset, weights, inputs)
+    close = {"atol": 1e-5} if dataset.classes else {"rtol": 1e-6, "atol": 1e-5 * 0.1}
+
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded.predict(inputs, verbose=0), right, **close)
+
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    assert [given.name for given in session.get_inputs()] == ["features"]
+    for count in (1, 7):
+        np.testing.assert_allclose(session.run(None, {"features": inputs[:count]})[0], right[:count], **close)
+
+    lite = tf.lite.Interpreter(str(tmp_path / "model.tflite"))
+    lite.resize_tensor_input(lite.get_input_details()[0]["index"], inputs.shape)
+    lite.allocate_tensors()
+    lite.set_tensor(lite.get_input_details()[0]["index"], inputs)
+    lite.invoke()
+    np.testing.assert_allclose(lite.get_tensor(lite.get_output_details()[0]["index"]), right, **close)
+
+    with tarfile.open(tmp_path / "saved_model.tar") as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    served = tf.saved_model.load(str(tmp_path / "unpacked" / "saved_model"))
+    np.testing.assert_allclose(served.serve(inputs), right, **close)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_outputs_that_are_all_below_zero_keep_their_order(tmp_path: Path) -> None:
+    spec = Spec.model_validate({"model": {"type": "softmax"}, "loss": "mse"})
+    weights = {"output/kernel": np.zeros((108, 3), np.float32), "output/bias": np.array([-3, -1, -2], np.float32)}
+    model = keras_model(spec, IMAGES, describe(spec.model, IMAGES), weights)
+    told = model.predict(np.zeros((1, 9, 6, 2), np.uint8), verbose=0)[0]
+    assert told.argsort().tolist() == [0, 2, 1]
+    assert told.sum() == pytest.approx(1)
