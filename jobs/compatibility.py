@@ -1,4 +1,4 @@
-"""Whether a spec and a dataset go together."""
+"""Whether the fields of a resolved spec go together, and go with its dataset."""
 
 from jobs.datasets import DatasetInfo
 from jobs.errors import InvalidSpec
@@ -9,10 +9,18 @@ OF_NUMBERS = frozenset({"mae", "rmse", "r2", "val_mae", "val_rmse", "val_r2"})
 
 
 def check_fit(spec: Spec, dataset: DatasetInfo) -> None:
-    """Raise InvalidSpec where the spec asks for what this dataset's kind or task does not have.
+    """Raise InvalidSpec where the spec asks for what this dataset's kind or task does not have, or stops by examples
+    that it does not hold out.
 
     That its network fits, `jobs.architecture` sees.
     """
+    monitor = spec.early_stopping.monitor if spec.early_stopping else ""
+    if monitor.startswith("val_") and spec.validation_split == 0:
+        raise InvalidSpec(
+            f"early_stopping.monitor is {monitor!r} but validation_split is 0: choosing when to stop by the test "
+            "examples would make their accuracy meaningless; set validation_split, for example to 0.1",
+            pointer="/early_stopping/monitor",
+        )
     if dataset.kind != "images" and spec.augmentation:
         raise InvalidSpec(f"{dataset.name} has rows, and images alone can be augmented", pointer="/augmentation")
     if dataset.task == "regression":

@@ -113,7 +113,9 @@ class Metrics(Value):
         float | None,
         Field(description="Mean over the classes of the harmonic mean of precision and recall.", examples=[0.98]),
     ] = None
-    test_mae: Annotated[float | None, Field(description="Mean absolute error on the test examples.", examples=[None])] = None
+    test_mae: Annotated[
+        float | None, Field(description="Mean absolute error on the test examples.", examples=[None])
+    ] = None
     test_rmse: Annotated[
         float | None, Field(description="Root of the mean squared error on the test examples.", examples=[None])
     ] = None

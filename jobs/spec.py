@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 LARGEST_SEED = 2**31 - 1
 LONGEST_RUNTIME_SECONDS = 30 * 24 * 3600
@@ -322,13 +322,3 @@ class Spec(Frozen):
         dict[MetadataKey, MetadataValue],
         Field(max_length=16, description="Your own labels: up to 16 strings, usable as list filters."),
     ] = {}
-
-    @model_validator(mode="after")
-    def _early_stopping_has_its_metric(self) -> "Spec":
-        monitor = self.early_stopping.monitor if self.early_stopping else ""
-        if monitor.startswith("val_") and self.validation_split == 0:
-            raise ValueError(
-                f"early_stopping.monitor is {monitor!r} but validation_split is 0: choosing when to stop by the "
-                "test examples would make their accuracy meaningless; set validation_split, for example to 0.1"
-            )
-        return self

@@ -133,7 +133,8 @@ class Dataset(Value):
     name: Annotated[str, Field(description="What a spec's `dataset` says for the newest version.", examples=["wine"])]
     object: Annotated[Literal["dataset"], Field(description="Always `dataset`.")] = "dataset"
     version: Annotated[
-        int | None, Field(description="Grows with every upload; `null` for built-in ones.", examples=[1])
+        int | None,
+        Field(description="Grows with every upload; `null` for built-in ones, and in a dry run.", examples=[1]),
     ] = None
     description: Annotated[str, Field(description="What it holds and where it comes from.", examples=[""])] = ""
     kind: Annotated[Literal["images", "table"], Field(description="What its examples are.")]
@@ -185,9 +186,9 @@ class Dataset(Value):
         report = TableReport.model_validate(version.report or {}, extra="ignore")
         columns = RowEncoding.model_validate(version.encoding).columns if version.encoding and not brief else None
         return cls(
-            id=str(version.ref),
+            id=str(version.ref) if version.version else version.name,
             name=version.name,
-            version=version.version,
+            version=version.version or None,
             kind=version.kind,
             task=version.task,
             features=Features(shape=version.shape, dtype=version.dtype, columns=columns),

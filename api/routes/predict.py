@@ -102,7 +102,7 @@ async def _on(beside: bool, do: Callable[[], T]) -> T:
 
 def _read_json(model: Model, content: bytes) -> tuple[NDArray[Any], int | None]:
     """The inputs in a body, and of how many classes the probabilities are wanted. Raises Refused, UnreadableRows."""
-    fields = parse_object(content, otherwise=kinds.INVALID_INPUTS)
+    fields = parse_object(content or b"{}", otherwise=kinds.INVALID_INPUTS)
     errors = [
         FieldError(pointer=f"/{shortened(name, 100)}", detail="There is no such field")
         for name in fields.keys() - FIELDS

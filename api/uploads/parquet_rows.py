@@ -91,8 +91,10 @@ def _complaints_told(arrow: Arrow) -> Generator[None]:
     """Turn what pyarrow raises for a damaged file into InvalidUpload."""
     try:
         yield
-    except MemoryError:
-        raise
+    except arrow.lib.ArrowMemoryError as error:
+        # Of every column a page and a dictionary are open at a time.
+        detail = "reading the Parquet file takes too much memory"
+        raise InvalidUpload(f"{detail}; write it with smaller pages and dictionaries, or as CSV") from error
     except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # the disk's, not the file's
             raise

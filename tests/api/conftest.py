@@ -117,7 +117,15 @@ def assert_problem(answer: httpx.Response, status: int, code: str) -> dict[str, 
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     body = answer.json()
-    assert body.keys() - {"errors"} == {"type", "title", "status", "detail", "instance", "code", "request_id"}
+    assert body.keys() - {"errors", "faults", "faults_total"} == {
+        "type",
+        "title",
+        "status",
+        "detail",
+        "instance",
+        "code",
+        "request_id",
+    }
     assert (body["status"], body["code"], body["type"]) == (status, code, f"/problems/{code}")
     assert body["request_id"] == answer.headers["x-request-id"]
     assert body["instance"] == answer.request.url.raw_path.decode().partition("?")[0][:500]
