@@ -100,7 +100,7 @@ def _peer(table: CheckedTable, arrays: dict[str, np.ndarray], *, seed: int) -> f
     from sklearn.neural_network import MLPClassifier, MLPRegressor  # noqa: PLC0415
 
     kind = MLPRegressor if table.targets else MLPClassifier
-    peer = kind((64, 64), random_state=seed)
+    peer = kind(hidden_layer_sizes=(64, 64), random_state=seed)
     y = arrays["train_y"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it has not converged within its 200 epochs
