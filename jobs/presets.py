@@ -62,8 +62,8 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             TABLE,
-            "For rows: an MLP 64-64 with Adam, stopped early by 10 % of the training examples; batch size and epochs "
-            "by their number.",
+            "For rows: an MLP 64-64 with Adam, stopped early by 10 % of the training examples where there are 200 or "
+            "more; batch size and epochs by their number.",
             {},
             by_data=True,
         ),

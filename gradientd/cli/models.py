@@ -68,7 +68,7 @@ def download(
         list[Form] | None, typer.Option("--format", help="The model in this format; may be repeated.")
     ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder to put them into, or name of a single file.")
+        Path, typer.Option("--output", "-o", help="Folder to put them into, made where it is missing; or name of a single file.")
     ] = Path(),
     url: UrlOption = DEFAULT_URL,
     api_key: ApiKeyOption = None,
@@ -82,6 +82,8 @@ def download(
         if not wanted:
             raise typer.BadParameter(f"{job_id} has left no files: it has not succeeded", param_hint="JOB")
         try:
+            if len(wanted) > 1:
+                output.mkdir(parents=True, exist_ok=True)
             paths = [client.download(job_id, name, output) for name in wanted]
         except OSError as error:
             raise typer.BadParameter(
