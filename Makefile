@@ -7,7 +7,7 @@ FUZZ_EXAMPLES ?= 350
 FUZZ_CASES ?= 5000
 TEST_PROCESSES ?= 2
 
-.PHONY: help setup demo up test test-slow lint format chaos chaos-short fuzz bench compose-test lock clean
+.PHONY: help setup demo up test test-slow lint format chaos chaos-short fuzz bench bench-api compose-test lock clean
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 	@echo "  The command is $(BIN)/gradientd; 'source $(VENV)/bin/activate' has a shell find it as gradientd."
@@ -75,6 +75,9 @@ fuzz: $(VENV)/.dev ## Send the API 5,000 requests and more that its document all
 
 bench: $(VENV)/.dev ## Print every published figure beside its peers (minutes; run nothing beside it)
 	$(BIN)/python -m bench
+
+bench-api: $(VENV)/.dev ## The figures of the API alone: jobs read and submitted, predictions
+	$(BIN)/python -m bench api predict
 
 compose-test: $(VENV)/.dev ## Build the images, start docker-compose for real, train a job through it
 	./tests/compose/run.sh

@@ -20,6 +20,7 @@ FIGURES = {
     "latency": "latency",
     "cancel": "cancel",
     "api": "throughput",
+    "predict": "predict",
     "tables": "tables",
 }
 

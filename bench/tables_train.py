@@ -39,7 +39,7 @@ def trained(spec: Spec, info: DatasetInfo, arrays: dict[str, np.ndarray], sizes:
     cpu, quiet = devices.choose("cpu"), _Quiet()
     outcome = train(
         spec,
-        Dataset(info, **arrays),
+        Dataset(info, **{name: arrays[name] for name in ("train_x", "train_y", "test_x", "test_y")}),  # pyright: ignore[reportArgumentType] (those four)
         sizes=sizes,
         execution=execution_for(spec, sizes, device=cpu),
         device=cpu,

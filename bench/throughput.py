@@ -28,7 +28,7 @@ def run(options: Options) -> list[Figure]:
         port = claim_port(HOST, 0)
         serve = ["uvicorn", "bench.peers.bare:api", "--port", str(port), "--no-access-log", "--loop", "uvloop"]
         stack.processes.start("bare", [sys.executable, "-m", *serve], {"BARE_REDIS_URL": stack.redis_url})
-        stack.processes.wait_until(lambda: _answers(port), what="the bare API")
+        stack.processes.wait_until(lambda: answers(port), what="the bare API")
         job_id = stack.submit(**json.loads(BODY))
         routes = {
             "get": (stack.port, "GET", f"/v1/jobs/{job_id}"),
@@ -40,7 +40,7 @@ def run(options: Options) -> list[Figure]:
         taken: dict[str, list[float]] = {name: [] for name in routes}
         for _ in range(options.rounds(5)):
             for name, (at, *request) in routes.items():
-                taken[name].append(_ask(at, *request, seconds=0.5 if options.quick else 3))
+                taken[name].append(ask(at, *request, seconds=0.5 if options.quick else 3))
     spreads = {name: Spread.of(values) for name, values in taken.items()}
     return [
         Figure("GET a job", "1/s", spreads["get"], "bare: HGETALL", spreads["bare get"], higher_is_better=True),
@@ -49,7 +49,7 @@ def run(options: Options) -> list[Figure]:
     ]
 
 
-def _ask(port: int, *request: str, seconds: float) -> float:
+def ask(port: int, *request: str, seconds: float) -> float:
     command = [sys.executable, "-m", "bench.load", HOST, str(port), str(seconds), str(CONNECTIONS), *request]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=seconds + 60)
     if done.returncode:
@@ -57,7 +57,7 @@ def _ask(port: int, *request: str, seconds: float) -> float:
     return float(done.stdout)
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     try:
         return httpx.get(f"http://{HOST}:{port}/constant", trust_env=False).status_code == 200
     except httpx.TransportError:

@@ -52,4 +52,4 @@ def label(encoding, outputs):
     """What a row's outputs say: its class, or its numbers by target."""
     if encoding["classes"]:
         return encoding["classes"][int(np.argmax(outputs))]
-    return {name: float(value) for (name, _, _), value in zip(encoding["targets"], outputs)}
+    return {name: float(value) for (name, _, _), value in zip(encoding["targets"], outputs, strict=True)}

@@ -14,6 +14,7 @@ CHANGES = (
     "command",
     "status reason",
     "metric",
+    "export format",
     "dataset",
 )
 

@@ -108,7 +108,7 @@ def rows_of_csv(content: bytes) -> list[Mapping[str, Raw]]:
         raise _no_csv("the CSV holds the character NUL")
     try:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text.split("\n", 1)[0]), strict=True)
-        header = [name.strip() for name in next(reader, [])]
+        header = [name.strip() for name in next(reader, list[str]())]
         table = [row for row in reader if row]
     except csv.Error as error:
         raise _no_csv(f"the CSV cannot be read: {error}") from error

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort  # pyright: ignore[reportMissingTypeStubs]
+import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
 from jobs.encoding import RowEncoder
@@ -13,6 +13,7 @@ from jobs.model_encoding import ModelEncoding
 SESSION_BYTES = 256 << 10
 """What a session takes beside its weights, roughly. Those it holds twice: as they were read and as it runs them."""
 
+ort: Any = onnxruntime  # which has no types
 ort.set_default_logger_severity(4)  # nothing of it belongs on standard error
 
 
@@ -36,7 +37,7 @@ class Model:
 def load_model(graph: bytes, encoding: bytes) -> Model:
     """The model of a job's files `model.onnx` and `encoding.json`. Takes a while. Raises ValueError."""
     meaning = ModelEncoding.model_validate_json(encoding)
-    options: Any = ort.SessionOptions()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    options = ort.SessionOptions()
     # One thread: several requests use several. Spinning would take a core from whoever trains beside.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

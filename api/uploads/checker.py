@@ -59,10 +59,8 @@ class Checker:
         return answer.table
 
     async def _ask(self, order: Order) -> Answer:
-        environment = {
-            **os.environ,
-            "OPENBLAS_NUM_THREADS": "1",
-        }  # its threads' memory counts, and it has no use for them
+        # Memory that libraries take ahead counts as well.
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(*COMMAND, env=environment, stdin=pipe, stdout=pipe, stderr=pipe)
         assert process.stdin

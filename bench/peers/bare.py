@@ -7,8 +7,11 @@ import os
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any, Literal, cast
 
+import numpy as np
+import onnxruntime
 import redis.asyncio
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
@@ -43,6 +46,28 @@ class Wanted(BaseModel):
     epochs: int = Field(default=10, ge=1, le=10_000)
     batch_size: int = Field(default=128, ge=1)
     metadata: dict[str, str] = {}
+
+
+class Rows(BaseModel):
+    """Rows for the model at BARE_MODEL, encoded already."""
+
+    instances: list[list[float]]
+
+
+@cache
+def session() -> Any:
+    """The model, as it is run in one thread that does not spin."""
+    options: Any = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(os.environ["BARE_MODEL"], options)
+
+
+@api.post("/predict")
+async def predict(rows: Rows) -> dict[str, Any]:
+    """What the model says of the rows."""
+    (outputs,) = session().run(None, {"features": np.array(rows.instances, np.float32)})
+    return {"predictions": outputs.tolist()}
 
 
 @api.get("/constant")

@@ -68,7 +68,10 @@ def download(
         list[Form] | None, typer.Option("--format", help="The model in this format; may be repeated.")
     ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder to put them into, made where it is missing; or name of a single file.")
+        Path,
+        typer.Option(
+            "--output", "-o", help="Folder to put them into, made where it is missing; or name of a single file."
+        ),
     ] = Path(),
     url: UrlOption = DEFAULT_URL,
     api_key: ApiKeyOption = None,

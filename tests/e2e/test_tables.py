@@ -83,7 +83,8 @@ def test_raw_rows_are_told_the_same_by_http_onnx_and_keras(stack: Stack, tmp_pat
     np.testing.assert_allclose(sort(inputs.round(5)), sort(trained_on.round(5)), atol=2e-5)
 
     told = stack.http.post(f"/v1/jobs/{job['id']}/predict", json={"instances": raw}).json()["predictions"]
-    (onnx,) = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(None, {"features": inputs})
+    session: Any = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    (onnx,) = session.run(None, {"features": inputs})
     np.save(tmp_path / "inputs.npy", inputs)
     subprocess.run(
         [sys.executable, "-c", KERAS, tmp_path / "model.keras", tmp_path / "inputs.npy", tmp_path / "keras.npy"],
@@ -92,6 +93,7 @@ def test_raw_rows_are_told_the_same_by_http_onnx_and_keras(stack: Stack, tmp_pat
         capture_output=True,
     )
     keras = np.load(tmp_path / "keras.npy")
+    labels = [one.get("label") for one in told]
     if regression:
         (target,) = made.json()["targets"]
         tolerance = 1e-5 * target["std"]
@@ -101,7 +103,6 @@ def test_raw_rows_are_told_the_same_by_http_onnx_and_keras(stack: Stack, tmp_pat
     else:
         tolerance = 1e-5
         ours = np.array([list(one["probabilities"].values()) for one in told])
-        labels = [one["label"] for one in told]
         assert labels == [DECODER["label"](encoding, one) for one in onnx]
     np.testing.assert_allclose(ours, onnx, atol=tolerance)
     np.testing.assert_allclose(ours, keras, atol=tolerance)

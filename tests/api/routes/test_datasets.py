@@ -156,7 +156,7 @@ async def test_a_slow_check_is_followed_elsewhere(http: httpx.AsyncClient, monke
         assert (answer.status_code, answer.json()["status"]) == (202, "checking")
         address = answer.headers["location"]
         async with asyncio.timeout(20):
-            while (upload := (await http.get(address)).json())["status"] == "checking":
+            while (upload := (await http.get(address)).json())["status"] == "checking":  # noqa: ASYNC110 (over HTTP)
                 await asyncio.sleep(0.02)
         found.append(upload)
     assert (found[0]["status"], found[0]["dataset"]["id"], found[0]["problem"]) == ("ready", "iris@1", None)

@@ -36,7 +36,6 @@ BODIES = [
     {"metadata": {"": "x"}},
     {"metadata": ["x"]},
     {"early_stopping": {"patience": True}},
-    {"early_stopping": {}},
     {"epoch": 3},
 ]
 

@@ -1,5 +1,7 @@
 """Metrics beside scikit-learn's."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -20,7 +22,7 @@ NUMBERS = DatasetInfo(
 
 
 @pytest.fixture
-def outputs() -> tuple[np.ndarray, np.ndarray]:
+def outputs() -> tuple[Any, Any]:
     """Of 300 examples, and their labels; class 4 is never there, and 3 never told."""
     rng = np.random.default_rng(3)
     labels = rng.integers(0, 4, 300).astype(np.int32)
@@ -30,7 +32,7 @@ def outputs() -> tuple[np.ndarray, np.ndarray]:
     return told, labels
 
 
-def test_metrics_of_classes_are_scikit_learns(outputs: tuple[np.ndarray, np.ndarray]) -> None:
+def test_metrics_of_classes_are_scikit_learns(outputs: tuple[Any, Any]) -> None:
     told, labels = outputs
     mask = tf.ones(300)
     halves = [
@@ -40,14 +42,18 @@ def test_metrics_of_classes_are_scikit_learns(outputs: tuple[np.ndarray, np.ndar
     found = scores.of_classes(halves[0] + halves[1])
     best = told.argmax(axis=1)
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
-        labels, best, labels=range(CLASSES), average="macro", zero_division=0
+        labels,
+        best,
+        labels=range(CLASSES),
+        average="macro",
+        zero_division=0.0,  # pyright: ignore[reportArgumentType]
     )
     wanted = {"accuracy": metrics.accuracy_score(labels, best), "precision": precision, "recall": recall, "f1": f1}
     assert found == pytest.approx(wanted)
     assert scores.count_right(told, labels, mask).numpy().tolist() == [(best == labels).sum()]
 
 
-def test_filling_counts_for_nothing(outputs: tuple[np.ndarray, np.ndarray]) -> None:
+def test_filling_counts_for_nothing(outputs: tuple[Any, Any]) -> None:
     told, labels = outputs
     mask = tf.cast(tf.range(300) < 200, tf.float32)
     whole = scores.count_by_class(told[:200], labels[:200], tf.ones(200), classes=CLASSES)
@@ -58,8 +64,8 @@ def test_filling_counts_for_nothing(outputs: tuple[np.ndarray, np.ndarray]) -> N
 
 def test_metrics_of_numbers_are_scikit_learns_in_their_units() -> None:
     rng = np.random.default_rng(4)
-    wanted = rng.normal(size=(200, 2)).astype(np.float32)
-    told = (wanted + rng.normal(scale=0.3, size=(200, 2))).astype(np.float32)
+    wanted: Any = rng.normal(size=(200, 2)).astype(np.float32)
+    told: Any = (wanted + rng.normal(scale=0.3, size=(200, 2))).astype(np.float32)
     errors = scores.add_up_errors(told, wanted, tf.ones(200)).numpy()
     variances = wanted.astype(np.float64).var(axis=0)
     found = scores.of_numbers(errors, NUMBERS, count=200, variances=variances)

@@ -76,12 +76,12 @@ def test_every_format_says_what_the_weights_say(case: str, tmp_path: Path) -> No
     else:
         inputs = rng.normal(size=(7, *dataset.shape)).astype(np.float32)
     right = expected(spec, dataset, weights, inputs)
-    close = {"atol": 1e-5} if dataset.classes else {"rtol": 1e-6, "atol": 1e-5 * 0.1}
+    close: Any = {"atol": 1e-5} if dataset.classes else {"rtol": 1e-6, "atol": 1e-5 * 0.1}
 
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    loaded: Any = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(loaded.predict(inputs, verbose=0), right, **close)
 
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    session: Any = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     assert [given.name for given in session.get_inputs()] == ["features"]
     for count in (1, 7):
         np.testing.assert_allclose(session.run(None, {"features": inputs[:count]})[0], right[:count], **close)
@@ -103,7 +103,7 @@ def test_every_format_says_what_the_weights_say(case: str, tmp_path: Path) -> No
 def test_outputs_that_are_all_below_zero_keep_their_order(tmp_path: Path) -> None:
     spec = Spec.model_validate({"model": {"type": "softmax"}, "loss": "mse"})
     weights = {"output/kernel": np.zeros((108, 3), np.float32), "output/bias": np.array([-3, -1, -2], np.float32)}
-    model = keras_model(spec, IMAGES, describe(spec.model, IMAGES), weights)
+    model: Any = keras_model(spec, IMAGES, describe(spec.model, IMAGES), weights)
     told = model.predict(np.zeros((1, 9, 6, 2), np.uint8), verbose=0)[0]
     assert told.argsort().tolist() == [0, 2, 1]
     assert told.sum() == pytest.approx(1)
