@@ -58,7 +58,7 @@ def test_two_owners_share_a_stack_and_see_nothing_of_each_other(up: Up) -> None:
     routes = [(method, path) for path, found in document["paths"].items() if "{job_id}" in path for method in found]
     assert len(routes) >= 6
     for method, path in sorted(routes, key=lambda route: route[0] == "delete"):
-        url = up.url + path.replace("{job_id}", job_id)
+        url = up.url + path.replace("{job_id}", job_id).replace("{name}", "weights.npz")
         assert httpx.request(method, url, headers=his, trust_env=False).status_code == 404
         assert httpx.request(method, url, trust_env=False).status_code == 401
         assert httpx.request(method, url, headers=hers, trust_env=False).status_code in (200, 204, 409)

@@ -131,7 +131,7 @@ async def test_a_spec_may_be_long_and_not_longer(http: httpx.AsyncClient, settin
         ({"optimizer": {"learning_rate": 1}}, "invalid_spec", "/optimizer"),
         ({"metadata": {"a/b~c": 1}}, "invalid_spec", "/metadata/a~1b~0c"),
         ({"metadata": {"k" * 65: "v"}}, "invalid_spec", "/metadata/" + "k" * 65),
-        ({"early_stopping": {}}, "invalid_spec", ""),
+        ({"early_stopping": {}}, "invalid_spec", "/early_stopping/monitor"),
         ({"validation_split": 0.00005, "early_stopping": {}}, "invalid_spec", "/validation_split"),
         ({"validation_split": 0.00005}, "invalid_spec", "/validation_split"),
         ({"epoch": 3}, "invalid_spec", "/epoch"),
