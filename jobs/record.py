@@ -123,6 +123,17 @@ class Metrics(Value):
         float | None,
         Field(description="Share of the test examples' variance that is explained.", examples=[None]),
     ] = None
+
+
+class Progress(Value):
+    """How far a job has come. Refreshed a few times a second while it trains."""
+
+    percent: Annotated[float, Field(ge=0, le=100, description="Share of all steps done.", examples=[42.5])] = 0.0
+    epoch: Annotated[int, Field(ge=0, description="Epoch under way, from 1; 0 before the first.", examples=[5])] = 0
+    epochs: Annotated[int, Field(ge=1, description="Epochs asked for.", examples=[10])]
+    step: Annotated[int, Field(ge=0, description="Steps done.", examples=[1993])] = 0
+    steps: Annotated[int, Field(ge=1, description="Steps in all epochs.", examples=[4690])]
+    steps_per_second: Annotated[float | None, Field(description="Recent speed of training.", examples=[1100.0])] = None
     examples_per_second: Annotated[
         float | None, Field(description="Recent speed of training.", examples=[140_800.0])
     ] = None
