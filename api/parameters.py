@@ -29,6 +29,7 @@ from api.uploads.options import MOST_TARGETS, TableOptions
 from jobs.dataset_versions import NAME, DatasetNotFound, DatasetRef, check_name
 from jobs.errors import InvalidCursor
 from jobs.ids import PATTERN
+from jobs.model_files import ModelForm
 from jobs.spec import LARGEST_SEED
 from jobs.states import Status
 from jobs.wire import FieldError
@@ -441,7 +442,7 @@ class ModelQuery(Query):
     """In which format."""
 
     format: Annotated[
-        Literal["keras", "onnx", "tflite", "saved_model", "weights"],
+        ModelForm,
         Field(description="Which of the formats that the job left its model in.", examples=["onnx"]),
     ] = "onnx"
 

@@ -130,10 +130,6 @@ class DatasetVersion(BaseModel):
         """By what it is named."""
         return DatasetRef(self.name, self.version)
 
-    def same_upload(self, other: "DatasetVersion") -> bool:
-        """Whether both are the same bytes, read in the same way."""
-        return (self.sha256, self.options_sha256) == (other.sha256, other.options_sha256)
-
     def numbered(self, version: int) -> "DatasetVersion":
         """This one, published as such a version."""
         return self.model_copy(update={"version": version})

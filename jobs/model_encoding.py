@@ -7,8 +7,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs.columns import RowEncoding
 from jobs.datasets import DatasetInfo, Kind, Target, Task
 
-FILE = "encoding.json"
-
 
 class ModelEncoding(BaseModel):
     """All that is needed to predict by a model's graph: it belongs to the model, and outlasts the dataset."""

@@ -63,8 +63,8 @@ JOB_BODY: dict[str, Any] = {
 
 UPLOAD_BODY: dict[str, Any] = {
     "required": True,
-    "description": "The file: a CSV with a header, in UTF-8, divided by commas, semicolons or tabs; gzip or not. What "
-    "`Content-Type` says does not matter.",
+    "description": "The file: a CSV with a header, in UTF-8, divided by commas, semicolons or tabs; gzip or not. Or "
+    "Parquet, where the server has the extra for it. What `Content-Type` says does not matter.",
     "content": {
         "text/csv": {
             "schema": {"type": "string", "description": "The table."},

@@ -13,12 +13,12 @@ from api.predict.model import Model, load_model
 from api.predict.models import Models
 from api.predict.runner import Runner
 from jobs.dataset_versions import StorageUnavailable
-from jobs.model_encoding import FILE
+from jobs.model_files import ENCODING, FILES, ModelForm
 from jobs.record import Artifact, Job
 from jobs.states import Status
 from store.artifacts import LocalArtifacts
 
-GRAPH = "model.onnx"
+GRAPH = FILES["onnx"]
 KNOWN_SECONDS = 1.0
 """How long it is taken for granted that a job is there and whose it is: predictions come by the thousand a second."""
 MOST_KNOWN = 1000
@@ -61,7 +61,7 @@ class Predictor:
         if known and now - known.seen_at < KNOWN_SECONDS:
             return known.graph
         self._known.pop((job_id, owner), None)
-        graph = exported(await self._read_job(job_id, owner), GRAPH, "onnx")
+        graph = exported(await self._read_job(job_id, owner), "onnx")
         self._known[job_id, owner] = _Known(graph, now)
         if len(self._known) > MOST_KNOWN:
             self._known.popitem(last=False)
@@ -70,18 +70,18 @@ class Predictor:
     async def _load(self, job_id: str) -> Model:
         try:
             return await asyncio.to_thread(
-                lambda: load_model(self._artifacts.read(job_id, GRAPH), self._artifacts.read(job_id, FILE))
+                lambda: load_model(self._artifacts.read(job_id, GRAPH), self._artifacts.read(job_id, ENCODING))
             )
         except (OSError, ValueError) as error:
             log.warning("model_not_loaded", job_id=job_id, error=str(error))
             raise StorageUnavailable(f"the model of {job_id} cannot be read: {error}") from error
 
 
-def exported(job: Job, name: str, form: str) -> Artifact:
-    """A file of a job's model. Raises Refused, naming the forms that there are."""
+def exported(job: Job, form: ModelForm) -> Artifact:
+    """The file of a job's model in this form. Raises Refused, naming those that there are."""
     if job.status is not Status.SUCCEEDED:
         raise Refused(kinds.NOT_EXPORTED, f"the job is {job.status}; it has a model once it has succeeded")
-    found = next((artifact for artifact in job.artifacts if artifact.name == name), None)
+    found = next((artifact for artifact in job.artifacts if artifact.name == FILES[form]), None)
     if found is None:
         there = ", ".join(artifact.name for artifact in job.artifacts)
         raise Refused(kinds.NOT_EXPORTED, f"the job did not leave its model as {form}; there are: {there}")

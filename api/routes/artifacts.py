@@ -25,15 +25,6 @@ from api.routes.datasets import stored_file
 from api.schemas import ArtifactPage
 from jobs.record import Artifact, Job
 
-FORMATS = {
-    "keras": "model.keras",
-    "onnx": "model.onnx",
-    "tflite": "model.tflite",
-    "saved_model": "saved_model.tar",
-    "weights": "weights.npz",
-}
-"""The file of each form of a model."""
-
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["artifacts"])
 
 
@@ -117,7 +108,7 @@ async def get_job_artifact(
 async def get_job_model(context: RequestContextDep, params: Annotated[ModelFile, Params(ModelFile)]) -> Response:
     """Download the trained network by its format: the same file that is among the job's artifacts."""
     job = await _job(context, params.job_id)
-    return await _sent(context, job, exported(job, FORMATS[params.query.format], params.query.format))
+    return await _sent(context, job, exported(job, params.query.format))
 
 
 async def _job(context: RequestContext, job_id: str) -> Job:

@@ -11,8 +11,8 @@ from gradientd.cli.display import print_json
 from gradientd.cli.job_reference import find_job
 from gradientd.cli.options import DEFAULT_URL, ApiKeyOption, JobArgument, JsonOption, UrlOption
 from gradientd.client import Client
-from gradientd.client.models import FILES
 from jobs.escapes import escaped
+from jobs.model_files import FILES
 
 
 class Form(StrEnum):

@@ -5,7 +5,7 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from gradientd.client.connection import Connection, Progress
 from gradientd.client.datasets import Table, opened
@@ -14,15 +14,6 @@ from gradientd.client.paths import job_path
 from gradientd.client.responses import Document, parse
 from jobs.record import Artifact
 from jobs.wire import Page
-
-Format = Literal["keras", "onnx", "tflite", "saved_model", "weights"]
-FILES: dict[Format, str] = {
-    "keras": "model.keras",
-    "onnx": "model.onnx",
-    "tflite": "model.tflite",
-    "saved_model": "saved_model.tar",
-    "weights": "weights.npz",
-}
 
 
 class ModelCalls(Connection):

@@ -9,13 +9,14 @@ from pathlib import Path
 import structlog
 
 from jobs.architecture import describe
-from jobs.model_encoding import FILE, ModelEncoding
+from jobs.model_encoding import ModelEncoding
+from jobs.model_files import ENCODING, FILES
 from jobs.record import Artifact, Job
 from store.artifacts import Artifacts
 from store.files import Content, make_folder
 from worker.datasets.memory import Dataset
 from worker.engine.slot import Outcome
-from worker.files.exports import WEIGHTS, chunks_of_file, weights_npz, write_export
+from worker.files.exports import chunks_of_file, weights_npz, write_export
 from worker.files.keras_model import keras_model
 from worker.lease.lease import Lease, StopReason
 
@@ -23,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 STORAGE_RETRY_SECONDS = 2.0
 """Wait before a file is written again to a disk that refused it."""
+
+WEIGHTS = FILES["weights"]
 
 Written = tuple[str, Content]
 
@@ -53,7 +56,7 @@ class Exporter:
         """Each file's kind, and what makes it in a folder."""
         yield WEIGHTS, lambda _: (WEIGHTS, weights_npz(outcome.weights))
         encoding = ModelEncoding.of(dataset.info, dataset.rows)
-        yield FILE, lambda _: (FILE, encoding.model_dump_json().encode())
+        yield ENCODING, lambda _: (ENCODING, encoding.model_dump_json().encode())
         if not job.spec.export:
             return
         network = describe(job.spec.model, dataset.info)
@@ -80,7 +83,7 @@ class Exporter:
                 log.warning("artifact_not_written", artifact=kind, error=str(error))
                 self._draining.wait(STORAGE_RETRY_SECONDS)
             except Exception:  # of a library: the weights are there already
-                if kind in (WEIGHTS, FILE):
+                if kind in (WEIGHTS, ENCODING):
                     raise
                 log.exception("export_failed", format=kind)
                 return None

@@ -11,16 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from jobs.model_files import FILES
 from jobs.spec import ExportFormat
 
-WEIGHTS = "weights.npz"
-FILES: dict[ExportFormat, str] = {
-    "keras": "model.keras",
-    "onnx": "model.onnx",
-    "tflite": "model.tflite",
-    "saved_model": "saved_model.tar",
-}
-"""Name of the file of each format."""
 CHUNK_BYTES = 1 << 20
 
 

@@ -2,7 +2,7 @@
 
 import tarfile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import keras
 import numpy as np
@@ -12,9 +12,10 @@ import tensorflow as tf
 
 from jobs.architecture import describe
 from jobs.datasets import DatasetInfo, Target
-from jobs.spec import Spec
+from jobs.model_files import FILES
+from jobs.spec import ExportFormat, Spec
 from worker.engine.architecture import build
-from worker.files.exports import FILES, write_export
+from worker.files.exports import write_export
 from worker.files.keras_model import keras_model
 
 IMAGES = DatasetInfo(name="images", shape=(9, 6, 2), classes=("a", "b", "c"), train_examples=10, test_examples=10)
@@ -69,7 +70,7 @@ def test_every_format_says_what_the_weights_say(case: str, tmp_path: Path) -> No
         for name, shape in zip(network.names, network.shapes, strict=True)
     }
     model = keras_model(spec, dataset, describe(spec.model, dataset), weights)
-    for wanted in FILES:
+    for wanted in get_args(ExportFormat):
         assert write_export(model, wanted, tmp_path).name == FILES[wanted]
     if dataset.dtype == "uint8":
         inputs = rng.integers(0, 256, (7, *dataset.shape)).astype(np.uint8)

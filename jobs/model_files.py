@@ -1,0 +1,16 @@
+"""The files that a trained model leaves, by their form: written by workers, named by the API and the client."""
+
+from typing import Literal
+
+ModelForm = Literal["keras", "onnx", "tflite", "saved_model", "weights"]
+"""A spec's `export` may ask for all but the weights, which are always there."""
+
+FILES: dict[ModelForm, str] = {
+    "keras": "model.keras",
+    "onnx": "model.onnx",
+    "tflite": "model.tflite",
+    "saved_model": "saved_model.tar",
+    "weights": "weights.npz",
+}
+ENCODING = "encoding.json"
+"""What the model is fed and what it tells: a `jobs.model_encoding.ModelEncoding`."""
