@@ -151,16 +151,27 @@ def report_words(report: TableReport | None) -> list[str]:
         return []
     words: list[str] = []
     if report.skipped:
-        words.append(f"{report.skipped:,} rows were left out for {report.faults_total:,} faults")
+        words.append(f"{counted(report.skipped, 'row')} left out for {counted(report.faults_total, 'fault')}")
     if report.duplicates:
-        words.append(f"{report.duplicates:,} rows are the same as an earlier one")
+        words.append(f"{counted(report.duplicates, 'row')} {are(report.duplicates)} the same as an earlier one")
     if report.train_test_duplicates:
-        words.append(f"{report.train_test_duplicates:,} test rows are the same as a training row")
+        count = report.train_test_duplicates
+        words.append(f"{counted(count, 'test row')} {are(count)} the same as a training row")
     if report.constant_columns:
         words.append(f"the same in every row: {', '.join(report.constant_columns)}")
     if report.unique_columns:
         words.append(f"another number in every row, an id perhaps: {', '.join(report.unique_columns)}")
     return words
+
+
+def counted(count: int, what: str) -> str:
+    """So many of something."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def are(count: int) -> str:
+    """What so many do."""
+    return "is" if count == 1 else "are"
 
 
 def print_rows(console: Console, rows: Sequence[Mapping[str, object]]) -> None:

@@ -1,0 +1,55 @@
+"""`datasets`, `predict` and `download` against a server that answers as the API does."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from gradientd.cli.app import app
+from gradientd.cli.datasets import name_of
+from gradientd.cli.tables import report_words
+from gradientd.client.datasets import columns_as_csv
+from jobs.wire import TableReport
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("Customers.csv", "customers"),
+        ("a b (1).csv.gz", "a-b-1"),
+        ("2024.parquet", "2024"),
+        (".csv", "table"),
+        ("é.csv", "table"),
+    ],
+)
+def test_a_dataset_is_named_after_its_file(file: str, name: str) -> None:
+    assert name_of(Path(file)) == name
+
+
+def test_columns_become_a_csv() -> None:
+    columns: dict[str, Any] = {"a": [1, None, float("nan")], 'b"c': ["x", "y,z", "q\n"]}
+    assert columns_as_csv(columns) == b'a,"b""c"\r\n1,x\r\n,"y,z"\r\n,"q\n"\r\n'
+    with pytest.raises(ValueError, match="shorter"):
+        columns_as_csv({"a": [1, 2], "b": [1]})
+
+
+def test_one_row_is_and_two_are() -> None:
+    one, two = (report_words(TableReport(duplicates=count, train_test_duplicates=count)) for count in (1, 2))
+    assert one == ["1 row is the same as an earlier one", "1 test row is the same as a training row"]
+    assert two == ["2 rows are the same as an earlier one", "2 test rows are the same as a training row"]
+    assert report_words(None) == []
+
+
+def test_options_of_an_upload_need_a_file() -> None:
+    result = CliRunner().invoke(app, ["train", "--target", "y"])
+    assert result.exit_code == 2
+    assert "FILE" in result.output
+
+
+def test_a_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
+    missing = str(tmp_path / "no.csv")
+    for command in (["datasets", "upload", missing], ["train", missing], ["predict", "last", missing]):
+        result = CliRunner().invoke(app, command)
+        assert result.exit_code == 2, result.output
+        assert "cannot read" in " ".join(result.output.split())
