@@ -38,6 +38,11 @@ EVENT_ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
 ARTIFACT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 
+def _not_a_cursor(text: str, wanted: str) -> Refused:
+    detail = f"the cursor {shortened(text, 100)!r} is not {wanted}"
+    return Refused(kinds.INVALID_CURSOR, detail, errors=[FieldError(parameter="after", detail=detail)])
+
+
 class CreateQuery(Query):
     """How to take a job."""
 
@@ -149,8 +154,7 @@ class EventsQuery(Query):
         """The request's query parameters. Raises Refused."""
         query = super().read(request)
         if query.after and not EVENT_ID.fullmatch(query.after):
-            detail = f"the cursor {shortened(query.after, 100)!r} is not an event's id"
-            raise Refused(kinds.INVALID_CURSOR, detail, errors=[FieldError(parameter="after", detail=detail)])
+            raise _not_a_cursor(query.after, "an event's id")
         return query
 
 
@@ -315,6 +319,14 @@ class DatasetListQuery(Query):
         ),
     ] = ""
     limit: Annotated[int, Field(ge=1, le=100, description="Most datasets on the page.", examples=[20]), Whole] = 20
+
+    @classmethod
+    def read(cls, request: Request) -> Self:
+        """The request's query parameters. Raises Refused."""
+        query = super().read(request)
+        if query.after and not NAME.fullmatch(query.after):
+            raise _not_a_cursor(query.after, "a dataset's name")
+        return query
 
 
 @dataclass(frozen=True, slots=True)

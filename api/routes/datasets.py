@@ -186,7 +186,7 @@ async def get_upload(context: RequestContextDep, params: Annotated[UploadName, P
             "description": "The newest version of each of your datasets, by name, and on the first page the built-in "
             "ones before them."
         },
-        **refusals(kinds.INVALID_PARAMETER, kinds.STORE_UNAVAILABLE),
+        **refusals(kinds.INVALID_CURSOR, kinds.INVALID_PARAMETER, kinds.STORE_UNAVAILABLE),
     },
 )
 async def list_datasets(

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -19,6 +20,13 @@ from gradientd.local import parent_death
 from gradientd.local.machine import claim_port
 from gradientd.local.valkey import EmbeddedStore
 from jobs.api_keys import Scope, entry_of, new_key, new_secret
+from jobs.ids import new_job_id
+from jobs.settings import Settings
+from store.calls import connect, run
+from store.jobs import Store
+from store.lanes import Lanes
+from tests.api.models import CUSTOMERS, succeed
+from tests.fuzz import known
 
 ROOT = Path(__file__).parents[2]
 HOST = "127.0.0.1"
@@ -80,11 +88,25 @@ def count_cases(folder: Path) -> int:
     return cases
 
 
+def fill(url: str, settings: Settings, secret: str | None) -> None:
+    """Have something there to be found: a dataset, and a job that has succeeded with a model, named in `known`."""
+    headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+    with httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=REQUEST_SECONDS) as http:
+        http.put(f"/v1/datasets/{known.DATASET}", content=known.TABLE).raise_for_status()
+        http.post("/v1/jobs", json={"dataset": "mnist-10k"}).raise_for_status()
+    with connect(settings) as client:
+        store, do = Store.of(settings), partial(run, client)
+        claim = do(store.claim("fuzz", token=new_job_id(), lanes=Lanes.served_by(gpus=0)))
+        if claim is None:
+            raise SystemExit("fuzz: the job that was to succeed cannot be claimed")
+        os.environ[known.JOB] = succeed(claim, CUSTOMERS, settings=settings, store=store, do=do)
+
+
 @contextmanager
 def api(folder: Path, secret: str | None) -> Iterator[str]:
     """The URL of an API process of its own, on a store of its own, which may ask for a key.
 
-    No worker: jobs stay queued.
+    No worker: jobs stay queued, but for one that has a model.
     """
     with open(os.devnull, "rb") as nothing, ExitStack() as exits:
         store = EmbeddedStore(folder, port=claim_port(HOST, 0), lock_fd=nothing.fileno())
@@ -108,6 +130,7 @@ def api(folder: Path, secret: str | None) -> Iterator[str]:
             if time.monotonic() > deadline:
                 raise SystemExit((folder / "api.log").read_text()[-3000:])
             time.sleep(0.05)
+        fill(url, Settings.model_validate({"redis_url": store.url, "data_dir": folder}), secret)
         yield url
         said = (folder / "api.log").read_text()
         if "Traceback" in said:
