@@ -63,11 +63,13 @@ chaos: $(VENV)/.dev ## Break a real stack 500 times over 300 jobs; kill 20 jobs;
 	$(BIN)/python -m tests.chaos --jobs 300 --faults 500
 	$(BIN)/python -m tests.chaos killed
 	$(BIN)/python -m tests.chaos directed
+	$(BIN)/python -m tests.chaos uploads
 	$(BIN)/python -m tests.chaos --mutate fence
 	$(BIN)/python -m tests.chaos --mutate reconciler
 
-chaos-short: $(VENV)/.dev ## The same for three minutes, without the checks of itself
+chaos-short: $(VENV)/.dev ## The same for five minutes, without the checks of itself
 	$(BIN)/python -m tests.chaos --minutes 2
+	$(BIN)/python -m tests.chaos uploads --uploads 11 --races 60
 
 fuzz: $(VENV)/.dev ## Send the API 5,000 requests and more that its document allows, or does not; again with keys
 	$(BIN)/python -m tests.fuzz --examples $(FUZZ_EXAMPLES) --least-cases $(FUZZ_CASES)

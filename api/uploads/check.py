@@ -38,6 +38,8 @@ class Answer(BaseModel):
     detail: str = ""
     faults: tuple[Fault, ...] = ()
     faults_total: int = 0
+    storage: str = ""
+    """What keeps the disk from taking the table's arrays, which is no fault of the table."""
 
 
 def main() -> None:
@@ -56,6 +58,8 @@ def answer_to(order: Order) -> Answer:
         return Answer(table=check_table(order.path, order.options, into=order.into, limits=limits))
     except InvalidUpload as error:
         return Answer(detail=error.detail, faults=error.faults, faults_total=error.total)
+    except OSError as error:
+        return Answer(storage=error.strerror or str(error))
     except MemoryError:
         return Answer(detail=f"checking the table takes more than {order.memory_bytes >> 20:,} MiB of memory")
 

@@ -11,6 +11,7 @@ import structlog
 from api.uploads.check import Answer, Order
 from api.uploads.options import TableOptions
 from api.uploads.table import CheckedTable
+from jobs.dataset_versions import StorageUnavailable
 from jobs.faults import InvalidUpload
 
 log = structlog.get_logger(__name__)
@@ -42,6 +43,7 @@ class Checker:
 
         Raises:
             InvalidUpload: it cannot be learnt from as it is, or checking it takes too much.
+            StorageUnavailable: the disk does not take its arrays.
         """
         bounds = self._bounds
         order = Order(
@@ -53,12 +55,17 @@ class Checker:
             memory_bytes=bounds.memory_bytes,
         )
         async with self._turn:
-            answer = await self._ask(order)
+            answer = await self._ask(order) or await self._ask(order)
+        if answer is None:
+            raise InvalidUpload("the table could not be checked: the process that checks it ended twice before it did")
+        if answer.storage:
+            raise StorageUnavailable(f"the data directory cannot be written or read: {answer.storage}")
         if answer.table is None:
             raise InvalidUpload(answer.detail, answer.faults, total=answer.faults_total)
         return answer.table
 
-    async def _ask(self, order: Order) -> Answer:
+    async def _ask(self, order: Order) -> Answer | None:
+        """What a process says of the upload; None from one that was killed, perhaps for what another one took."""
         # Memory that libraries take ahead counts as well.
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
         pipe = asyncio.subprocess.PIPE
@@ -80,5 +87,5 @@ class Checker:
             process.stdin.close()
         if process.returncode != 0 or not said:
             log.warning("upload_check_died", code=process.returncode, said=complaints.decode(errors="replace")[-2000:])
-            raise InvalidUpload("the table could not be checked: that took more than a check may take")
+            return None
         return Answer.model_validate_json(said)

@@ -1,6 +1,7 @@
 """Statistics of a table's training rows, and the arrays that a network is fed."""
 
 import json
+import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
@@ -45,12 +46,13 @@ def describe(scan: Scan, index: int, train: NDArray[np.intp]) -> Column:
 
 
 def write_arrays(scan: Scan, encoding: RowEncoding, parts: Parts, targets: NDArray[np.generic], *, into: Path) -> None:
-    """Write each part's x (float32 [N, width]) and y as .npy files."""
+    """Write each part's x (float32 [N, width]) and y as .npy files. Raises OSError where the disk has no room."""
     for name, rows in parts._asdict().items():
         np.save(into / f"{name}_y.npy", targets[rows])
-        x = np.lib.format.open_memmap(
-            into / f"{name}_x.npy", mode="w+", dtype=np.float32, shape=(len(rows), encoding.width)
-        )
+        path = into / f"{name}_x.npy"
+        x = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(len(rows), encoding.width))
+        with path.open("r+b") as file:  # room for it now: a disk that is full under a mapping kills its process
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
         at = 0
         for index, column in enumerate(encoding.columns):
             if column.width:

@@ -10,7 +10,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from tests.chaos import full_disk, killed, mutations
+from tests.chaos import full_disk, killed, mutations, uploads
 from tests.chaos.points import MUTATIONS
 from tests.chaos.stack import Stack
 from tests.chaos.storm import Storm
@@ -24,12 +24,14 @@ DISK_MB = 400
 def main() -> int:
     """Run what the arguments say."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("storm", "killed", "directed"), default="storm")
+    parser.add_argument("what", nargs="?", choices=("storm", "killed", "directed", "uploads"), default="storm")
     parser.add_argument(
         "--seed", type=int, default=secrets.randbelow(2**31), help="repeats what is asked for, and when"
     )
     parser.add_argument("--jobs", type=int, default=300, help="at least so many (%(default)s)")
     parser.add_argument("--faults", type=int, default=500, help="at least so many (%(default)s)")
+    parser.add_argument("--uploads", type=int, default=60, help="broken off, of `uploads` (%(default)s)")
+    parser.add_argument("--races", type=int, default=200, help="of a deletion with a submission (%(default)s)")
     parser.add_argument("--minutes", type=float, help="go on for so long, instead of until so many")
     parser.add_argument("--mutate", choices=sorted(MUTATIONS), help="take a part out; succeed only if it is noticed")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the stack's data and log")
@@ -74,6 +76,10 @@ def _run(stack: Stack, options: argparse.Namespace) -> bool:
             verdict = mutations.run(stack, "fence", rng=rng)
         if verdict.clean:
             verdict = full_disk.run(stack, rng=rng)
+    elif options.what == "uploads":
+        verdict, outcome = uploads.run(stack, rng=rng, uploads=options.uploads, races=options.races)
+        _table("fault", outcome.injected)
+        _table("what was there afterwards", outcome.left)
     elif options.what == "killed":
         verdict, rows = killed.run(stack, rng=rng)
         print(f"\n{'job':<12}{'killed':>8}{'attempts':>10}  same bits as uninterrupted")

@@ -20,6 +20,15 @@ from typing import Any
 API_POINTS = ("bell",)
 """After a job was created and before its bell is rung."""
 
+UPLOAD_POINTS = (
+    "received",  # the upload is on the disk whole, and nobody has looked at it
+    "checking",
+    "checked",  # its arrays are written, and not yet kept
+    "kept",  # they are, and no version names them
+    "published",  # one does, and nobody was told
+)
+"""In the API's process."""
+
 TRAINER_POINTS = (
     "import",  # TensorFlow is half imported
     "claimed",  # the job is claimed, its record not yet touched
@@ -89,9 +98,17 @@ def after(owner: type, name: str, point: str) -> None:
 def in_api() -> None:
     """Put the points of an API process in."""
     from api.background.doorbell_sender import DoorbellSender
+    from api.uploads.checker import Checker
+    from api.uploads.intake import Intake
+    from store.dataset_files import DatasetFiles
 
     mutate()
     before(DoorbellSender, "ring", "bell")
+    before(Intake, "finish", "received")
+    before(Checker, "_ask", "checking")
+    before(DatasetFiles, "keep", "checked")
+    after(DatasetFiles, "keep", "kept")
+    before(Intake, "_cleared", "published")
 
 
 def during_import() -> None:

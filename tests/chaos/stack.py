@@ -186,6 +186,23 @@ class Stack:
         found = self.parts(kind)
         return rng.choice(found) if found else None
 
+    def api_at(self, api: int) -> psutil.Process | None:
+        """The process of one of the two APIs."""
+        for process in self.parts("api"):
+            with suppress(psutil.Error):
+                if process.environ().get("GRADIENTD_PORT") == str(self._ports[api]):
+                    return process
+        return None
+
+    def checks(self) -> list[psutil.Process]:
+        """The processes that check an upload now."""
+        found: list[psutil.Process] = []
+        for process in self._survivors():
+            with suppress(psutil.Error):
+                if "api.uploads.check" in process.cmdline():
+                    found.append(process)
+        return found
+
     def trainer_of(self, job_id: str) -> psutil.Process | None:
         """The process that trains a job, as the list of workers has it."""
         for worker in self.workers():
@@ -298,6 +315,17 @@ class Stack:
         if answer.status_code >= 500 and answer.status_code != 503:
             self.complaints.add(f"{method} {path} answered {answer.status_code}: {answer.text[:300]}")
         return answer
+
+    def ask_until_answered(self, method: str, path: str, *, seconds: float = 60.0, **options: Any) -> httpx.Response:
+        """The answer to a request that is sent until it has one, which is not that something is away (503)."""
+        deadline = time.monotonic() + seconds
+        while True:
+            answer = self.ask(method, path, **options)
+            if answer is not None and answer.status_code != 503:
+                return answer
+            if time.monotonic() > deadline:
+                raise Stuck(f"{method} {path} was not answered in {seconds:.0f} s: {answer and answer.text}")
+            time.sleep(0.1)
 
     def get(self, path: str, *, seconds: float = 60.0, **options: Any) -> Any:
         """The JSON behind a path, asked for until it is had; None for a 404."""

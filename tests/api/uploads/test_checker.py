@@ -15,8 +15,10 @@ from api.uploads.check import Order
 from api.uploads.checker import COMMAND, Bounds, Checker
 from api.uploads.options import TableOptions
 from api.uploads.table import CheckedTable
+from jobs.dataset_versions import StorageUnavailable
 from jobs.faults import InvalidUpload
 from tests.api.uploads.tables import csv_of, iris_like
+from tests.disk import mounted
 
 
 async def check(checker: Checker, content: bytes, folder: Path, **options: Any) -> CheckedTable:
@@ -81,8 +83,33 @@ async def test_a_check_that_takes_too_long_is_ended(tmp_path: Path) -> None:
 @pytest.mark.anyio
 async def test_a_check_that_takes_too_much_memory_is_refused(tmp_path: Path) -> None:
     wide = csv_of(",".join(f"c{n}" for n in range(500)) + ",y", ["1," * 500 + str(n % 2) for n in range(20_000)])
-    with pytest.raises(InvalidUpload, match=r"more than 40 MiB of memory|more than a check may take"):
+    with pytest.raises(InvalidUpload, match=r"more than 40 MiB of memory|ended twice"):
         await check(Checker(Bounds(memory_bytes=40 << 20)), wide, tmp_path / "one")
+
+
+@pytest.mark.anyio
+async def test_a_check_that_is_killed_is_done_again(tmp_path: Path) -> None:
+    task = asyncio.create_task(check(Checker(), iris_like(100_000), tmp_path / "one"))
+    arrays = tmp_path / "one" / "into"
+    while not (arrays.is_dir() and any(arrays.iterdir())) and not task.done():  # noqa: ASYNC110 - nothing tells us
+        await asyncio.sleep(0.001)
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if COMMAND[-1] in process.cmdline():
+                process.kill()
+    table = await task
+    assert table.train_examples + table.test_examples == 100_000
+    assert np.load(arrays / "train_x.npy").shape[0] == table.train_examples
+
+
+@pytest.mark.anyio
+async def test_a_disk_without_room_for_the_arrays_is_no_fault_of_the_table(tmp_path: Path) -> None:
+    path, _ = put(iris_like(100_000), tmp_path / "one")
+    with mounted(tmp_path / "small", mb=1) as is_mounted:
+        if not is_mounted:
+            pytest.skip("nothing can be mounted here")
+        with pytest.raises(StorageUnavailable, match="No space left"):
+            await Checker().check(path, TableOptions(), into=tmp_path / "small")
 
 
 @pytest.mark.anyio
