@@ -89,7 +89,7 @@ PREDICT_BODY: dict[str, Any] = {
                         "minItems": 1,
                         "description": "Examples: rows as objects of columns or lists of their values, images as "
                         "nested lists of pixels.",
-                        "items": {"anyOf": [{"type": "object"}, {"type": "array"}]},
+                        "items": {"anyOf": [{"type": "object"}, {"type": "array", "items": {}}]},
                     },
                     "top": {
                         "type": "integer",

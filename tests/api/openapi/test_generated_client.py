@@ -28,7 +28,8 @@ def generated(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """Name of the package that was made."""
     document = create_app(settings).openapi()
     (tmp_path / "openapi.json").write_text(json.dumps(document))
-    (tmp_path / "config.yml").write_text("post_hooks: []\n")  # it would format what nobody reads
+    config = {"post_hooks": [], "content_type_overrides": {"text/csv": "application/octet-stream"}}  # no formatting
+    (tmp_path / "config.yml").write_text(json.dumps(config))
     command = [str(GENERATOR), "-m", "openapi_python_client", "generate", "--path", "openapi.json", "--meta", "none"]
     command += ["--output-path", "generated_client", "--config", "config.yml", "--fail-on-warning"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
