@@ -23,7 +23,12 @@ from tests.e2e.conftest import FINAL
 RENAMED = {"images_per_second": "examples_per_second", "train_images": "train_examples", "test_images": "test_examples"}
 """What answers of older versions call otherwise."""
 
-ADDED = {"skipped_steps", "rounding"}
+ERRORS = ("mae", "rmse", "r2")
+ADDED = {
+    *("skipped_steps", "rounding", "choices", "score", "class_weights", "export"),
+    *(f"{part}{name}" for part in ("", "val_", "test_") for name in ERRORS),
+    *(f"test_{name}" for name in ("precision", "recall", "f1")),
+}
 """What older versions did not tell."""
 
 FIXTURES = Path(__file__).parents[1] / "old_data"
