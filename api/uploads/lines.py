@@ -43,6 +43,8 @@ def open_lines(path: Path, *, most_bytes: int) -> Generator[Iterator[str]]:
         plain = io.BufferedReader(_Bounded(gzip.GzipFile(fileobj=raw) if compressed else raw, most_bytes))
         try:
             _look_at(plain.peek(LOOKED_AT)[:LOOKED_AT])
+            if compressed:
+                _measure(path, most_bytes=most_bytes)
             with io.TextIOWrapper(plain, encoding="utf-8-sig", newline="") as text:
                 yield _lines(text, path=path, most_bytes=most_bytes)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -63,6 +65,17 @@ def _lines(text: io.TextIOWrapper, *, path: Path, most_bytes: int) -> Iterator[s
         line = _undecodable(path, most_bytes=most_bytes)
         found = f"bytes that are no UTF-8 ({error.reason})"
         raise InvalidUpload("", [Fault(line=line, found=found, wanted="text in UTF-8")]) from error
+
+
+def _measure(path: Path, *, most_bytes: int) -> None:
+    """Raise InvalidUpload where a gzip file is longer than `most_bytes` when decompressed.
+
+    That takes seconds; the rows that lie within so many bytes can take minutes to read.
+    """
+    with gzip.open(path) as file:
+        bounded = _Bounded(file, most_bytes)
+        while bounded.read(1 << 20):
+            pass
 
 
 def _look_at(start: bytes) -> None:
