@@ -39,10 +39,11 @@ def meet_what_is_there(case: schemathesis.Case) -> None:
         parameters["name"] = known.DATASET
     if path.endswith("/artifacts/{name}"):
         parameters["name"] = "encoding.json"
-    if path.endswith("/predict") and isinstance(case.body, dict) and isinstance(case.body.get("instances"), list):
-        case.body["instances"] = [named(instance) for instance in case.body["instances"]]
-    if path.endswith("/datasets/{name}") and case.method.upper() == "PUT" and isinstance(case.body, str | bytes):
-        case.body = known.TABLE + case.body if isinstance(case.body, bytes) else known.TABLE.decode() + case.body
+    body: Any = case.body
+    if path.endswith("/predict") and isinstance(body, dict) and isinstance(body.get("instances"), list):
+        body["instances"] = [named(instance) for instance in body["instances"]]
+    if path.endswith("/datasets/{name}") and case.method.upper() == "PUT" and isinstance(body, str | bytes):
+        case.body = known.TABLE + body if isinstance(body, bytes) else known.TABLE.decode() + body
 
 
 def named(instance: Any) -> Any:
