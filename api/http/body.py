@@ -26,6 +26,7 @@ _PARSER = ThreadPoolExecutor(1, "parser")
 _IS_JSON = re.compile(r"application/(json|[a-z0-9.!#$&^_-]+\+json)")
 _PARAMETER = re.compile(r';\s*([^\s;="]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_OTHERWISE_SENT = frozenset({b"content-encoding", b"transfer-encoding", b"content-range"})
 _CODINGS = {"content-encoding": ("", "identity"), "transfer-encoding": ("", "chunked")}
 """What a body may be coded by, for each header that says so: nothing that changes it."""
 
@@ -83,7 +84,7 @@ def parse_object(content: bytes, *, otherwise: Kind = kinds.INVALID_SPEC) -> dic
     try:
         value = from_json(content, allow_inf_nan=False)
         # The first parser keeps silent about a name given twice.
-        json.loads(content, object_pairs_hook=_unique)
+        _NAMES.decode(content.decode())
     except ValueError as error:
         raise Refused(kinds.MALFORMED_JSON, f"the body is not valid JSON: {shortened(str(error), 200)}") from error
     if not isinstance(value, dict):
@@ -122,6 +123,8 @@ def _too_large(most_bytes: int) -> Refused:
 
 def _check_form(headers: Headers, *, known: tuple[str, ...] = _CODINGS["content-encoding"]) -> None:
     """Refuse a body whose headers say that it has to be decoded, or put together with others, to be understood."""
+    if _OTHERWISE_SENT.isdisjoint(name for name, _ in headers.raw):
+        return
     for name, plain in {**_CODINGS, "content-encoding": known}.items():
         for coding in ",".join(headers.getlist(name)).split(","):
             if coding.strip().lower() not in plain:
@@ -159,3 +162,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))
         raise ValueError(f"the name {shortened(twice, 100)!r} appears twice in one object")
     return found
+
+
+_NAMES = json.JSONDecoder(object_pairs_hook=_unique)

@@ -1,8 +1,8 @@
 """What surrounds every request: its id, its line in the log, security headers, and the answer to a fault of ours."""
 
 import logging
+import random
 import re
-import secrets
 import time
 
 import structlog
@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import kinds
-from api.http.problems import SCOPE_IS_HEAD, SCOPE_REQUEST_ID, answer
+from api.http.problems import SCOPE_IS_HEAD, SCOPE_ONLY_READS, SCOPE_REQUEST_ID, answer
 
 SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 """Request ids that are taken over from the caller; others are replaced."""
@@ -21,6 +21,8 @@ _UNLESS_SET = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
+
+_CHANGING = frozenset({"POST", "PUT", "DELETE"})
 
 log = structlog.get_logger(__name__)
 _logger = logging.getLogger(__name__)
@@ -89,7 +91,7 @@ class Exchange:
         level = logging.DEBUG
         if self.status >= 500:
             level = logging.WARNING
-        elif self.status >= 400 or self._method in ("POST", "PUT", "DELETE"):
+        elif self.status >= 400 or (self._method in _CHANGING and SCOPE_ONLY_READS not in self.scope):
             level = logging.INFO
         if _logger.isEnabledFor(level):
             log.log(
@@ -104,4 +106,4 @@ class Exchange:
 
 def _request_id(scope: Scope) -> str:
     given = Headers(scope=scope).get("x-request-id")
-    return given if given and SANE_ID.fullmatch(given) else secrets.token_hex(8)
+    return given if given and SANE_ID.fullmatch(given) else f"{random.getrandbits(64):016x}"

@@ -11,7 +11,7 @@ MOST_RANGES = 50
 
 def choose(accept: str | None, offers: Sequence[str]) -> str:
     """The media type of `offers` that the caller likes best; the first of equals. Raises Refused (406)."""
-    if not accept or not accept.strip():
+    if not accept or accept == "*/*" or not accept.strip():
         return offers[0]
     ranges = [_parse(part) for part in accept.split(",", MOST_RANGES)[:MOST_RANGES]]
     best = max(offers, key=lambda offer: _liking(offer, ranges))

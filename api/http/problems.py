@@ -17,6 +17,8 @@ SCOPE_REQUEST_ID = "gradientd.request_id"
 """Where the middleware leaves the request's id in the ASGI scope."""
 SCOPE_IS_HEAD = "gradientd.is_head"
 """Where the middleware leaves in the ASGI scope whether nothing of the answer but its head is wanted."""
+SCOPE_ONLY_READS = "gradientd.only_reads"
+"""Where a route leaves in the ASGI scope that its POST changes nothing."""
 LONGEST_DETAIL = 500
 
 

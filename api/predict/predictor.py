@@ -70,7 +70,7 @@ class Predictor:
     async def _load(self, job_id: str) -> Model:
         try:
             return await asyncio.to_thread(
-                lambda: load_model(self._artifacts.read(job_id, GRAPH), self._artifacts.read(job_id, ENCODING))
+                lambda: load_model(self._artifacts.path(job_id, GRAPH), self._artifacts.read(job_id, ENCODING))
             )
         except (OSError, ValueError) as error:
             log.warning("model_not_loaded", job_id=job_id, error=str(error))

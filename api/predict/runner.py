@@ -8,6 +8,7 @@ import asyncio
 import math
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -34,6 +35,11 @@ class _Request(NamedTuple):
     answer: "asyncio.Future[NDArray[np.float32]]"
 
 
+class _Ran(NamedTuple):
+    outputs: NDArray[np.float32]
+    seconds: float
+
+
 class _Lane:
     """What waits for one model, and how fast that is."""
 
@@ -42,6 +48,10 @@ class _Lane:
         self.busy = False
         self.seconds_per_input = math.inf
         """As measured lately; unknown at first."""
+
+    def is_brief(self, inputs: int) -> bool:
+        """Whether so many inputs take no longer than a thread takes to be woken."""
+        return self.seconds_per_input * inputs < INLINE_SECONDS
 
     def measured(self, inputs: int, seconds: float) -> None:
         """Take note of how long so many inputs took."""
@@ -62,11 +72,13 @@ class Runner:
 
         Raises TooBusy where too many wait.
         """
-        lane = self._lanes.setdefault(model, _Lane())
-        if not lane.busy and lane.seconds_per_input * len(inputs) < INLINE_SECONDS:
-            outputs, seconds = _run(model, [inputs])
-            lane.measured(len(inputs), seconds)
-            return outputs
+        lane = self._lanes.get(model)
+        if lane is None:
+            lane = self._lanes[model] = _Lane()
+        if not lane.busy and lane.is_brief(len(inputs)):
+            ran = _run(model, [inputs])
+            lane.measured(len(inputs), ran.seconds)
+            return ran.outputs
         if self._inputs_waiting and self._inputs_waiting + len(inputs) > MOST_WAITING:
             raise TooBusy(f"{self._inputs_waiting:,} inputs wait already")
         request = _Request(inputs, asyncio.get_running_loop().create_future())
@@ -81,7 +93,27 @@ class Runner:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _begin(self, model: Model, lane: _Lane) -> None:
-        """Have the next batch run, if anything waits: as many requests as fit into one."""
+        """Have what waits run: one batch after the other here, as long as they are brief, or the next one in a thread.
+
+        Were brief ones not run here, a model that is always asked for would never come back from the threads.
+        """
+        while batch := self._next_batch(lane):
+            inputs = [request.inputs for request in batch]
+            if lane.is_brief(sum(map(len, inputs))):
+                work: asyncio.Future[_Ran] = asyncio.get_running_loop().create_future()
+                try:
+                    work.set_result(_run(model, inputs))
+                except Exception as error:  # noqa: BLE001 (whatever a graph raises)
+                    work.set_exception(error)
+                _settle(lane, batch, work)
+                continue
+            lane.busy = True
+            work = asyncio.get_running_loop().run_in_executor(self._pool, _run, model, inputs, time.thread_time)
+            work.add_done_callback(lambda done, batch=batch: self._end(model, lane, batch, done))
+            return
+
+    def _next_batch(self, lane: _Lane) -> list[_Request]:
+        """The requests that run next: as many as fit into one batch."""
         batch: list[_Request] = []
         size = 0
         while lane.waiting and (not batch or size + len(lane.waiting[0].inputs) <= MOST_IN_BATCH):
@@ -90,38 +122,35 @@ class Runner:
             if not request.answer.cancelled():
                 batch.append(request)
                 size += len(request.inputs)
-        lane.busy = bool(batch)
-        if batch:
-            loop = asyncio.get_running_loop()
-            work = loop.run_in_executor(self._pool, _run, model, [request.inputs for request in batch])
-            work.add_done_callback(lambda done: self._end(model, lane, batch, done))
+        return batch
 
-    def _end(
-        self,
-        model: Model,
-        lane: _Lane,
-        batch: list[_Request],
-        work: "asyncio.Future[tuple[NDArray[np.float32], float]]",
-    ) -> None:
-        """Give each request of a batch its part, then begin the next one."""
-        error = asyncio.CancelledError() if work.cancelled() else work.exception()
-        at = 0
-        for request in batch:
-            count = len(request.inputs)
-            if not request.answer.done():  # whoever asked may have given up
-                if error:
-                    request.answer.set_exception(error)
-                else:
-                    request.answer.set_result(work.result()[0][at : at + count])
-            at += count
-        if not error:
-            lane.measured(at, work.result()[1])
+    def _end(self, model: Model, lane: _Lane, batch: list[_Request], work: "asyncio.Future[_Ran]") -> None:
+        _settle(lane, batch, work)
+        lane.busy = False
         self._begin(model, lane)
 
 
-def _run(model: Model, inputs: list[NDArray[Any]]) -> tuple[NDArray[np.float32], float]:
-    """The outputs of all inputs, one after the other, and the seconds that they took."""
+def _settle(lane: _Lane, batch: list[_Request], work: "asyncio.Future[_Ran]") -> None:
+    """Give each request of a batch its part of what has come out."""
+    error = asyncio.CancelledError() if work.cancelled() else work.exception()
+    at = 0
+    for request in batch:
+        count = len(request.inputs)
+        if not request.answer.done():  # whoever asked may have given up
+            if error:
+                request.answer.set_exception(error)
+            else:
+                request.answer.set_result(work.result().outputs[at : at + count])
+        at += count
+    if not error:
+        lane.measured(at, work.result().seconds)
+
+
+def _run(model: Model, inputs: list[NDArray[Any]], clock: Callable[[], float] = time.perf_counter) -> _Ran:
+    """The outputs of all inputs, one after the other, and how long they took. A thread's clock must not count while it
+    waits for the interpreter; asking that clock takes as long as a twentieth of a prediction.
+    """
     joined = np.concatenate(inputs) if len(inputs) > 1 else inputs[0]
-    began = time.perf_counter()
+    began = clock()
     outputs = model.outputs(joined)
-    return outputs, time.perf_counter() - began
+    return _Ran(outputs, clock() - began)

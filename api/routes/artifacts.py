@@ -18,6 +18,7 @@ from api.http.responses import (
     to_json,
     to_page,
 )
+from api.http.route import DirectRoute
 from api.openapi import examples
 from api.parameters import ArtifactName, JobName, ModelFile
 from api.predict.predictor import exported
@@ -25,7 +26,7 @@ from api.routes.datasets import stored_file
 from api.schemas import ArtifactPage
 from jobs.record import Artifact, Job
 
-router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["artifacts"])
+router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["artifacts"], route_class=DirectRoute)
 
 
 @router.get(

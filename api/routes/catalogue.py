@@ -7,6 +7,7 @@ from api.http import kinds
 from api.http.context import RequestContextDep
 from api.http.params import NoParams
 from api.http.responses import refusals, to_json, to_page
+from api.http.route import DirectRoute
 from api.schemas import PresetPage, WorkerPage
 from jobs.limits import Limits
 from jobs.presets import PRESETS, resolve
@@ -15,7 +16,7 @@ from jobs.spec import Spec
 from jobs.wire import Preset
 from store.keys import EVERYBODY
 
-router = APIRouter(prefix="/v1", tags=["catalogue"])
+router = APIRouter(prefix="/v1", tags=["catalogue"], route_class=DirectRoute)
 
 
 @router.get(

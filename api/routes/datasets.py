@@ -28,6 +28,7 @@ from api.http.responses import (
     to_json,
     to_page,
 )
+from api.http.route import DirectRoute
 from api.openapi import examples
 from api.parameters import (
     DatasetContent,
@@ -60,7 +61,7 @@ BUSY_SECONDS = 5
 
 log = structlog.get_logger(__name__)
 
-router = APIRouter(prefix="/v1", tags=["datasets"])
+router = APIRouter(prefix="/v1", tags=["datasets"], route_class=DirectRoute)
 
 
 @router.put(

@@ -24,6 +24,7 @@ from api.http.responses import (
     to_json,
     to_page,
 )
+from api.http.route import DirectRoute
 from api.openapi import examples
 from api.parameters import JobChange, JobCreation, JobName, JobReading, ListQuery
 from api.schemas import JobPage, Resolved
@@ -41,7 +42,7 @@ REREAD_SECONDS = 5.0
 REREAD_QUEUED_SECONDS = 1.0
 """The same while the job is queued: its place in the queue moves without telling."""
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=DirectRoute)
 
 
 @router.post(

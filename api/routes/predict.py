@@ -3,22 +3,23 @@
 import asyncio
 import csv
 import io
-import json
 import math
-from collections.abc import Callable
-from typing import Annotated, Any, TypeVar, cast
+from functools import partial
+from typing import Annotated, Any, cast
 
 import numpy as np
 from fastapi import APIRouter
 from numpy.typing import NDArray
+from pydantic_core import to_json
 from starlette.responses import Response
 
 from api.http import kinds
 from api.http.body import MOST_ON_LOOP_BYTES, parse_object, read_body
 from api.http.context import RequestContextDep
 from api.http.params import Params
-from api.http.problems import Refused, answer, refused_for, shortened
+from api.http.problems import SCOPE_ONLY_READS, Refused, answer, refused_for, shortened
 from api.http.responses import refusals
+from api.http.route import DirectRoute
 from api.openapi import examples
 from api.parameters import Prediction
 from api.predict.inputs import MOST_INSTANCES, encoded_rows, images_in, pointed, rows_in, rows_of_csv
@@ -33,9 +34,7 @@ MOST_BYTES = 16 << 20
 FIELDS = frozenset({"instances", "top"})
 CSV_TYPES = ("application/json", "text/csv")
 
-T = TypeVar("T")
-
-router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["predictions"])
+router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["predictions"], route_class=DirectRoute)
 
 
 @router.post(
@@ -72,13 +71,15 @@ async def predict(context: RequestContextDep, params: Annotated[Prediction, Para
     columns or as lists, or a CSV with a header; images as nested lists of pixels. Missing values are `null`, and
     categories that training did not have are allowed. Several at once cost little more than one.
     """
+    context.request.scope[SCOPE_ONLY_READS] = True
     predictor = context.services.predictor
     content, media_type = await read_body(context.request, most_bytes=MOST_BYTES, types=CSV_TYPES)
     model = await predictor.model_of(params.job_id, context.caller.visible_owner)
     is_csv = media_type == "text/csv"
-    beside = len(content) > MOST_ON_LOOP_BYTES
+    beside = len(content) > MOST_ON_LOOP_BYTES  # of the event loop, which answers others meanwhile
     try:
-        inputs, top = await _on(beside, lambda: _read_csv(model, content) if is_csv else _read_json(model, content))
+        read = partial(_read_csv if is_csv else _read_json, model, content)
+        inputs, top = await asyncio.to_thread(read) if beside else read()
     except UnreadableRows as error:
         errors = [] if is_csv else pointed(error)
         return answer(context.request.scope, kinds.UNREADABLE_ROWS, str(error), errors=errors, faults=error)
@@ -86,15 +87,12 @@ async def predict(context: RequestContextDep, params: Annotated[Prediction, Para
     if not np.isfinite(outputs).all():
         raise Refused(kinds.INVALID_INPUTS, "the model's outputs are not finite for these inputs")
     if is_csv or params.form == "text/csv":
-        text = await _on(beside, lambda: _as_csv(model.encoding, outputs))
+        write = partial(_as_csv, model.encoding, outputs)
+        text = await asyncio.to_thread(write) if beside else write()
         return Response(text, media_type="text/csv; charset=utf-8; header=present")
-    body = await _on(beside, lambda: _as_json(params.job_id, model.encoding, outputs, top=top))
+    write = partial(_as_json, params.job_id, model.encoding, outputs, top=top)
+    body = await asyncio.to_thread(write) if beside else write()
     return Response(body, media_type="application/json")
-
-
-async def _on(beside: bool, do: Callable[[], T]) -> T:
-    """What a function returns, of which one for many examples runs beside the event loop."""
-    return await asyncio.to_thread(do) if beside else do()
 
 
 # --- what is asked ----------------------------------------------------------------------------------
@@ -131,10 +129,10 @@ def _read_csv(model: Model, content: bytes) -> tuple[NDArray[Any], None]:
 # --- what is answered -------------------------------------------------------------------------------
 
 
-def _as_json(job_id: str, encoding: ModelEncoding, outputs: NDArray[np.float32], *, top: int | None) -> str:
+def _as_json(job_id: str, encoding: ModelEncoding, outputs: NDArray[np.float32], *, top: int | None) -> bytes:
     numbers = encoding.task == "regression"
     predictions = _numbers(encoding, outputs) if numbers else _classes(encoding, outputs, top=top)
-    return json.dumps({"object": "prediction.list", "job_id": job_id, "predictions": predictions}, ensure_ascii=False)
+    return to_json({"object": "prediction.list", "job_id": job_id, "predictions": predictions})
 
 
 def _numbers(encoding: ModelEncoding, outputs: NDArray[np.float32]) -> list[dict[str, Any]]:

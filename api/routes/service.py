@@ -11,6 +11,7 @@ from api.http.kinds import KINDS, Kind
 from api.http.params import Params
 from api.http.problems import Refused, shortened
 from api.http.responses import refusals, to_json, to_page
+from api.http.route import DirectRoute
 from api.parameters import ProblemName
 from api.schemas import Health, ProblemKind, ProblemPage, Readiness
 from api.services import Services
@@ -19,7 +20,7 @@ from jobs.errors import StoreUnavailable
 READY_SECONDS = 2.0
 """How long the store may take to answer before the service counts as not ready."""
 
-router = APIRouter(tags=["service"])
+router = APIRouter(tags=["service"], route_class=DirectRoute)
 
 
 @router.get(

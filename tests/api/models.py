@@ -1,11 +1,13 @@
 """Jobs that have succeeded with a model, without training: a linear one, made by hand."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
+from api.predict.model import Model, load_model
 from jobs.columns import CategoricalColumn, LeftOutColumn, NumericColumn, RowEncoding
 from jobs.datasets import DatasetInfo, Target
 from jobs.model_encoding import ModelEncoding
@@ -39,6 +41,13 @@ DIGITS = DatasetInfo(name="digits", shape=(3, 2, 1), classes=("0", "1", "2"), tr
 def kernel_of(dataset: DatasetInfo) -> np.ndarray:
     """The weights of the dataset's linear model: float32 [values, outputs]."""
     return np.random.default_rng(1).normal(size=(dataset.values, dataset.outputs)).astype(np.float32)
+
+
+def model_of(dataset: DatasetInfo, folder: Path) -> Model:
+    """The model as the API loads it."""
+    graph = folder / "model.onnx"
+    graph.write_bytes(graph_of(dataset))
+    return load_model(graph, encoding_of(dataset))
 
 
 def graph_of(dataset: DatasetInfo) -> bytes:

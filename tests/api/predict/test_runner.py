@@ -3,16 +3,17 @@
 import asyncio
 import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from api.predict import runner as runner_module
-from api.predict.model import Model, load_model
+from api.predict.model import Model
 from api.predict.runner import Runner
 from jobs.errors import TooBusy
-from tests.api.models import PRICES, encoding_of, graph_of, kernel_of
+from tests.api.models import PRICES, kernel_of, model_of
 
 pytestmark = pytest.mark.anyio
 
@@ -28,6 +29,7 @@ class Session:
     def __init__(self, session: Any) -> None:
         self.session = session
         self.batches: list[int] = []
+        self.threads: list[int] = []
         self.may_run = threading.Event()
         self.may_run.set()
         self.error: Exception | None = None
@@ -37,6 +39,7 @@ class Session:
 
     def run(self, outputs: Any, inputs: dict[str, np.ndarray]) -> Any:
         self.batches.append(len(inputs["features"]))
+        self.threads.append(threading.get_ident())
         assert self.may_run.wait(10)
         if self.error:
             raise self.error
@@ -44,9 +47,9 @@ class Session:
 
 
 @pytest.fixture
-def model() -> tuple[Model, Session]:
+def model(tmp_path: Path) -> tuple[Model, Session]:
     """A linear model, and its session."""
-    loaded = load_model(graph_of(PRICES), encoding_of(PRICES))
+    loaded = model_of(PRICES, tmp_path)
     session = Session(loaded.session)
     return replace(loaded, session=session), session
 
@@ -83,6 +86,14 @@ async def test_few_inputs_of_a_fast_model_run_where_they_are(model: tuple[Model,
         await runner.run(model[0], rows(1))
     assert model[1].batches == [1000, *[1] * 20]
     assert threading.active_count() == threads
+
+
+async def test_a_fast_model_that_is_always_asked_for_comes_back_from_the_threads(model: tuple[Model, Session]) -> None:
+    runner = Runner()
+    tasks = await held_up(runner, *model, 1000, 1)
+    model[1].may_run.set()
+    await asyncio.gather(*tasks)
+    assert model[1].threads[0] != model[1].threads[1] == threading.get_ident()
 
 
 async def test_a_batch_has_a_bound(model: tuple[Model, Session], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from jobs.datasets import DatasetInfo
 from jobs.encoding import RowEncoder
@@ -218,3 +219,15 @@ async def test_labels_that_look_like_formulas_are_disarmed_for_spreadsheets(
         headers={"content-type": "text/csv"},
     )
     assert {row[0] for row in csv.reader(io.StringIO(answer.text))} == {"label", "'=1+1", "-1"}
+
+
+async def test_a_prediction_is_no_line_of_the_log_and_a_refused_one_is(
+    http: httpx.AsyncClient, trained: Trained, caplog: pytest.LogCaptureFixture
+) -> None:
+    job_id = await trained(CUSTOMERS)
+    caplog.set_level("INFO", "api.http.middleware")
+    with capture_logs() as logged:
+        assert (await ask(http, job_id, [1, "Bern"])).status_code == 200
+        assert not logged
+        assert (await ask(http, job_id, [1])).status_code == 422
+    assert [line["event"] for line in logged] == ["request"]
