@@ -86,8 +86,6 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
                     datasets=datasets,
                     files=dataset_files,
                     checker=Checker(Bounds(most_bytes=settings.max_upload_mb << 20)),
-                    most_bytes=settings.max_upload_mb << 20,
-                    most_stored_bytes=settings.max_stored_mb << 20,
                 ),
                 artifacts,
                 predictor := Predictor(

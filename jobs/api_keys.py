@@ -32,6 +32,8 @@ class Scope(StrEnum):
     """Read its owner's jobs, and what there is to train with."""
     SUBMIT = "submit"
     """Create its owner's jobs and change them."""
+    PREDICT = "predict"
+    """Ask the models of its owner's jobs, and nothing else: for what others hold. `read` and `submit` may as well."""
     ADMIN = "admin"
     """Everything, to everybody's jobs."""
 
@@ -49,7 +51,11 @@ class KeyLimits(BaseModel):
     """Highest priority of a job; jobs of every owner wait in one queue."""
     requests_per_minute: Annotated[int | None, Field(ge=1)] = None
     max_body_bytes: Annotated[int | None, Field(ge=1)] = None
-    """Longest body, if that is less than the server reads at all."""
+    """Longest body, if that is less than the server reads at all. Not of an upload."""
+    max_upload_mb: Annotated[int | None, Field(ge=1)] = None
+    """Longest upload in MiB, if that is less than the server takes."""
+    max_stored_mb: Annotated[int | None, Field(ge=1)] = None
+    """Most MiB of all its owner's datasets, if that is less than the server keeps."""
 
 
 class ApiKey(BaseModel):
@@ -125,8 +131,8 @@ def _entry(word: str, number: int) -> ApiKey:
     known = set(Scope)
     if not (OWNER.fullmatch(owner) and _DIGEST.fullmatch(digest) and set(scopes.split("+")) <= known):
         raise Misconfigured(
-            f"entry {number} of GRADIENTD_API_KEYS is not OWNER:SCOPES:SHA256 with SCOPES of read, submit and admin "
-            "joined by +; `gradientd keys create --env` prints one"
+            f"entry {number} of GRADIENTD_API_KEYS is not OWNER:SCOPES:SHA256 with SCOPES of read, submit, predict and "
+            "admin joined by +; `gradientd keys create --env` prints one"
         )
     return ApiKey(id=id_of(digest), digest=digest, owner=owner, scopes=frozenset(map(Scope, scopes.split("+"))))
 

@@ -12,7 +12,8 @@ from fastapi import Depends, Request
 from api.http import kinds
 from api.http.problems import Refused, shortened
 from api.services import Services
-from jobs.api_keys import ApiKey, Scope, caps, highest_priority
+from api.uploads.intake import Room
+from jobs.api_keys import ApiKey, KeyLimits, Scope, caps, highest_priority
 from jobs.errors import PriorityTooHigh
 from jobs.exposure import is_loopback
 from jobs.settings import Settings
@@ -56,6 +57,14 @@ class RequestContext:
         return min(most, own) if own else most
 
     @property
+    def room(self) -> Room:
+        """How much an upload may be, and all datasets of the owner."""
+        settings, own = self.services.settings, self.caller.key.limits if self.caller.key else KeyLimits()
+        most = min(settings.max_upload_mb, own.max_upload_mb or settings.max_upload_mb)
+        most_stored = min(settings.max_stored_mb, own.max_stored_mb or settings.max_stored_mb)
+        return Room(most_bytes=most << 20, most_stored_bytes=most_stored << 20)
+
+    @property
     def caps(self) -> tuple[int, int]:
         """Most unfinished and most queued jobs of the owner; 0 for any number."""
         return caps(self.caller.key, self.services.settings) if self.caller.key else (0, 0)
@@ -76,33 +85,42 @@ class RequestContext:
             raise _unknown_key()
 
 
-async def get_context(request: Request) -> RequestContext:
-    """The request's context. Where no keys are asked for everybody is the same, nameless owner, and sees every job.
+class ContextReader:
+    """The dependency that says on whose behalf a request comes: the one place that asks for keys and their scopes."""
 
-    Reading needs the scope `read`, whatever changes something `submit`: so no operation can forget to ask.
-    Raises Refused, TooManyRequests and StoreUnavailable.
-    """
-    services: Services = request.app.state.services
-    if services.settings.keys_required:
-        caller = await _caller_of(request, services)
-    else:
-        _check_nearness(request, services.settings)
-        caller = ANYBODY
-    if request.method != "GET" and "if-match" in request.headers:
-        detail = "this operation compares nothing with If-Match, so nothing was changed; leave the header out"
-        raise Refused(kinds.PRECONDITION_FAILED, detail)
-    return RequestContext(request, services, caller)
+    def __init__(self, *scopes: Scope) -> None:
+        """A key with any of these scopes is let in. Without any reading needs `read`, whatever changes something
+        `submit`: so no operation can forget to ask.
+        """
+        self._scopes = scopes
+
+    async def __call__(self, request: Request) -> RequestContext:
+        """The request's context. Where no keys are asked for everybody is the same, nameless owner, and sees every job.
+
+        Raises Refused, TooManyRequests and StoreUnavailable.
+        """
+        services: Services = request.app.state.services
+        if services.settings.keys_required:
+            by_method = Scope.READ if request.method == "GET" else Scope.SUBMIT
+            caller = await _caller_of(request, services, self._scopes or (by_method,))
+        else:
+            _check_nearness(request, services.settings)
+            caller = ANYBODY
+        if request.method != "GET" and "if-match" in request.headers:
+            detail = "this operation compares nothing with If-Match, so nothing was changed; leave the header out"
+            raise Refused(kinds.PRECONDITION_FAILED, detail)
+        return RequestContext(request, services, caller)
 
 
-async def _caller_of(request: Request, services: Services) -> Caller:
+async def _caller_of(request: Request, services: Services, scopes: tuple[Scope, ...]) -> Caller:
     key = await _key_of(request, services)
     structlog.contextvars.bind_contextvars(key_id=key.id, owner=key.owner)
-    scope = Scope.READ if request.method == "GET" else Scope.SUBMIT
-    if not key.allows(scope):
+    if not any(map(key.allows, scopes)):
+        wanted = scopes[0].value
         raise Refused(
             kinds.INSUFFICIENT_SCOPE,
-            f"this key lacks the scope {scope.value!r}; it has: {', '.join(sorted(key.scopes))}",
-            headers={"www-authenticate": f'{REALM}, error="insufficient_scope", scope="{scope.value}"'},
+            f"this key lacks the scope {wanted!r}; it has: {', '.join(sorted(key.scopes))}",
+            headers={"www-authenticate": f'{REALM}, error="insufficient_scope", scope="{wanted}"'},
         )
     visible_owner = EVERYBODY if Scope.ADMIN in key.scopes else key.owner
     return Caller(key.owner, visible_owner, key)
@@ -186,4 +204,8 @@ def _unknown_key() -> Refused:
     return Refused(kinds.UNAUTHORIZED, detail, headers={"www-authenticate": f'{REALM}, error="invalid_token"'})
 
 
-RequestContextDep = Annotated[RequestContext, Depends(get_context)]
+RequestContextDep = Annotated[RequestContext, Depends(ContextReader())]
+PredictionContextDep = Annotated[
+    RequestContext, Depends(ContextReader(Scope.PREDICT, Scope.READ, Scope.SUBMIT), use_cache=False)
+]
+"""Of what only asks a model."""

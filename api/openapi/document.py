@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from api.http import headers, kinds
-from api.http.context import get_context
+from api.http.context import ContextReader
 from api.http.kinds import Kind
 from api.http.params import Reader
 from api.http.responses import GUARDED, REQUEST_ID, refusals
@@ -95,7 +95,7 @@ def _made(app: FastAPI, *, keys_required: bool) -> Json:
         operation["parameters"] = [*described, *headers.REQUEST_ID.described()]
         operation["security"] = []
         _add(operation, kinds.BAD_REQUEST)
-        if get_context in calls:
+        if any(isinstance(call, ContextReader) for call in calls):
             operation["security"] = [_NEEDED] if keys_required else [{}, _NEEDED]
             _add(operation, *GUARDED, *(() if method == "GET" else (kinds.PRECONDITION_FAILED,)))
         _complete(operation)

@@ -112,7 +112,7 @@ async def upload_dataset(
     if intake.is_full:
         detail = "this server takes no more uploads at the moment"
         raise Refused(kinds.TOO_MANY_UPLOADS, detail, headers={"retry-after": str(BUSY_SECONDS), "connection": "close"})
-    taken = await intake.receive(owner, context.request.stream(), declared_bytes=declared)
+    taken = await intake.receive(owner, context.request.stream(), room=context.room, declared_bytes=declared)
     task = intake.start(intake.finish(taken, params.name, params.query.options, dry_run=params.query.dry_run))
     await asyncio.wait({task}, timeout=WAIT_SECONDS)
     if not task.done():

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from api.http import kinds
 from api.http.body import MOST_ON_LOOP_BYTES, parse_object, read_body
-from api.http.context import RequestContextDep
+from api.http.context import PredictionContextDep
 from api.http.params import Params
 from api.http.problems import SCOPE_ONLY_READS, Refused, answer, refused_for, shortened
 from api.http.responses import refusals
@@ -66,7 +66,7 @@ router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["predictions"], route_class
         ),
     },
 )
-async def predict(context: RequestContextDep, params: Annotated[Prediction, Params(Prediction)]) -> Response:
+async def predict(context: PredictionContextDep, params: Annotated[Prediction, Params(Prediction)]) -> Response:
     """Have a succeeded job's model look at new examples, raw as those that it was trained on: rows as objects of
     columns or as lists, or a CSV with a header; images as nested lists of pixels. Missing values are `null`, and
     categories that training did not have are allowed. Several at once cost little more than one.

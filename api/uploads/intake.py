@@ -39,10 +39,21 @@ RETRY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """How much somebody may bring."""
+
+    most_bytes: int
+    """In an upload."""
+    most_stored_bytes: int
+    """In all datasets of its owner."""
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """An upload that is on the disk whole, and not yet looked at."""
 
     owner: str
+    room: Room
     scratch: Path
     received: Received
 
@@ -62,16 +73,11 @@ class Intake:
         datasets: DatasetStore,
         files: DatasetFiles,
         checker: Checker,
-        most_bytes: int,
-        most_stored_bytes: int,
     ) -> None:
-        """`most_bytes` of an upload, `most_stored_bytes` of all datasets of an owner."""
         self._do = do
         self._datasets = datasets
         self._files = files
         self._checker = checker
-        self._most_bytes = most_bytes
-        self._most_stored_bytes = most_stored_bytes
         self._under_way = 0
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -80,13 +86,15 @@ class Intake:
         """Whether no other upload should be begun now."""
         return self._under_way >= MOST_UNDER_WAY
 
-    async def receive(self, owner: str, parts: AsyncIterator[bytes], *, declared_bytes: int | None) -> Taken:
+    async def receive(
+        self, owner: str, parts: AsyncIterator[bytes], *, room: Room, declared_bytes: int | None
+    ) -> Taken:
         """Receive an upload; whoever asks has it become something by `finish`, which also ends it.
 
         Raises UploadTooLarge, StorageFull and StorageUnavailable.
         """
-        if declared_bytes is not None and declared_bytes > self._most_bytes:
-            raise UploadTooLarge(self._most_bytes)
+        if declared_bytes is not None and declared_bytes > room.most_bytes:
+            raise UploadTooLarge(room.most_bytes)
         self._under_way += 1
         try:
             scratch = await _on_disk(self._files.begin)
@@ -94,12 +102,12 @@ class Intake:
             self._under_way -= 1
             raise
         try:
-            parts = self._with_room(owner, scratch.name, parts, declared_bytes=declared_bytes)
-            received = await _stored(receive(parts, scratch / UPLOAD, most_bytes=self._most_bytes))
+            parts = self._with_room(owner, scratch.name, parts, room=room, declared_bytes=declared_bytes)
+            received = await _stored(receive(parts, scratch / UPLOAD, most_bytes=room.most_bytes))
         except BaseException:
             await self._discard(owner, scratch)
             raise
-        return Taken(owner, scratch, received)
+        return Taken(owner, room, scratch, received)
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Have something done that goes on although whoever asked no longer waits; it ends with the process."""
@@ -129,7 +137,7 @@ class Intake:
             version = _version(taken, name, options, table, stored_bytes=size)
             if dry_run:
                 return Published(version, created=True)
-            await self._reserve(taken.owner, taken.token, size)
+            await self._reserve(taken.owner, taken.token, size, room=taken.room)
             await _on_disk(self._files.keep, taken.scratch)
             kept = True
             return await self._publish(taken, version)
@@ -164,7 +172,7 @@ class Intake:
 
         A store that is away may have done it all the same, so it is asked again; after that only a sweep can tell.
         """
-        most = self._most_stored_bytes
+        most = taken.room.most_stored_bytes
         for patience in range(PUBLISH_TRIES, 0, -1):
             try:
                 published: Published = await self._do(
@@ -185,22 +193,23 @@ class Intake:
         raise AssertionError("the last try returns or raises")
 
     async def _with_room(
-        self, owner: str, token: str, parts: AsyncIterator[bytes], *, declared_bytes: int | None
+        self, owner: str, token: str, parts: AsyncIterator[bytes], *, room: Room, declared_bytes: int | None
     ) -> AsyncIterator[bytes]:
         """The parts, with bytes set aside for each before it is passed on."""
         reserved = size = 0
         if declared_bytes is not None:
             reserved = declared_bytes
-            await self._reserve(owner, token, reserved)
+            await self._reserve(owner, token, reserved, room=room)
         async for part in parts:
             size += len(part)
             if size > reserved:
-                reserved = min(size + STEP_BYTES, max(size, self._most_bytes))
-                await self._reserve(owner, token, reserved)
+                reserved = min(size + STEP_BYTES, max(size, room.most_bytes))
+                await self._reserve(owner, token, reserved, room=room)
             yield part
 
-    async def _reserve(self, owner: str, token: str, size: int) -> None:
-        await self._do(self._datasets.reserve(owner, token, wanted_bytes=size, most_bytes=self._most_stored_bytes))
+    async def _reserve(self, owner: str, token: str, size: int, *, room: Room) -> None:
+        most = room.most_stored_bytes
+        await self._do(self._datasets.reserve(owner, token, wanted_bytes=size, most_bytes=most))
 
     async def _discard(self, owner: str, scratch: Path, *, has_files: bool = True) -> None:
         """Leave nothing of an upload: neither files nor what was set aside. Done to its end also when cancelled."""

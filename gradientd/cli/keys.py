@@ -37,7 +37,11 @@ def create(
     *,
     owner: Annotated[str, typer.Option(help="Whose jobs the key creates and sees.")],
     scopes: Annotated[
-        str, typer.Option(metavar="SCOPE,…", help="What it may do: read, submit, admin (everything, to all jobs).")
+        str,
+        typer.Option(
+            metavar="SCOPE,…",
+            help="What it may do: read, submit, predict (only ask models), admin (everything, to all jobs).",
+        ),
     ] = "read,submit",
     name: Annotated[str, typer.Option(help="What to call it in the list.")] = "",
     max_jobs: Annotated[
@@ -62,6 +66,12 @@ def create(
     max_body_bytes: Annotated[
         int | None, typer.Option(min=1, help="Longest request body.", rich_help_panel=LIMITS)
     ] = None,
+    max_upload_mb: Annotated[
+        int | None, typer.Option(min=1, help="Longest upload, in MiB.", rich_help_panel=LIMITS)
+    ] = None,
+    max_stored_mb: Annotated[
+        int | None, typer.Option(min=1, help="Most MiB of the owner's datasets.", rich_help_panel=LIMITS)
+    ] = None,
     env: Annotated[
         bool, typer.Option("--env", help="Store nothing; print an entry for GRADIENTD_API_KEYS. Takes no limits.")
     ] = False,
@@ -82,6 +92,8 @@ def create(
         "max_priority": max_priority,
         "requests_per_minute": requests_per_minute,
         "max_body_bytes": max_body_bytes,
+        "max_upload_mb": max_upload_mb,
+        "max_stored_mb": max_stored_mb,
     }
     if env and any(limit is not None for limit in limits.values()):
         raise typer.BadParameter("an entry for GRADIENTD_API_KEYS has no limits of its own", param_hint="--env")

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.requests import Request
 
 from api.app import create_app
-from api.http.context import get_context
+from api.http.context import ContextReader
 from api.http.headers import Accept, Header, IdempotencyKey
 from api.http.params import JobId, Reader, Segment
 from api.http.problems import Refused
@@ -41,7 +41,7 @@ def described(route: APIRoute) -> list[dict[str, Any]]:
 def test_every_operation_knows_the_caller_then_reads_its_parameters_and_nothing_else() -> None:
     for route in operations(create_app(Settings())):
         context, params = route.dependant.dependencies
-        assert context.call is get_context, route.path
+        assert isinstance(context.call, ContextReader), route.path
         assert isinstance(params.call, Reader), route.path
         assert get_type_hints(route.endpoint)[str(params.name)] is params.call.of, route.path
         own = route.dependant
