@@ -31,6 +31,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.state.services.change_feed.close()
+        self._app.state.services.intake.give_up()
         await super().shutdown(sockets)
 
 

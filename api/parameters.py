@@ -29,13 +29,12 @@ from api.uploads.options import MOST_TARGETS, TableOptions
 from jobs.dataset_versions import NAME, DatasetNotFound, DatasetRef, check_name
 from jobs.errors import InvalidCursor
 from jobs.ids import PATTERN
-from jobs.model_files import ModelForm
+from jobs.model_files import ARTIFACT, ModelForm
 from jobs.spec import LARGEST_SEED
 from jobs.states import Status
 from jobs.wire import FieldError
 
 EVENT_ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
-ARTIFACT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 
 def _not_a_cursor(text: str, wanted: str) -> Refused:
@@ -262,9 +261,9 @@ class UploadQuery(Query):
     def options(self) -> TableOptions:
         """The options of a table's check."""
         return TableOptions(
-            targets=tuple(self.target),
+            targets=tuple(dict.fromkeys(self.target)),
             task=self.task,
-            ignore=tuple(self.ignore),
+            ignore=tuple(dict.fromkeys(self.ignore)),
             numeric=tuple(self.numeric),
             categorical=tuple(self.categorical),
             missing=tuple(self.missing),

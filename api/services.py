@@ -101,7 +101,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
                 finally:
                     services.change_feed.close()
                     await intake.aclose()
-                    predictor.runner.close()
+                    predictor.close()
             await doorbell_sender.aclose()
 
 

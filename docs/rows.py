@@ -1,18 +1,12 @@
-"""Raw rows of a table to what a downloaded model takes, by its `encoding.json`. Needs NumPy alone.
-
-import json, onnxruntime
-encoding = json.load(open("encoding.json"))
-rows = [{"age": "31", "city": "Bern"}]  # or those of csv.DictReader
-session = onnxruntime.InferenceSession("model.onnx")
-(told,) = session.run(None, {"features": encode(encoding, rows)})
-print([label(encoding, one) for one in told])
-"""
+"""Raw rows of a table to what a downloaded model takes, by its `encoding.json`. Needs NumPy alone."""
 
 import math
+import re
 
 import numpy as np
 
 FARTHEST = 1e6
+NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def encode(encoding, rows):
@@ -25,16 +19,25 @@ def values(column, row, missing):
     """What a column of a row becomes."""
     if column["kind"] == "left_out":
         return []
-    cell = text(row[column["name"]])
+    raw = row[column["name"]]
+    cell = text(raw)
     is_missing = cell is None or cell in missing
     if column["kind"] == "numeric":
+        if not is_missing and not (NUMBER.fullmatch(cell) and math.isfinite(float(cell))):
+            raise ValueError(f"{column['name']}: {cell!r} is no number")
         number = column["mean"] if is_missing else float(cell)
         scaled = min(max((number - column["mean"]) / column["std"], -FARTHEST), FARTHEST)
         return [scaled, float(is_missing)] if column["missing"] else [scaled]
-    places = {category: place for place, category in enumerate(column["categories"])}
-    width = len(places) + column["missing"] + 1
-    unseen = width - 1  # the last place, for what training did not have
-    return list(np.eye(width)[len(places) if is_missing else places.get(cell, unseen)])
+    names = column["categories"]
+    place = next((n for n, name in enumerate(names) if is_same(name, cell, raw)), len(names) + column["missing"])
+    return list(np.eye(len(names) + column["missing"] + 1)[len(names) if is_missing else place])
+
+
+def is_same(name, cell, raw):
+    """Whether a category is what a cell holds: the same text, or value where JSON has no text."""
+    if name == cell or not isinstance(raw, (bool, int, float)):
+        return name == cell
+    return name.lower() == cell if isinstance(raw, bool) else NUMBER.fullmatch(name) and float(name) == raw
 
 
 def text(cell):

@@ -11,6 +11,8 @@ from jobs.datasets import DatasetInfo
 from jobs.errors import InvalidSpec
 from jobs.spec import CNN, MLP, Model, Softmax
 
+OUTPUT = "output"
+"""Name of the last layer."""
 Shape = tuple[int, ...]
 
 MEMORY_PER_WEIGHT = {"sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2, "adamw": 2}
@@ -176,7 +178,7 @@ def _dense(
         layers.append(
             Layer(
                 "dense",
-                "output" if is_output else f"dense_{index}",
+                OUTPUT if is_output else f"dense_{index}",
                 inputs=(inputs,),
                 kernel=(inputs, width),
                 activation="linear" if is_output else activation,

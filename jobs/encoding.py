@@ -4,6 +4,7 @@ A row is read in two steps. `RowEncoder.read` turns raw cells, as a CSV or JSON 
 `RowEncoder.encode` turns those into what a network is fed. The only module of `jobs` that needs NumPy.
 """
 
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,6 +57,9 @@ class RowEncoder:
         """Names of the columns that a row must have, in the file's order."""
         self._needed = frozenset(self.needed)
         self._codes = [{text: code for code, text in enumerate(c.categories)} for c in self._categorical]
+        self._values = [_by_value(column) for column in self._categorical]
+        numbers = (number_in(marker) for marker in encoding.missing_markers)
+        self._missing_numbers = frozenset(number for number in numbers if number is not None)
         at = np.cumsum([0, *(column.width for column in encoding.columns)])
         place = {column.name: int(start) for column, start in zip(encoding.columns, at, strict=False)}
         self._means = np.array([column.mean for column in self._numeric])
@@ -79,7 +83,7 @@ class RowEncoder:
                 faults.extend(self._misfits(row, number=n + 1))
                 continue
             cells = [row[column.name] for column in self._numeric]
-            if not _is_filled(numbers[n], cells):
+            if self._missing_numbers or not _is_filled(numbers[n], cells):
                 for k, (column, cell) in enumerate(zip(self._numeric, cells, strict=True)):
                     number = self.number(cell)
                     if number is None:
@@ -87,10 +91,15 @@ class RowEncoder:
                     else:
                         numbers[n, k] = number
             for c, column in enumerate(self._categorical):
-                codes[n, c] = self._code(column, self._codes[c], row[column.name])
+                codes[n, c] = self._code(column, c, row[column.name])
         if faults.total:
             raise UnreadableRows(faults.named, total=faults.total)
         return Cells(numbers, codes)
+
+    def check_columns(self, header: Sequence[str]) -> None:
+        """Raise UnreadableRows where rows with these columns cannot be read."""
+        if faults := list(self._misfits(dict.fromkeys(header), number=None)):
+            raise UnreadableRows(faults[:MOST_FAULTS], total=len(faults))
 
     def number(self, cell: Raw) -> float | None:
         """The number in a cell: NaN where it is missing, None where there is something else."""
@@ -103,7 +112,9 @@ class RowEncoder:
             number = float(cell)
         except OverflowError:
             return None
-        return None if isinstance(cell, bool) or not math.isfinite(number) else number
+        if isinstance(cell, bool) or not math.isfinite(number):
+            return None
+        return math.nan if number in self._missing_numbers else number
 
     def encode(self, cells: Cells) -> NDArray[np.float32]:
         """What a network is fed: float32 [N, width]."""
@@ -120,13 +131,16 @@ class RowEncoder:
             encoded[np.arange(count)[:, None], self._one_hot_at + cells.codes] = 1
         return encoded
 
-    def _code(self, column: CategoricalColumn, codes: Mapping[str, int], cell: Raw) -> int:
+    def _code(self, column: CategoricalColumn, index: int, cell: Raw) -> int:
         text = text_of(cell)
         if text is None or text in self._markers:
             return column.missing_code  # the place for the unseen where there is none for missing
-        return codes.get(text, column.unseen)
+        code = self._codes[index].get(text)
+        if code is None and not isinstance(cell, str):
+            code = self._values[index].get((isinstance(cell, bool), cell))
+        return column.unseen if code is None else code
 
-    def _misfits(self, row: Mapping[str, Raw], *, number: int) -> Iterable[Fault]:
+    def _misfits(self, row: Mapping[str, Raw], *, number: int | None) -> Iterable[Fault]:
         for name in row:
             if name not in self._names:
                 yield Fault(row=number, column=shown(name), found="a column that training did not have", wanted="none")
@@ -152,6 +166,18 @@ class Faults:
         """Some more."""
         for fault in faults:
             self.add(fault)
+
+
+def _by_value(column: CategoricalColumn) -> dict[tuple[bool, Raw], int]:
+    """The codes of categories that are numbers, or true and false, however a CSV had them written: `1.0`, `True`."""
+    codes: dict[tuple[bool, Raw], int] = {}
+    for code, text in enumerate(column.categories):
+        number = number_in(text)
+        if number is not None:
+            codes.setdefault((False, number), code)
+        elif text.lower() in ("true", "false"):
+            codes.setdefault((True, text.lower() == "true"), code)
+    return codes
 
 
 def _is_filled(row: NDArray[np.float64], cells: list[Raw]) -> bool:
@@ -185,8 +211,8 @@ def text_of(cell: Raw) -> str | None:
 
 
 def shown(cell: Raw) -> str:
-    """A cell as a message may show it."""
-    text = escaped(str(cell))
+    """A cell as a message may show it: what is no text as JSON has it."""
+    text = escaped(cell if isinstance(cell, str) else json.dumps(cell))
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 

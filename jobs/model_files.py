@@ -1,5 +1,6 @@
 """The files that a trained model leaves, by their form: written by workers, named by the API and the client."""
 
+import re
 from typing import Literal
 
 ModelForm = Literal["keras", "onnx", "tflite", "saved_model", "weights"]
@@ -12,5 +13,7 @@ FILES: dict[ModelForm, str] = {
     "saved_model": "saved_model.tar",
     "weights": "weights.npz",
 }
+ARTIFACT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+"""Names that files may have."""
 ENCODING = "encoding.json"
 """What the model is fed and what it tells: a `jobs.model_encoding.ModelEncoding`."""

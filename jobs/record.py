@@ -78,10 +78,12 @@ class EpochMetrics(Value):
         int | None, Field(description="Largest memory in use on the GPU so far; `null` on a CPU.", examples=[None])
     ] = None
 
-    @property
-    def score(self) -> float:
-        """What the best epoch has most of: `val_accuracy`, and without it the least `val_loss`."""
-        return -self.val_loss if self.val_accuracy is None else self.val_accuracy
+    def score(self, monitor: str | None = None) -> float:
+        """What the best epoch has most of: what early stopping watches; without that `val_accuracy`, or the least
+        `val_loss`."""
+        watched = monitor or ("val_loss" if self.val_accuracy is None else "val_accuracy")
+        value: float = getattr(self, watched)
+        return value if watched.removeprefix("val_") in ("accuracy", "r2") else -value
 
 
 class Metrics(Value):
@@ -91,8 +93,8 @@ class Metrics(Value):
     best: Annotated[
         EpochMetrics | None,
         Field(
-            description="The epoch with the highest `val_accuracy`, for regression with the lowest `val_loss` (the "
-            "first of equals)."
+            description="The best epoch, the first of equals: by what `early_stopping` watches, whose weights are kept "
+            "then; without that by the highest `val_accuracy`, for regression by the lowest `val_loss`."
         ),
     ] = None
     test_loss: Annotated[

@@ -18,6 +18,8 @@ class Report:
     best: Checkpoint | None = None
     """The best epoch's checkpoint."""
     epochs: tuple[EpochMetrics, ...] = ()
+    monitor: str | None = None
+    """By what the best epoch is told; see `EpochMetrics.score`."""
 
     @property
     def empty(self) -> bool:
@@ -39,7 +41,7 @@ class Report:
         if self.progress:
             arguments += ["progress", self.progress.model_dump_json(), "", ""]
         for epoch in self.epochs:
-            arguments += ["metric", epoch.model_dump_json(), str(epoch.step), repr(epoch.score)]
+            arguments += ["metric", epoch.model_dump_json(), str(epoch.step), repr(epoch.score(self.monitor))]
         if self.checkpoint:
             arguments += ["checkpoint", self.checkpoint.model_dump_json(), "", ""]
         if self.best:

@@ -117,7 +117,7 @@ class TableReport(Value):
     ] = ()
     unique_columns: Annotated[
         tuple[str, ...],
-        Field(description="Columns of numbers that no two rows share: an id, perhaps.", examples=[["customer"]]),
+        Field(description="Columns of whole numbers that no two rows share: an id, perhaps.", examples=[["customer"]]),
     ] = ()
     class_counts: Annotated[
         dict[str, int] | None, Field(description="Rows of each class.", examples=[{"no": 120, "yes": 80}])

@@ -1,5 +1,6 @@
 """The files of dataset versions: a folder for each, there whole or not at all, and checked when it is read."""
 
+import fcntl
 import io
 import os
 import re
@@ -27,6 +28,9 @@ LONGEST_HEADER = 1 << 12
 UNWANTED_SECONDS = 24 * 3600.0
 """Age from which a folder that no version names is one that its writer left: no upload takes as long."""
 
+BEGUN_SECONDS = 10.0
+"""Age from which a scratch folder is held by its writer, or by nobody."""
+
 _FOLDER = re.compile(r"[a-f0-9]{32}")
 
 
@@ -39,6 +43,8 @@ class DatasetFiles:
     def __init__(self, data_dir: Path) -> None:
         self._scratch = data_dir / "uploads"
         self._kept = data_dir / "versions"
+        self._held: dict[str, int] = {}
+        """Descriptors of the scratch folders in use here, which are locked by them: a killed process locks nothing."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -49,6 +55,8 @@ class DatasetFiles:
         """A scratch folder for an upload and its arrays; whoever asks either keeps or discards it."""
         scratch = self._scratch / secrets.token_hex(16)
         make_folder(scratch / ARRAYS)
+        self._held[scratch.name] = os.open(scratch, os.O_RDONLY)
+        fcntl.flock(self._held[scratch.name], fcntl.LOCK_EX)
         return scratch
 
     def keep(self, scratch: Path) -> str:
@@ -63,11 +71,13 @@ class DatasetFiles:
         make_folder(self._kept)
         scratch.rename(self._kept / scratch.name)
         sync_folder(self._kept)
+        self._let_go(scratch)
         return scratch.name
 
     def discard(self, scratch: Path) -> None:
         """Delete a scratch folder, if it is there."""
         shutil.rmtree(scratch, ignore_errors=True)
+        self._let_go(scratch)
 
     def size_bytes(self, folder: Path) -> int:
         """What the files of a folder take."""
@@ -99,12 +109,20 @@ class DatasetFiles:
         self.discard(gone)
 
     def sweep(self, known: Collection[str], *, older_than_seconds: float = UNWANTED_SECONDS) -> tuple[str, ...]:
-        """Delete old folders of which no version knows: their writers were killed. Returns their names."""
+        """Delete folders of which no version knows and whose writers were killed: old ones, and scratch folders that
+        nobody holds. Returns their names.
+        """
         found = [path for path in (*_folders(self._scratch), *_folders(self._kept)) if path.name not in known]
         old = [path for path in found if _age_seconds(path) > older_than_seconds]
+        old += [path for path in found if path.parent == self._scratch and path not in old and _is_abandoned(path)]
         for path in old:
             self.discard(path)
         return tuple(path.name for path in old)
+
+    def _let_go(self, scratch: Path) -> None:
+        descriptor = self._held.pop(scratch.name, None)
+        if descriptor is not None:
+            os.close(descriptor)
 
     def _folder(self, folder: str) -> Path:
         if not _FOLDER.fullmatch(folder):
@@ -128,6 +146,23 @@ def _folders(parent: Path) -> Iterator[Path]:
         for entry in os.scandir(parent):
             if entry.is_dir(follow_symlinks=False) and _FOLDER.fullmatch(entry.name):
                 yield Path(entry.path)
+
+
+def _is_abandoned(scratch: Path) -> bool:
+    """Whether nobody holds a scratch folder that is no longer being begun."""
+    if _age_seconds(scratch) < BEGUN_SECONDS:
+        return False
+    try:
+        descriptor = os.open(scratch, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _age_seconds(path: Path) -> float:

@@ -13,6 +13,7 @@ from jobs.errors import StoreUnavailable
 from store.calls import arun
 from store.jobs import Store
 
+FIRST_UPLOADS_SECONDS = 15.0
 UPLOADS_SECONDS = 3600.0
 """How often abandoned uploads are looked for."""
 
@@ -46,9 +47,11 @@ async def keep_up(client: Redis, store: Store, doorbell_sender: DoorbellSender, 
 
 
 async def sweep_uploads(intake: Intake) -> None:
-    """Delete what killed uploads have left, now and then, until cancelled."""
+    """Delete what killed uploads have left, soon after the start and then now and then, until cancelled."""
+    wait_seconds = FIRST_UPLOADS_SECONDS
     while True:
-        await asyncio.sleep(UPLOADS_SECONDS)
+        await asyncio.sleep(wait_seconds)
+        wait_seconds = UPLOADS_SECONDS
         try:
             await intake.sweep()
         except (StoreUnavailable, StorageUnavailable) as error:

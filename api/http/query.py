@@ -3,6 +3,7 @@
 The API reads them itself: that is several times faster than FastAPI's way, and every refusal looks alike.
 """
 
+import csv
 import re
 from datetime import datetime
 from functools import cache
@@ -59,7 +60,8 @@ def _instant(value: Any) -> Any:
 def _comma_separated(value: list[str]) -> list[str]:
     if sum(text.count(",") + 1 for text in value) > MOST_VALUES:
         raise PydanticCustomError("too_many", "Input should have at most {most} values", {"most": MOST_VALUES})
-    return [part for text in value for part in text.split(",")]
+    # A name with a comma in it is quoted as in a CSV.
+    return [part for text in value for part in (next(csv.reader([text]), [""]) if '"' in text else text.split(","))]
 
 
 Whole = BeforeValidator(_whole_number)

@@ -47,7 +47,12 @@ PREFERENCE_APPLIED = _header("Preference-Applied", "The wait that was granted.",
 CONTENT_RANGE = _header("Content-Range", "Which part of the file this is, and its length.", "bytes 0-99/1234")
 ACCEPT_RANGES = _header("Accept-Ranges", "That parts of the file can be asked for.", "bytes")
 CONTENT_DISPOSITION = _header("Content-Disposition", "Name for the file.", 'attachment; filename="model.onnx"')
-FILE_ETAG = _header("ETag", "The file's SHA-256; send it as `If-None-Match` or `If-Range`.", '"9f86d081884c7d65"')
+LAST_MODIFIED = _header(
+    "Last-Modified", "When the file was written; `If-Range` takes it, too.", "Fri, 27 Nov 2026 22:27:17 GMT"
+)
+FILE_ETAG = LAST_MODIFIED | _header(
+    "ETag", "The file's SHA-256; send it as `If-None-Match` or `If-Range`.", '"9f86d081884c7d65"'
+)
 REQUEST_ID = _header("X-Request-Id", "Name of the request in the server's log.", "5f0c9a4be1d27386")
 _OF_REFUSALS = (
     _header("Retry-After", "Seconds after which to try again.", "2")

@@ -87,6 +87,7 @@ PREDICT_BODY: dict[str, Any] = {
                     "instances": {
                         "type": "array",
                         "minItems": 1,
+                        "maxItems": 100_000,
                         "description": "Examples: rows as objects of columns or lists of their values, images as "
                         "nested lists of pixels.",
                         "items": {"anyOf": [{"type": "object"}, {"type": "array", "items": {}}]},
@@ -117,6 +118,10 @@ PREDICTED_CSV: dict[str, Any] = {
 
 FILE: dict[str, Any] = {
     "application/octet-stream": {"schema": {"type": "string", "format": "binary"}, "example": "the file's bytes"}
+}
+
+PARTS: dict[str, Any] = FILE | {
+    "multipart/byteranges": {"schema": {"type": "string", "format": "binary"}, "example": "several parts of the file"}
 }
 
 CSV: dict[str, Any] = {

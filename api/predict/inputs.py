@@ -13,7 +13,7 @@ from api.http.pointers import to_pointer
 from api.http.problems import Refused, refused_for
 from api.predict.model import Model
 from api.uploads.csv_rows import delimiter_of
-from jobs.encoding import Raw, shown
+from jobs.encoding import Raw, RowEncoder, shown
 from jobs.faults import UnreadableRows
 from jobs.wire import MOST_ERRORS, FieldError
 
@@ -95,10 +95,10 @@ def images_in(instances: Sequence[Any], shape: tuple[int, ...]) -> NDArray[np.ui
     return images
 
 
-def rows_of_csv(content: bytes) -> list[Mapping[str, Raw]]:
+def rows_of_csv(content: bytes, encoder: RowEncoder) -> list[Mapping[str, Raw]]:
     """A table's raw rows out of a CSV with a header.
 
-    Raises Refused, and UnreadableRows for rows with too few or too many cells.
+    Raises Refused, also for rows with too few or too many cells, and UnreadableRows for columns that do not fit.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -114,6 +114,7 @@ def rows_of_csv(content: bytes) -> list[Mapping[str, Raw]]:
         raise _no_csv(f"the CSV cannot be read: {error}") from error
     if len(set(header)) < len(header) or not all(header):
         raise _no_csv("the CSV's header has a column twice, or one without a name")
+    encoder.check_columns(header)
     if not table:
         raise _no_csv("the CSV has no rows")
     if len(table) > MOST_INSTANCES:

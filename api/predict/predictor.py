@@ -2,8 +2,11 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
@@ -13,6 +16,7 @@ from api.predict.model import Model, load_model
 from api.predict.models import Models
 from api.predict.runner import Runner
 from jobs.dataset_versions import StorageUnavailable
+from jobs.errors import TooBusy
 from jobs.model_files import ENCODING, FILES, ModelForm
 from jobs.record import Artifact, Job
 from jobs.states import Status
@@ -22,6 +26,10 @@ GRAPH = FILES["onnx"]
 KNOWN_SECONDS = 1.0
 """How long it is taken for granted that a job is there and whose it is: predictions come by the thousand a second."""
 MOST_KNOWN = 1000
+MOST_LARGE = 32
+"""Requests with large bodies, read or waiting for their turn."""
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +54,8 @@ class Predictor:
         self._models = Models(most_bytes=most_bytes)
         self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
         self.runner = Runner()
+        self._reader = ThreadPoolExecutor(1, "rows")
+        self._large = 0
 
     async def model_of(self, job_id: str, owner: str) -> Model:
         """The model of a job, in memory.
@@ -54,6 +64,33 @@ class Predictor:
         """
         graph = await self._graph_of(job_id, owner)
         return await self._models.get(f"{job_id} {graph.sha256}", lambda: self._load(job_id))
+
+    @contextmanager
+    def turn(self, *, is_large: bool) -> Generator[None]:
+        """Within it a request is answered; there are so many large ones at most. Raises TooBusy."""
+        if is_large and self._large >= MOST_LARGE:
+            raise TooBusy(f"{self._large} large predictions are under way")
+        self._large += is_large
+        try:
+            yield
+        finally:
+            self._large -= is_large
+
+    async def beside(self, do: Callable[[], T]) -> T:
+        """What a function returns that takes long: run in one thread, so that however many come at once the event loop
+        shares the interpreter with one of them.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._reader, do)
+
+    def close(self) -> None:
+        """Predict nothing more."""
+        self.runner.close()
+        self._reader.shutdown(wait=False, cancel_futures=True)
+
+    def forget(self, job_id: str) -> None:
+        """Take nothing for granted of a job any longer: it is deleted."""
+        for key in [key for key in self._known if key[0] == job_id]:
+            del self._known[key]
 
     async def _graph_of(self, job_id: str, owner: str) -> Artifact:
         now = asyncio.get_running_loop().time()

@@ -58,7 +58,11 @@ async def list_job_artifacts(context: RequestContextDep, params: Annotated[JobNa
             "headers": FILE_ETAG | ACCEPT_RANGES | CONTENT_DISPOSITION,
             "content": examples.FILE,
         },
-        206: {"description": "The part asked for.", "headers": FILE_ETAG | CONTENT_RANGE, "content": examples.FILE},
+        206: {
+            "description": "The part asked for, or several.",
+            "headers": FILE_ETAG | CONTENT_RANGE,
+            "content": examples.PARTS,
+        },
         304: {"description": "The file is what `If-None-Match` knows.", "headers": FILE_ETAG},
         **refusals(
             kinds.JOB_NOT_FOUND,
@@ -93,7 +97,11 @@ async def get_job_artifact(
             "headers": FILE_ETAG | ACCEPT_RANGES | CONTENT_DISPOSITION,
             "content": examples.FILE,
         },
-        206: {"description": "The part asked for.", "headers": FILE_ETAG | CONTENT_RANGE, "content": examples.FILE},
+        206: {
+            "description": "The part asked for, or several.",
+            "headers": FILE_ETAG | CONTENT_RANGE,
+            "content": examples.PARTS,
+        },
         304: {"description": "The file is what `If-None-Match` knows.", "headers": FILE_ETAG},
         **refusals(
             kinds.JOB_NOT_FOUND,

@@ -117,6 +117,9 @@ async def upload_dataset(
     await asyncio.wait({task}, timeout=WAIT_SECONDS)
     if not task.done():
         return await _followed(context, task)
+    if task.cancelled():
+        detail = "this server is about to stop; nothing of the upload was kept"
+        raise Refused(kinds.TOO_MANY_UPLOADS, detail, headers={"retry-after": str(BUSY_SECONDS), "connection": "close"})
     published = task.result()
     shown = Dataset.of_version(published.version)
     if params.query.dry_run or not published.created:
@@ -142,6 +145,8 @@ async def _follow(context: RequestContext, upload: Upload, task: asyncio.Task[Pu
     changes: dict[str, Any] = {"status": "refused"}
     try:
         changes = {"status": "ready", "dataset": Dataset.of_version(task.result().version)}
+    except asyncio.CancelledError:
+        return  # the process is about to stop, and the note lapses
     except GradientdError as error:
         faults = error if isinstance(error, Faulty) else None
         body = body_of(context.request.scope, kind_of(error), str(error), faults=faults)
@@ -292,7 +297,11 @@ async def preview_dataset(
             "headers": FILE_ETAG | ACCEPT_RANGES | CONTENT_DISPOSITION,
             "content": examples.FILE,
         },
-        206: {"description": "The part asked for.", "headers": FILE_ETAG | CONTENT_RANGE, "content": examples.FILE},
+        206: {
+            "description": "The part asked for, or several.",
+            "headers": FILE_ETAG | CONTENT_RANGE,
+            "content": examples.PARTS,
+        },
         304: {"description": "The file is what `If-None-Match` knows.", "headers": FILE_ETAG},
         **refusals(
             kinds.DATASET_NOT_FOUND,
@@ -327,6 +336,7 @@ async def delete_dataset(context: RequestContextDep, params: Annotated[DatasetNa
     """Delete a dataset for good, unless a job that has not ended needs one of its versions. Models that were trained on
     it stay whole. Its version numbers are never used again.
     """
+    _check_uploaded(params.ref)
     await context.services.intake.delete(context.caller.owner, params.ref)
     return Response(status_code=204)
 
@@ -358,9 +368,13 @@ async def stored_file(request: Request, path: Path, *, name: str, sha256: str) -
         raise StorageUnavailable(f"the file cannot be read: {error.strerror or error}") from error
 
 
-async def _version(context: RequestContext, ref: DatasetRef) -> DatasetVersion:
+def _check_uploaded(ref: DatasetRef) -> None:
     if ref.name in CATALOGUE:
         raise DatasetNotFound(f"{ref.name} is built in: it has neither versions nor an upload")
+
+
+async def _version(context: RequestContext, ref: DatasetRef) -> DatasetVersion:
+    _check_uploaded(ref)
     return await context.do(context.services.datasets.get(context.caller.owner, ref))
 
 

@@ -322,4 +322,5 @@ async def delete_job(context: RequestContextDep, params: Annotated[JobName, Para
     server's retention time.
     """
     await context.do(context.services.store.delete(params.job_id, owner=context.caller.visible_owner))
+    context.services.predictor.forget(params.job_id)
     return Response(status_code=204)

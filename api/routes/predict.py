@@ -1,6 +1,5 @@
 """`/v1/jobs/{job_id}/predict`: what a job's model says of new examples."""
 
-import asyncio
 import csv
 import io
 import math
@@ -15,7 +14,8 @@ from starlette.responses import Response
 
 from api.http import kinds
 from api.http.body import MOST_ON_LOOP_BYTES, parse_object, read_body
-from api.http.context import PredictionContextDep
+from api.http.context import PredictionContextDep, RequestContext
+from api.http.negotiation import choose
 from api.http.params import Params
 from api.http.problems import SCOPE_ONLY_READS, Refused, answer, refused_for, shortened
 from api.http.responses import refusals
@@ -46,7 +46,7 @@ router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["predictions"], route_class
     openapi_extra={"requestBody": examples.PREDICT_BODY},
     responses={
         200: {
-            "description": "A prediction for each instance, in their order. Of a CSV a CSV.",
+            "description": "A prediction for each instance, in their order. Of a CSV a CSV, unless `Accept` says JSON.",
             "content": {"text/csv": examples.PREDICTED_CSV},
         },
         **refusals(
@@ -69,29 +69,39 @@ router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["predictions"], route_class
 async def predict(context: PredictionContextDep, params: Annotated[Prediction, Params(Prediction)]) -> Response:
     """Have a succeeded job's model look at new examples, raw as those that it was trained on: rows as objects of
     columns or as lists, or a CSV with a header; images as nested lists of pixels. Missing values are `null`, and
-    categories that training did not have are allowed. Several at once cost little more than one.
+    categories that training did not have are allowed. Several at once cost little more than one; a body has at most
+    16 MiB and 100,000 examples.
     """
     context.request.scope[SCOPE_ONLY_READS] = True
+    own = context.caller.key.limits.max_body_bytes if context.caller.key else None
+    declared = context.request.headers.get("content-length", "")
+    with context.services.predictor.turn(is_large=not declared.isdigit() or int(declared) > MOST_ON_LOOP_BYTES):
+        return await _predicted(context, params, most_bytes=min(MOST_BYTES, own or MOST_BYTES))
+
+
+async def _predicted(context: RequestContext, params: Prediction, *, most_bytes: int) -> Response:
     predictor = context.services.predictor
-    content, media_type = await read_body(context.request, most_bytes=MOST_BYTES, types=CSV_TYPES)
+    content, media_type = await read_body(context.request, most_bytes=most_bytes, types=CSV_TYPES)
     model = await predictor.model_of(params.job_id, context.caller.visible_owner)
     is_csv = media_type == "text/csv"
     beside = len(content) > MOST_ON_LOOP_BYTES  # of the event loop, which answers others meanwhile
     try:
         read = partial(_read_csv if is_csv else _read_json, model, content)
-        inputs, top = await asyncio.to_thread(read) if beside else read()
+        inputs, top = await predictor.beside(read) if beside else read()
     except UnreadableRows as error:
         errors = [] if is_csv else pointed(error)
         return answer(context.request.scope, kinds.UNREADABLE_ROWS, str(error), errors=errors, faults=error)
     outputs = await predictor.runner.run(model, inputs)
     if not np.isfinite(outputs).all():
         raise Refused(kinds.INVALID_INPUTS, "the model's outputs are not finite for these inputs")
-    if is_csv or params.form == "text/csv":
+    # Without a preference the answer is of the form of the question.
+    accept = ", ".join(context.request.headers.getlist("accept"))
+    if (choose(accept, ("text/csv", "application/json")) if is_csv else params.form) == "text/csv":
         write = partial(_as_csv, model.encoding, outputs)
-        text = await asyncio.to_thread(write) if beside else write()
+        text = await predictor.beside(write) if beside else write()
         return Response(text, media_type="text/csv; charset=utf-8; header=present")
     write = partial(_as_json, params.job_id, model.encoding, outputs, top=top)
-    body = await asyncio.to_thread(write) if beside else write()
+    body = await predictor.beside(write) if beside else write()
     return Response(body, media_type="application/json")
 
 
@@ -123,7 +133,7 @@ def _read_json(model: Model, content: bytes) -> tuple[NDArray[Any], int | None]:
 def _read_csv(model: Model, content: bytes) -> tuple[NDArray[Any], None]:
     if model.encoder is None:
         raise Refused(kinds.INVALID_INPUTS, "the model takes images, and a CSV has none")
-    return encoded_rows(model, rows_of_csv(content)), None
+    return encoded_rows(model, rows_of_csv(content, model.encoder)), None
 
 
 # --- what is answered -------------------------------------------------------------------------------

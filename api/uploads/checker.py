@@ -1,4 +1,7 @@
-"""Has uploads checked, one at a time, each by a process of its own: a hostile file costs nobody but its sender."""
+"""Has uploads checked, each by a process of its own: a hostile file costs nobody but its sender.
+
+Two at a time at most: one of any size, and one small one, which waits for no large one.
+"""
 
 import asyncio
 import os
@@ -16,6 +19,8 @@ from jobs.faults import InvalidUpload
 
 log = structlog.get_logger(__name__)
 
+SMALL_BYTES = 4 << 20
+"""Length of an upload that is checked within a second or so."""
 COMMAND = (sys.executable, "-P", "-m", "api.uploads.check")
 
 
@@ -32,11 +37,11 @@ class Bounds:
 
 
 class Checker:
-    """Checks uploads in the order in which they are asked for."""
+    """Checks uploads in the order in which they are asked for, small ones apart."""
 
     def __init__(self, bounds: Bounds | None = None) -> None:
         self._bounds = bounds or Bounds()
-        self._turn = asyncio.Lock()
+        self._turn, self._small_turn = asyncio.Lock(), asyncio.Lock()
 
     async def check(self, path: Path, options: TableOptions, *, into: Path) -> CheckedTable:
         """Check a table and write its arrays into a folder; see `check_table`. Its process ends with this call.
@@ -46,15 +51,16 @@ class Checker:
             StorageUnavailable: the disk does not take its arrays.
         """
         bounds = self._bounds
+        is_small = (await asyncio.to_thread(path.stat)).st_size <= SMALL_BYTES
         order = Order(
             path=path,
             into=into,
             options=options,
             most_bytes=bounds.most_bytes,
             most_encoded_bytes=bounds.most_encoded_bytes,
-            memory_bytes=bounds.memory_bytes,
+            memory_bytes=bounds.memory_bytes // 2 if is_small else bounds.memory_bytes,
         )
-        async with self._turn:
+        async with self._small_turn if is_small else self._turn:
             answer = await self._ask(order) or await self._ask(order)
         if answer is None:
             raise InvalidUpload("the table could not be checked: the process that checks it ended twice before it did")

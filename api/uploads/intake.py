@@ -116,10 +116,14 @@ class Intake:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def aclose(self) -> None:
-        """Give up what is under way."""
+    def give_up(self) -> None:
+        """Have what is being checked end, and nothing be left of it: the process is about to stop."""
         for task in list(self._tasks):
             task.cancel()
+
+    async def aclose(self) -> None:
+        """Give up what is under way, and wait until nothing is left of it."""
+        self.give_up()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def finish(self, taken: Taken, name: str, options: TableOptions, *, dry_run: bool = False) -> Published:

@@ -34,7 +34,7 @@ class Report(BaseModel):
     """Test rows that are the same as a training row."""
     constant_columns: tuple[str, ...]
     unique_columns: tuple[str, ...]
-    """Columns of numbers of which no two rows have the same: an id, perhaps."""
+    """Columns of whole numbers of which no two rows have the same: an id, perhaps."""
     class_counts: dict[str, int] | None
 
 
@@ -89,7 +89,8 @@ def check_table(path: Path, options: TableOptions, *, into: Path, limits: Limits
     ) as scan:
         names = tuple(column.name for column in scan.columns)
         check_names(options.ignore, names)
-        targets = options.targets or names[-1:]
+        _check_uses(options)
+        targets = options.targets or tuple(name for name in names if name not in options.ignore)[-1:]
         if not set(names).difference(targets, options.ignore):
             raise InvalidUpload("no column is left to learn from")
         used = [index for index, name in enumerate(names) if name not in options.ignore]
@@ -124,6 +125,17 @@ def check_table(path: Path, options: TableOptions, *, into: Path, limits: Limits
             test_examples=len(parts.test),
             report=report,
         )
+
+
+def _check_uses(options: TableOptions) -> None:
+    """Raise InvalidUpload for a column that is to be two things at once."""
+    pairs = (
+        ("target", options.targets, "ignore", options.ignore),
+        ("numeric", options.numeric, "categorical", options.categorical),
+    )
+    for one, columns, other, others in pairs:
+        if both := [name for name in columns if name in others]:
+            raise InvalidUpload(f"the column {both[0]!r} is named by {one} and by {other}")
 
 
 def _uses(options: TableOptions) -> dict[str, Use]:
@@ -211,10 +223,14 @@ def _duplicates(scan: Scan, parts: Parts) -> tuple[int, int]:
     return count - len(np.unique(np.concatenate([train, test]))), int(np.isin(test, train).sum())
 
 
+def _are_whole(numbers: NDArray[np.float64]) -> bool:
+    return bool((numbers == np.round(numbers)).all())
+
+
 def _curious(
     scan: Scan, columns: tuple[Column, ...], kept: NDArray[np.intp]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Columns that are the same in every row, and columns of numbers that are another one in every row."""
+    """Columns that are the same in every row, and columns of whole numbers that are another one in every row."""
     constant: list[str] = []
     unique: list[str] = []
     for index, column in enumerate(columns):
@@ -226,6 +242,6 @@ def _curious(
             continue
         if different == 1:
             constant.append(column.name)
-        elif different == len(kept) and isinstance(column, NumericColumn):
+        elif different == len(kept) and isinstance(column, NumericColumn) and _are_whole(scan.numbers_of(index)[kept]):
             unique.append(column.name)
     return tuple(constant), tuple(unique)

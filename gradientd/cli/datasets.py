@@ -191,6 +191,11 @@ def send(
     dry_run: bool = False,
 ) -> Dataset:
     """Upload a file, with a bar on a terminal; a usage error where it cannot be read."""
+    if name and "@" in name:
+        bare = name.partition("@")[0]
+        raise typer.BadParameter(
+            f"each upload is a new version; name the dataset alone: {bare}", param_hint="--dataset"
+        )
     try:
         with upload_bar(file) as progress:
             return client.upload(

@@ -1,5 +1,6 @@
 """`predict` and `download`: what a job's model says, and the model itself."""
 
+import json
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +13,7 @@ from gradientd.cli.job_reference import find_job
 from gradientd.cli.options import DEFAULT_URL, ApiKeyOption, JobArgument, JsonOption, UrlOption
 from gradientd.client import Client
 from jobs.escapes import escaped
-from jobs.model_files import FILES
+from jobs.model_files import ARTIFACT, FILES
 
 
 class Form(StrEnum):
@@ -36,8 +37,9 @@ def predict(
     ] = None,
     url: UrlOption = DEFAULT_URL,
     api_key: ApiKeyOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Have a job's model tell the target of each row of a CSV; the answers are a CSV too.
+    """Have a job's model tell the target of each row of a CSV; the answers are a CSV too, or with --json JSON.
 
     The columns are those of the training table, in any order; the target's may be there, and is not looked at.
     """
@@ -46,7 +48,11 @@ def predict(
     except OSError as error:
         raise typer.BadParameter(f"cannot read {file}: {error.strerror or error}", param_hint="FILE") from error
     with Client(url, api_key=api_key) as client:
-        text = client.predict_csv(find_job(client, named), content)
+        job_id = find_job(client, named)
+        if as_json:
+            text = json.dumps(client.predict_rows(job_id, content), ensure_ascii=False) + "\n"
+        else:
+            text = client.predict_csv(job_id, content)
     if output is None:
         for line in text.splitlines():
             typer.echo(escaped(line))
@@ -84,6 +90,9 @@ def download(
         wanted = wanted or [artifact.name for artifact in client.artifacts(job_id).data]
         if not wanted:
             raise typer.BadParameter(f"{job_id} has left no files: it has not succeeded", param_hint="JOB")
+        for name in wanted:
+            if not ARTIFACT.fullmatch(name):
+                raise typer.BadParameter(f"{job_id} has left no file {escaped(name)!r}", param_hint="FILE")
         try:
             if len(wanted) > 1:
                 output.mkdir(parents=True, exist_ok=True)

@@ -137,6 +137,8 @@ def train(
         raise typer.BadParameter(
             "is about a FILE to upload, and none was given", param_hint="--target, --task, --ignore"
         )
+    if table is not None and any(change.path == ("dataset",) and change.value != dataset for change in changes):
+        raise typer.BadParameter("FILE is the dataset; name it by --dataset", param_hint="--set")
     with Client(url, api_key=api_key) as client:
         if table is not None:
             version = send(

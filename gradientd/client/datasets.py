@@ -71,7 +71,7 @@ class DatasetCalls(Connection):
             "categorical": categorical,
             "missing": missing,
         }
-        params = [(key, text) for key, texts in several.items() for text in _texts(texts)]
+        params = [(key, _quoted(text)) for key, texts in several.items() for text in _texts(texts)]
         alone = {"test_split": test_split, "split_seed": split_seed}
         params += [(key, repr(value)) for key, value in alone.items() if value is not None]
         params += [("task", task)] if task != "auto" else []
@@ -142,17 +142,27 @@ def opened(table: Table) -> tuple[int, Iterator[bytes]]:
         content = table
     elif isinstance(table, Frame):
         content = table.to_csv(index=False).encode()
-    else:
+    elif isinstance(table, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] (whatever a caller may give)
         content = columns_as_csv(table)
+    else:
+        wanted = "a path, bytes, a pandas frame, or a mapping of columns"
+        raise TypeError(f"cannot upload {type(table).__name__}; wanted: {wanted}")
     return len(content), (content[at : at + CHUNK_BYTES] for at in range(0, len(content), CHUNK_BYTES))
 
 
 def columns_as_csv(columns: Mapping[str, Sequence[Any]]) -> bytes:
     """Columns as a CSV with a header; None and NaN are missing. Raises ValueError where they differ in length."""
+    listed = {name: _listed(values) for name, values in columns.items()}
+    lengths = {name: len(values) for name, values in listed.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"columns differ in length: {lengths}")
+    for name, values in listed.items():
+        if any(isinstance(value, (list, tuple, dict)) for value in values):
+            raise ValueError(f"the column {name!r} holds more than one value a row")
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(columns)
-    writer.writerows([_cell(value) for value in row] for row in zip(*map(_listed, columns.values()), strict=True))
+    writer.writerows([_cell(value) for value in row] for row in zip(*listed.values(), strict=True))
     return text.getvalue().encode()
 
 
@@ -163,10 +173,20 @@ def _listed(values: Sequence[Any]) -> Sequence[Any]:
 
 
 def _cell(value: Any) -> Any:
+    """A value as text, so that a prediction of the same value means the same."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return "" if value is None or value != value else value  # noqa: PLR0124 (NaN alone differs from itself)
 
 
+def _quoted(name: str) -> str:
+    """A column's name as a parameter that may hold several has it."""
+    quoted = name.replace('"', '""')
+    return f'"{quoted}"' if {",", '"'} & set(name) else name
+
+
 def _texts(texts: str | Sequence[str]) -> tuple[str, ...]:
+    """The names. Raises TypeError for what is none."""
     return (texts,) if isinstance(texts, str) else tuple(texts)
 
 

@@ -1,17 +1,21 @@
 """What a client does with a job's model: list its files, download them, have it predict."""
 
 import hashlib
+import math
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import httpx
 
 from gradientd.client.connection import Connection, Progress
-from gradientd.client.datasets import Table, opened
+from gradientd.client.datasets import Frame, Table, opened
 from gradientd.client.errors import UnexpectedAnswer
 from gradientd.client.paths import job_path
 from gradientd.client.responses import Document, parse
+from jobs.model_files import ARTIFACT
 from jobs.record import Artifact
 from jobs.wire import Page
 
@@ -36,15 +40,21 @@ class ModelCalls(Connection):
 
         Raises:
             Refused: the job has left no such file.
+            ValueError: none can have this name.
             UnexpectedAnswer: what came is not what the server says it is.
             OSError: it cannot be written.
         """
+        if not ARTIFACT.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of a file that a job leaves")
         place = Path(to)
         path = place / name if place.is_dir() else place
         digest = hashlib.sha256()
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(handle, "wb") as file, self._stream(f"{job_path(job_id)}/artifacts/{name}") as answer:
+            with (
+                os.fdopen(handle, "wb") as file,
+                self._stream(f"{job_path(job_id)}/artifacts/{name}") as answer,
+            ):
                 declared = answer.headers.get("Content-Length", "")
                 for chunk in answer.iter_bytes():
                     digest.update(chunk)
@@ -61,14 +71,17 @@ class ModelCalls(Connection):
         return path
 
     def predict(
-        self, job_id: str, instances: Sequence[Mapping[str, Any] | Sequence[Any]], *, top: int | None = None
+        self, job_id: str, instances: Sequence[Mapping[str, Any] | Sequence[Any]] | Frame, *, top: int | None = None
     ) -> list[dict[str, Any]]:
-        """What a succeeded job's model says of examples: rows as mappings of columns or as sequences of their values,
-        images as nested sequences of pixels. A prediction for each: {label, index, probabilities}, {value} or {values}.
+        """What a succeeded job's model says of examples: rows as mappings of columns, as sequences of their values or
+        as a pandas frame, images as nested sequences of pixels. A prediction for each: {label, index, probabilities},
+        {value} or {values}.
 
         Raises:
             Refused: they are not of the kind that the model was trained on; `problem.errors` names them.
         """
+        if isinstance(instances, Frame):
+            return self.predict_rows(job_id, instances)
         body: dict[str, Any] = {"instances": [_plain(instance) for instance in instances]}
         body |= {"top": top} if top is not None else {}
         answer = self._request("POST", f"{job_path(job_id)}/predict", json=body)
@@ -76,19 +89,31 @@ class ModelCalls(Connection):
 
     def predict_csv(self, job_id: str, table: Table) -> str:
         """The same of a table's rows, as CSV: a header, then a line a row."""
+        return self._told_of(job_id, table, accept="text/csv").text
+
+    def predict_rows(self, job_id: str, table: Table) -> list[dict[str, Any]]:
+        """The same of a table's rows: a prediction for each."""
+        return parse(self._told_of(job_id, table, accept="application/json"), Document).root["predictions"]
+
+    def _told_of(self, job_id: str, table: Table, *, accept: str) -> httpx.Response:
         _, parts = opened(table)
-        answer = self._request(
+        return self._request(
             "POST",
             f"{job_path(job_id)}/predict",
             content=b"".join(parts),
-            headers={"Content-Type": "text/csv", "Accept": "text/csv"},
+            headers={"Content-Type": "text/csv", "Accept": accept},
         )
-        return answer.text
 
 
-def _plain(instance: Mapping[str, Any] | Sequence[Any]) -> Any:
-    """An example as JSON has it; NumPy's arrays as lists."""
-    listed: Any = getattr(instance, "tolist", None)
+def _plain(value: Any) -> Any:
+    """An example as JSON has it: NumPy's arrays and numbers as lists and Python's own, NaN as null."""
+    listed: Any = getattr(value, "tolist", None)
     if listed:
-        return listed()
-    return dict(instance) if isinstance(instance, Mapping) else list(instance)
+        value = listed()
+    if isinstance(value, Mapping):
+        return {name: _plain(cell) for name, cell in cast("Mapping[str, Any]", value).items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(cell) for cell in cast("Sequence[Any]", value)]
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return value if value is None or isinstance(value, (str, int, float)) else str(value)

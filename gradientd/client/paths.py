@@ -10,6 +10,7 @@ def job_path(job_id: str) -> str:
 
 def dataset_path(name: str) -> str:
     """Path of a dataset, or of the version that `name@version` names."""
-    bare, at, version = name.partition("@")
-    path = f"/v1/datasets/{quote(bare, safe='')}"
-    return f"{path}/versions/{quote(version, safe='')}" if at else path
+    bare, _, version = name.partition("@")
+    if not version:
+        return f"/v1/datasets/{quote(name, safe='')}"
+    return f"/v1/datasets/{quote(bare, safe='')}/versions/{quote(version, safe='')}"

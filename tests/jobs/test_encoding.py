@@ -2,6 +2,8 @@
 
 import json
 import math
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from jobs.columns import CategoricalColumn, LeftOutColumn, NumericColumn, RowEnc
 from jobs.encoding import FARTHEST, MOST_FAULTS, Raw, RowEncoder, moments, number_in, text_of
 from jobs.faults import Fault, UnreadableRows
 
+DECODER = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "rows.py"))
 ENCODING = RowEncoding(
     columns=(
         NumericColumn(name="age", mean=40.0, std=10.0, missing=True),
@@ -67,6 +70,43 @@ def test_a_missing_text_has_a_place_of_its_own_where_training_had_such() -> None
 @pytest.mark.parametrize("three", [3, 3.0, "3", " 3"])
 def test_a_category_may_be_written_as_a_number(three: Raw) -> None:
     assert encoded(colour=three)[6:] == [1, 0, 0, 0]
+
+
+WRITTEN = RowEncoding(
+    columns=(
+        CategoricalColumn(name="flag", categories=("False", "True"), missing=False),
+        CategoricalColumn(name="code", categories=("1.0", "2.50", "x"), missing=False),
+        NumericColumn(name="size", mean=1.0, std=1.0, missing=True),
+    ),
+    missing_markers=("NA", "-999"),
+)
+
+
+WRITTEN_NAMES = [column.name for column in WRITTEN.columns]
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ((True, 1, 3.0), [0, 1, 0, 1, 0, 0, 0, 2, 0]),
+        ((False, 2.5, 1), [1, 0, 0, 0, 1, 0, 0, 0, 0]),
+        (("True", "1.0", "3"), [0, 1, 0, 1, 0, 0, 0, 2, 0]),
+        (("true", "1", "NA"), [0, 0, 1, 0, 0, 0, 1, 0, 1]),
+        ((1, True, -999), [0, 0, 1, 0, 0, 0, 1, 0, 1]),
+        ((1.0, "2.5", -999.0), [0, 0, 1, 0, 0, 0, 1, 0, 1]),
+    ],
+)
+def test_json_means_what_a_csv_means_however_that_was_written(cells: tuple[Raw, ...], expected: list[float]) -> None:
+    row: dict[str, Raw] = dict(zip(WRITTEN_NAMES, cells, strict=True))
+    encoder = RowEncoder(WRITTEN)
+    assert encoder.encode(encoder.read([row]))[0].tolist() == expected
+    assert DECODER["encode"]({"rows": WRITTEN.model_dump()}, [row])[0].tolist() == expected
+
+
+@pytest.mark.parametrize("cell", ["1_0", "１２", "inf", "1e400", "NAN", "0x1"])
+def test_a_downloads_decoder_takes_no_other_numbers(cell: str) -> None:
+    with pytest.raises(ValueError, match="is no number"):
+        DECODER["encode"]({"rows": WRITTEN.model_dump()}, [{"flag": "True", "code": "x", "size": cell}])
 
 
 def test_what_is_left_out_may_be_there_and_changes_nothing() -> None:

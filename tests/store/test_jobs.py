@@ -70,13 +70,13 @@ def silence(
     return silence
 
 
-def epoch(number: int, *, accuracy: float = 0.5) -> EpochMetrics:
+def epoch(number: int, *, accuracy: float = 0.5, val_loss: float = 1.0) -> EpochMetrics:
     return EpochMetrics(
         epoch=number,
         step=number * 5,
         loss=1 / number,
         accuracy=accuracy,
-        val_loss=1.0,
+        val_loss=val_loss,
         val_accuracy=accuracy,
         learning_rate=0.1,
         seconds=0.1,
@@ -209,6 +209,13 @@ def test_epochs_walked_over_again_are_not_reported_twice(submit: Any, claim: Any
     assert ids == sorted(set(ids))
     metrics = do(store.get(job.id)).metrics
     assert (metrics.latest.epoch, metrics.best.epoch) == (3, 2)
+
+
+def test_the_best_epoch_is_that_of_what_early_stopping_watches(submit: Any, claim: Any, store: Store, do: Do) -> None:
+    job, fence = submit(), claim().fence
+    epochs = (epoch(1, accuracy=0.9, val_loss=0.4), epoch(2, accuracy=0.8, val_loss=0.2))
+    do(store.report(job.id, fence, Report(1, epochs=epochs, monitor="val_loss")))
+    assert do(store.get(job.id)).metrics.best.epoch == 2
 
 
 def test_finish_is_final_and_repeatable(submit: Any, claim: Any, store: Store, do: Do) -> None:

@@ -1,7 +1,7 @@
 """A job's checkpoints: written beside the training, recorded with their hash, found again by the next attempt.
 
-Two are kept: the last, from which an interrupted job goes on, and that of the best epoch: the highest val_accuracy, for
-regression the lowest val_loss.
+Two are kept: the last, from which an interrupted job goes on, and that of the best epoch, as
+`EpochMetrics.score` has it.
 """
 
 import hashlib
@@ -60,8 +60,10 @@ class Checkpoints:
         self._every_epochs = lease.job.spec.checkpoint.every_epochs
         self._taken_at = elapsed_seconds()
         self._metrics = lease.job.metrics.latest
+        rule = lease.job.spec.early_stopping
+        self._monitor = rule.monitor if rule else None
         best = lease.job.best_checkpoint
-        self._best_score = best.metrics.score if best and best.metrics else -math.inf
+        self._best_score = best.metrics.score(self._monitor) if best and best.metrics else -math.inf
         self._best: Taken | None = None
         """The best epoch that is not written yet. Written with the next checkpoint, so that it costs little."""
         self._lock = threading.Lock()
@@ -91,7 +93,8 @@ class Checkpoints:
         """Take a snapshot of the best epoch so far, and of those that the spec asks for."""
         self._metrics = metrics
         asked_for = self._every_epochs is not None and metrics.epoch % self._every_epochs == 0
-        best = metrics.score > self._best_score
+        score = metrics.score(self._monitor)
+        best = score > self._best_score
         if not (asked_for or best):
             return
         # What the new one replaces makes room for it first.
@@ -101,7 +104,7 @@ class Checkpoints:
             self._take_waiting()
         snapshot = take()
         if best:
-            self._best_score = metrics.score
+            self._best_score = score
             self._best = Taken(snapshot, metrics)
         if asked_for:
             self._hand_over(snapshot)

@@ -11,8 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from jobs.datasets import DatasetInfo
 from jobs.model_files import FILES
 from jobs.spec import ExportFormat
+from worker.files.keras_model import narrowed
 
 CHUNK_BYTES = 1 << 20
 
@@ -27,11 +29,12 @@ def weights_npz(weights: Mapping[str, np.ndarray]) -> bytes:
     return buffer.getvalue()
 
 
-def write_export(model: keras.Model, wanted: ExportFormat, folder: Path) -> Path:
-    """Write a model in a format into a folder; the file. Traced for a CPU, whatever trained it."""
+def write_export(model: keras.Model, dataset: DatasetInfo, wanted: ExportFormat, folder: Path) -> Path:
+    """Write a model of a dataset in a format into a folder; the file. Traced for a CPU, whatever trained it."""
     path = folder / FILES[wanted]
     with tf.device("/CPU:0"):
-        _WRITERS[wanted](model, path)
+        # The runtime of TensorFlow Lite computes nothing in float64.
+        _WRITERS[wanted](narrowed(model, dataset.targets) if wanted == "tflite" else model, path)
     return path
 
 

@@ -1,14 +1,14 @@
 """A trained network as a Keras model that takes raw inputs and tells probabilities or numbers in their own units."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from jobs.architecture import Architecture, Layer
-from jobs.datasets import DatasetInfo
+from jobs.architecture import OUTPUT, Architecture, Layer
+from jobs.datasets import DatasetInfo, Target
 from jobs.spec import Spec
 
 LEAST_SHARE = 1e-6
@@ -17,12 +17,15 @@ none is above 0."""
 
 
 def keras_model(
-    spec: Spec, dataset: DatasetInfo, network: Architecture, weights: Mapping[str, np.ndarray]
+    spec: Spec,
+    dataset: DatasetInfo,
+    network: Architecture,
+    weights: Mapping[str, np.ndarray],
 ) -> keras.Model:
     """The network with these weights.
 
     Takes uint8 [N, height, width, channels], or float32 [N, width]; gives float32 [N, classes], which add up to 1, or
-    [N, targets].
+    float64 [N, targets].
     """
     inputs = keras.Input(dataset.shape, dtype=dataset.dtype, name="features")
     x: Any = keras.layers.Rescaling(1 / 255, name="scaled")(inputs) if dataset.dtype == "uint8" else inputs
@@ -69,6 +72,17 @@ def _probabilities(outputs: Any, loss: str) -> Any:
 
 
 def _numbers(outputs: Any, dataset: DatasetInfo) -> Any:
-    """The outputs in their targets' units."""
-    stds, means = [target.std for target in dataset.targets], [target.mean for target in dataset.targets]
-    return keras.layers.Rescaling(stds, offset=means, name="numbers")(outputs)  # pyright: ignore[reportArgumentType] (one a target)
+    """The outputs in their targets' units, which have more digits than a float32 where the mean is far from 0."""
+    # Keras' own Rescaling takes its numbers through float32.
+    stds, means = (np.array([target[place] for target in dataset.targets], np.float64) for place in (2, 1))
+    wide: Any = keras.ops.cast(outputs, "float64")
+    return wide * stds + means
+
+
+def narrowed(model: keras.Model, targets: Sequence[Target]) -> keras.Model:
+    """The model of such targets with outputs in float32, for what computes nothing wider."""
+    if not targets:
+        return model
+    scale = keras.layers.Rescaling([target.std for target in targets], offset=[target.mean for target in targets])  # pyright: ignore[reportArgumentType] (one a target)
+    told: Any = scale(model.get_layer(OUTPUT).output)
+    return keras.Model(model.inputs, told)

@@ -80,7 +80,8 @@ class Lease:
         self.stopping = False
         """Whether the loop has been told to stop."""
         self._deadline = _deadline(claim)
-        self._outbox = Outbox(wake=renewer.wake)
+        rule = claim.job.spec.early_stopping
+        self._outbox = Outbox(wake=renewer.wake, monitor=rule.monitor if rule else None)
         self._renewed_at = self._progress_at = self._retry_at = elapsed_seconds()
         """Before `_progress_at` progress alone is not sent, and before `_retry_at` nothing is."""
         self._beat_at = self._renewed_at + beat_seconds

@@ -15,10 +15,11 @@ class Outbox:
     `wake` is called whenever there is more to send, or more reason to send it soon.
     """
 
-    def __init__(self, *, wake: Callable[[], None]) -> None:
+    def __init__(self, *, wake: Callable[[], None], monitor: str | None = None) -> None:
+        """`monitor` is what early stopping watches."""
         self._wake = wake
         self._changed = threading.Condition()
-        self._pending = Report(0)
+        self._nothing = self._pending = Report(0, monitor=monitor)
         self._sending: Report | None = None
         self._last_number = 0
         self._flushing = False
@@ -45,7 +46,7 @@ class Outbox:
         with self._changed:
             if self._sending is None and not self._pending.empty:
                 self._sending = replace(self._pending, number=self._last_number + 1)
-                self._pending = Report(0)
+                self._pending = self._nothing
             return self._sending
 
     def sent(self) -> None:

@@ -60,13 +60,28 @@ async def test_a_part_can_be_had(http: httpx.AsyncClient, job_id: str, wanted: s
 
 @pytest.mark.parametrize(
     "headers",
-    [{"range": "bytes=0-9", "if-range": '"old"'}, {"range": "lines=1-2"}, {"range": "bytes=9-3"}, {"range": "x"}],
+    [
+        {"range": "bytes=0-9", "if-range": '"old"'},
+        {"range": "lines=1-2"},
+        {"range": "bytes=9-3"},
+        {"range": "x"},
+        {"range": "bytes=1_0-20"},
+        {"range": "bytes=+1-2"},
+    ],
 )
 async def test_what_is_no_range_of_this_file_is_the_whole(
     http: httpx.AsyncClient, job_id: str, headers: dict[str, str]
 ) -> None:
     answer = await http.get(f"/v1/jobs/{job_id}/artifacts/model.onnx", headers=headers)
     assert (answer.status_code, answer.content) == (200, GRAPH)
+
+
+@pytest.mark.parametrize("wanted", ["bytes=0-9, 999999-", "bytes=999999-, 0-9"])
+async def test_a_range_beyond_the_end_is_overlooked_beside_another(
+    http: httpx.AsyncClient, job_id: str, wanted: str
+) -> None:
+    answer = await http.get(f"/v1/jobs/{job_id}/artifacts/model.onnx", headers={"range": wanted})
+    assert (answer.status_code, answer.content) == (206, GRAPH[:10])
 
 
 async def test_a_range_beyond_the_end_is_refused(http: httpx.AsyncClient, job_id: str) -> None:

@@ -198,7 +198,7 @@ async def test_a_job_without_a_model_says_so(
 async def test_a_deleted_job_predicts_no_more(
     http: httpx.AsyncClient, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.predict.predictor.KNOWN_SECONDS", 0.0)
+    monkeypatch.setattr("api.predict.predictor.KNOWN_SECONDS", 100.0)
     job_id = await trained(CUSTOMERS)
     assert (await ask(http, job_id, [1, "Bern"])).status_code == 200
     assert (await http.delete(f"/v1/jobs/{job_id}")).status_code == 204
@@ -231,3 +231,28 @@ async def test_a_prediction_is_no_line_of_the_log_and_a_refused_one_is(
         assert not logged
         assert (await ask(http, job_id, [1])).status_code == 422
     assert [line["event"] for line in logged] == ["request"]
+
+
+async def test_a_csv_is_told_as_json_where_that_is_asked_for(http: httpx.AsyncClient, trained: Trained) -> None:
+    job_id = await trained(CUSTOMERS)
+    headers = {"content-type": "text/csv", "accept": "application/json"}
+    answer = await http.post(f"/v1/jobs/{job_id}/predict", content=b"age,city\n31,Bern\n", headers=headers)
+    assert answer.json()["predictions"] == (await ask(http, job_id, [31, "Bern"])).json()["predictions"]
+
+
+async def test_a_column_that_a_csv_lacks_is_named_once(http: httpx.AsyncClient, trained: Trained) -> None:
+    job_id = await trained(CUSTOMERS)
+    content = b"age,extra\n" + b"31,1\n" * 100
+    answer = await http.post(f"/v1/jobs/{job_id}/predict", content=content, headers={"content-type": "text/csv"})
+    problem = assert_problem(answer, 422, "unreadable_rows")
+    assert [(fault.get("row"), fault["column"]) for fault in problem["faults"]] == [(None, "extra"), (None, "city")]
+
+
+async def test_so_many_large_predictions_are_under_way_at_most(
+    http: httpx.AsyncClient, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = await trained(CUSTOMERS)
+    monkeypatch.setattr("api.predict.predictor.MOST_LARGE", 0)
+    refused = await ask(http, job_id, *[[31, "Bern"]] * 5000)
+    assert_problem(refused, 503, "too_busy")
+    assert (await ask(http, job_id, [31, "Bern"])).status_code == 200

@@ -142,3 +142,18 @@ def test_a_check_ends_with_its_api(tmp_path: Path) -> None:
             assert process.wait(30) == 1
         finally:
             process.kill()
+
+
+@pytest.mark.anyio
+async def test_a_small_upload_waits_for_no_large_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checker = Checker()
+    small = iris_like(100)
+    monkeypatch.setattr("api.uploads.checker.SMALL_BYTES", len(small))
+    large = asyncio.create_task(check(checker, iris_like(200_000), tmp_path / "large"))
+    while not checking():  # noqa: ASYNC110 (a process' doing)
+        await asyncio.sleep(0.01)
+    await check(checker, small, tmp_path / "small")
+    assert not large.done()
+    large.cancel()
+    await asyncio.gather(large, return_exceptions=True)
+    assert checking() == 0

@@ -65,8 +65,8 @@ def test_the_form_of_a_table_makes_no_difference(tmp_path: Path, delimiter: str,
 
 
 def test_columns_are_what_their_cells_are(tmp_path: Path) -> None:
-    header = "number,mostly,text,many,long,empty,same,skipped,y"
-    rows = [f"{n / 3},{n if n % 40 else '?'},{'ab'[n % 2]},t{n},{'x' * 300},,5,s,{n % 3}" for n in range(1200)]
+    header = "number,id,mostly,text,many,long,empty,same,skipped,y"
+    rows = [f"{n / 3},{7 * n},{n if n % 40 else '?'},{'ab'[n % 2]},t{n},{'x' * 300},,5,s,{n % 3}" for n in range(1200)]
     table, _ = check(csv_of(header, rows), tmp_path, ignore=("skipped",))
     columns = {column.name: column for column in table.encoding.columns}
     assert isinstance(columns["number"], NumericColumn)
@@ -81,7 +81,7 @@ def test_columns_are_what_their_cells_are(tmp_path: Path) -> None:
         "y": "target",
     }
     assert table.report.constant_columns == ("same",)
-    assert table.report.unique_columns == ("number",)
+    assert table.report.unique_columns == ("id",)
 
 
 def test_statistics_are_of_training_rows_alone(tmp_path: Path) -> None:
@@ -249,3 +249,14 @@ def test_missing_values_may_be_written_otherwise(tmp_path: Path) -> None:
     column = check(csv_of("a,y", rows), tmp_path, missing=("unbekannt",)).table.encoding.columns[0]
     assert isinstance(column, NumericColumn)
     assert column.missing
+
+
+def test_the_last_column_that_is_not_left_out_is_the_target(tmp_path: Path) -> None:
+    table, _ = check(csv_of("a,y,id", [f"{n},{n % 2},{n}" for n in range(50)]), tmp_path, ignore=("id",))
+    assert table.classes == ("0", "1")
+
+
+@pytest.mark.parametrize("options", [{"targets": ("y",), "ignore": ("y",)}, {"numeric": ("a",), "categorical": ("a",)}])
+def test_a_column_is_not_two_things_at_once(options: dict[str, Any], tmp_path: Path) -> None:
+    refused = refusal(csv_of("a,y", ["1,2", "3,4"]), tmp_path, **options)
+    assert "is named by" in refused.detail

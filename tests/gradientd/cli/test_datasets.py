@@ -30,8 +30,11 @@ def test_a_dataset_is_named_after_its_file(file: str, name: str) -> None:
 def test_columns_become_a_csv() -> None:
     columns: dict[str, Any] = {"a": [1, None, float("nan")], 'b"c': ["x", "y,z", "q\n"]}
     assert columns_as_csv(columns) == b'a,"b""c"\r\n1,x\r\n,"y,z"\r\n,"q\n"\r\n'
-    with pytest.raises(ValueError, match="shorter"):
+    assert columns_as_csv({"a": [True, False]}) == b"a\r\ntrue\r\nfalse\r\n"
+    with pytest.raises(ValueError, match="'a': 2, 'b': 1"):
         columns_as_csv({"a": [1, 2], "b": [1]})
+    with pytest.raises(ValueError, match="'a' holds more"):
+        columns_as_csv({"a": [[1, 2]]})
 
 
 def test_one_row_is_and_two_are() -> None:
