@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gradientd.local.errors import GaveUp
 from gradientd.local.output import Output
 from gradientd.local.process import Launch, Process
+from jobs.errors import DataLost
 
 PROBE_EVERY_SECONDS = 0.1
 CHECK_EVERY_SECONDS = 0.25
@@ -153,6 +155,9 @@ class ServiceRunner:
             if time.monotonic() - began_at > self.service.ready_within_seconds:
                 return False
             await asyncio.sleep(PROBE_EVERY_SECONDS)
+        # What is there now is seen before anybody is told: what has not been seen is not missed.
+        with suppress(DataLost):  # which the next look raises
+            self.service.check()
         self.ready.set()
         seconds = time.monotonic() - began_at
         what = self.service.describe(process.launch)
