@@ -25,10 +25,11 @@ from api.http.params import JobId, Segment
 from api.http.problems import Refused, shortened
 from api.http.query import Flag, Instant, Query, Several, Whole
 from api.series import NAMES, MetricName
-from api.uploads.options import MOST_TARGETS, TableOptions
+from api.uploads.options import MOST_TARGETS, UploadOptions
 from jobs.dataset_versions import NAME, DatasetNotFound, DatasetRef, check_name
 from jobs.errors import InvalidCursor
 from jobs.ids import PATTERN
+from jobs.inputs import Fit
 from jobs.model_files import ARTIFACT, ModelForm
 from jobs.spec import LARGEST_SEED
 from jobs.states import Status
@@ -206,6 +207,9 @@ class JobMetrics:
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
+CHANNELS: dict[str, Literal[1, 3, 4]] = {"1": 1, "3": 3, "4": 4}
+
+
 class UploadQuery(Query):
     """How an upload is to be read."""
 
@@ -244,23 +248,54 @@ class UploadQuery(Query):
     ] = []  # noqa: RUF012
     test_split: Annotated[
         float,
-        Field(gt=0, lt=1, allow_inf_nan=False, description="Share of the rows kept for testing.", examples=[0.2]),
+        Field(
+            gt=0,
+            lt=1,
+            allow_inf_nan=False,
+            description="Share of the examples kept for testing, where none were brought.",
+            examples=[0.2],
+        ),
     ] = 0.2
     split_seed: Annotated[
         int, Field(ge=0, le=LARGEST_SEED, description="Decides which rows those are.", examples=[0]), Whole
     ] = 0
     on_bad: Annotated[
         Literal["refuse", "skip"],
-        Field(description="Whether rows with a fault refuse the upload, or are left out.", examples=["refuse"]),
+        Field(description="Whether examples with a fault refuse the upload, or are left out.", examples=["refuse"]),
     ] = "refuse"
+    size: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}$",
+            description="HEIGHTxWIDTH that pictures get; needed where they are not all of one size.",
+            examples=["64x64"],
+        ),
+    ] = None
+    fit: Annotated[
+        Fit | None,
+        Field(
+            description="How pictures of another size get it: whole, with black beside them (`contain`, what it is "
+            "without this), filled and cut off around the middle (`cover`), or out of proportion (`stretch`).",
+            examples=["cover"],
+        ),
+    ] = None
+    channels: Annotated[
+        Literal["1", "3", "4"] | None,
+        Field(
+            description="What pictures are made of: 1 for grey, 3 for colours, 4 for those and how opaque they are. "
+            "Without it what keeps all there is.",
+            examples=["3"],
+        ),
+    ] = None
     dry_run: Annotated[Flag, Field(description="Only check the upload, and say what it would be.", examples=[True])] = (
         False
     )
 
     @property
-    def options(self) -> TableOptions:
-        """The options of a table's check."""
-        return TableOptions(
+    def options(self) -> UploadOptions:
+        """The options of the check."""
+        height, width = map(int, self.size.split("x")) if self.size else (0, 0)
+        return UploadOptions(
             targets=tuple(dict.fromkeys(self.target)),
             task=self.task,
             ignore=tuple(dict.fromkeys(self.ignore)),
@@ -270,6 +305,9 @@ class UploadQuery(Query):
             test_split=self.test_split,
             split_seed=self.split_seed,
             on_bad=self.on_bad,
+            size=(height, width) if self.size else None,
+            fit=self.fit,
+            channels=CHANNELS[self.channels] if self.channels else None,
         )
 
 
@@ -385,9 +423,12 @@ class PreviewQuery(ContentQuery):
     """Which rows."""
 
     split: Annotated[
-        Literal["train", "test"], Field(description="Of which part of the examples.", examples=["train"])
+        Literal["train", "val", "test"],
+        Field(description="Of which part of the examples; `val` where such were brought.", examples=["train"]),
     ] = "train"
-    limit: Annotated[int, Field(ge=1, le=100, description="Most rows.", examples=[10]), Whole] = 10
+    limit: Annotated[
+        int, Field(ge=1, le=100, description="Most examples; pictures come in tens.", examples=[10]), Whole
+    ] = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ class Preview(Value):
 
     object: Annotated[Literal["dataset.preview"], Field(description="Always `dataset.preview`.")] = "dataset.preview"
     dataset: Annotated[str, Field(description="The version shown.", examples=["wine@1"])]
-    split: Annotated[Literal["train", "test"], Field(description="Part of the examples.")]
+    split: Annotated[Literal["train", "val", "test"], Field(description="Part of the examples.")]
     data: Annotated[
         tuple[dict[str, str | float | int | None], ...],
         Field(description="Rows, each an object of its columns' values; `null` is missing."),

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from api.uploads.options import TableOptions
+from api.uploads.options import UploadOptions
 from api.uploads.table import CheckedTable, Limits, check_table
 from bench.figure import Figure, Spread, Target
 from bench.options import Options
@@ -46,7 +46,7 @@ def _figure(name: str, splits: int) -> Figure:
         for seed in range(splits):
             into = Path(folder) / str(seed)
             into.mkdir()
-            table = check_table(path, TableOptions(split_seed=seed), into=into, limits=Limits(1 << 30, 1 << 30))
+            table = check_table(path, UploadOptions(split_seed=seed), into=into, limits=Limits(1 << 30, 1 << 30))
             arrays = {file.stem: np.load(file) for file in into.glob("*.npy")}
             ours.append(_ours(table, arrays, seed=seed))
             peers.append(_peer(table, arrays, seed=seed))

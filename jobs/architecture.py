@@ -118,7 +118,7 @@ class Architecture:
 def describe(model: Model, dataset: DatasetInfo) -> Architecture:
     """The network of a spec for a dataset's examples, and its classes or targets.
 
-    Raises InvalidSpec for convolutions over rows.
+    Raises InvalidSpec for convolutions over what is no image.
     """
     match model:
         case Softmax():
@@ -129,7 +129,9 @@ def describe(model: Model, dataset: DatasetInfo) -> Architecture:
             )
         case CNN():
             if len(dataset.shape) != 3:
-                raise InvalidSpec(f"a cnn needs images, and {dataset.name} has rows", pointer="/model/type")
+                shape = " x ".join(map(str, dataset.shape))
+                what = "rows" if dataset.kind == "table" else f"arrays of {shape}"
+                raise InvalidSpec(f"a cnn needs images, and {dataset.name} has {what}", pointer="/model/type")
             blocks = _convolutions(model, dataset.shape)
             # What comes from convolutions is dropped too, an image's own pixels are not.
             layers = blocks + _dense(

@@ -30,13 +30,14 @@ def picked(dataset: DatasetInfo, given: Mapping[str, Any]) -> Iterator[Choice]:
 
     What goes together with a given field is picked so that it does.
     """
-    yield from _for_images(dataset) if dataset.kind == "images" else _for_rows(dataset)
+    yield from _for_images(dataset) if dataset.kind == "images" else _for_values(dataset)
     yield from _stopping(dataset, given)
 
 
-def _for_rows(dataset: DatasetInfo) -> Iterator[Choice]:
+def _for_values(dataset: DatasetInfo) -> Iterator[Choice]:
     examples = dataset.train_examples
-    yield Choice(field="model", value={"type": "mlp", "hidden": [64, 64], "dropout": 0.1}, reason="rows of a table")
+    what = "rows of a table" if dataset.kind == "table" else "arrays"
+    yield Choice(field="model", value={"type": "mlp", "hidden": [64, 64], "dropout": 0.1}, reason=what)
     yield _loss(dataset)
     yield Choice(field="optimizer", value={"type": "adam", "learning_rate": 0.001}, reason="learns without tuning")
     size = 32 if examples <= 10_000 else 128 if examples <= 100_000 else 512
@@ -65,10 +66,12 @@ def _loss(dataset: DatasetInfo) -> Choice:
 
 def _stopping(dataset: DatasetInfo, given: Mapping[str, Any]) -> Iterator[Choice]:
     """Held-out examples, and stopping by them, where there are enough of them to tell."""
-    if dataset.train_examples < FEW_EXAMPLES:
+    brought = dataset.validation_examples > 0
+    if dataset.train_examples < FEW_EXAMPLES and not brought:
         return
-    yield Choice(field="validation_split", value=VALIDATION_SPLIT, reason="to see when to stop")
-    if given.get("validation_split", VALIDATION_SPLIT):
+    if not brought:
+        yield Choice(field="validation_split", value=VALIDATION_SPLIT, reason="to see when to stop")
+    if brought or given.get("validation_split", VALIDATION_SPLIT):
         yield Choice(
             field="early_stopping",
             value={"monitor": "val_loss", "patience": 20},

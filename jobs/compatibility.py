@@ -15,14 +15,21 @@ def check_fit(spec: Spec, dataset: DatasetInfo) -> None:
     That its network fits, `jobs.architecture` sees.
     """
     monitor = spec.early_stopping.monitor if spec.early_stopping else ""
-    if monitor.startswith("val_") and spec.validation_split == 0:
+    if spec.validation_split and dataset.validation_examples:
+        raise InvalidSpec(
+            f"{dataset.name} brings {dataset.validation_examples:,} examples to validate on, so none are to be held "
+            "out; set validation_split to 0",
+            pointer="/validation_split",
+        )
+    if monitor.startswith("val_") and spec.validation_split == 0 and not dataset.validation_examples:
         raise InvalidSpec(
             f"early_stopping.monitor is {monitor!r} but validation_split is 0: choosing when to stop by the test "
             "examples would make their accuracy meaningless; set validation_split, for example to 0.1",
             pointer="/early_stopping/monitor",
         )
     if dataset.kind != "images" and spec.augmentation:
-        raise InvalidSpec(f"{dataset.name} has rows, and images alone can be augmented", pointer="/augmentation")
+        what = "rows" if dataset.kind == "table" else "arrays"
+        raise InvalidSpec(f"{dataset.name} has {what}, and images alone can be augmented", pointer="/augmentation")
     if dataset.task == "regression":
         _check_regression(spec, dataset)
     else:

@@ -7,8 +7,10 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from jobs.columns import RowEncoding
 from jobs.datasets import CATALOGUE, DatasetInfo, Target
 from jobs.errors import GradientdError
+from jobs.inputs import ArrayEncoding, ImageEncoding
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 """Names of datasets: part of URLs, of keys in the store and of paths."""
@@ -94,7 +96,7 @@ class DatasetVersion(BaseModel):
     version: Annotated[int, Field(ge=0, le=LARGEST_VERSION, description="From 1; 0 until it is published.")] = 0
     sha256: Annotated[str, Field(description="Of the upload's bytes, in hex.")]
     options_sha256: Annotated[str, Field(description="Of the options that it was read with, in hex.")]
-    kind: Literal["table", "images"]
+    kind: Literal["table", "images", "arrays"]
     task: Literal["classification", "regression"]
     shape: Annotated[tuple[int, ...], Field(description="Of one example: [width], or [height, width, channels].")]
     dtype: Literal["float32", "uint8"]
@@ -102,7 +104,10 @@ class DatasetVersion(BaseModel):
     targets: Annotated[
         tuple[Target, ...] | None, Field(description="Name, mean and deviation of each target of regression.")
     ] = None
-    encoding: Annotated[JsonValue, Field(description="How a table's row becomes numbers: a `RowEncoding`.")] = None
+    encoding: Annotated[
+        JsonValue,
+        Field(description="How an example becomes an input: a `RowEncoding`, `ImageEncoding` or `ArrayEncoding`."),
+    ] = None
     train_examples: Annotated[int, Field(ge=1)]
     validation_examples: Annotated[int, Field(ge=0)] = 0
     test_examples: Annotated[int, Field(ge=0)]
@@ -122,8 +127,25 @@ class DatasetVersion(BaseModel):
             classes=self.classes or (),
             targets=self.targets or (),
             train_examples=self.train_examples,
+            validation_examples=self.validation_examples,
+            array_dtype=self.dtype,
             test_examples=self.test_examples,
         )
+
+    @property
+    def rows(self) -> RowEncoding | None:
+        """How a table's row becomes a network's input."""
+        return RowEncoding.model_validate(self.encoding) if self.kind == "table" and self.encoding else None
+
+    @property
+    def images(self) -> ImageEncoding | None:
+        """How a picture does."""
+        return ImageEncoding.model_validate(self.encoding) if self.kind == "images" and self.encoding else None
+
+    @property
+    def arrays(self) -> ArrayEncoding | None:
+        """How an array's values do; None where they are bytes, which go in as they are."""
+        return ArrayEncoding.model_validate(self.encoding) if self.kind == "arrays" and self.encoding else None
 
     @property
     def ref(self) -> DatasetRef:

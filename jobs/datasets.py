@@ -6,7 +6,8 @@ from typing import Literal, NamedTuple
 
 from jobs.errors import UnknownDataset
 
-Kind = Literal["images", "table"]
+Kind = Literal["images", "table", "arrays"]
+DType = Literal["uint8", "float32"]
 Task = Literal["classification", "regression"]
 
 
@@ -20,7 +21,8 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetInfo:
-    """Counts and shapes. Images are uint8, `shape` is (height, width, channels); rows of a table are float32, (width,).
+    """Counts and shapes. Images are uint8, `shape` is (height, width, channels); rows of a table are float32, (width,);
+    arrays are of any shape, and uint8 or, standardised, float32.
 
     Labels are 0 … `outputs` - 1; targets of regression are float32, standardised.
     """
@@ -35,7 +37,11 @@ class DatasetInfo:
     targets: tuple[Target, ...] = ()
     """What regression tells; none for classification."""
     train_examples: int
+    validation_examples: int = 0
+    """Examples that were brought to validate on; none are held out of the others then."""
     test_examples: int
+    array_dtype: DType = "float32"
+    """Of the values of an array."""
 
     @property
     def task(self) -> Task:
@@ -53,8 +59,15 @@ class DatasetInfo:
         return math.prod(self.shape)
 
     @property
-    def dtype(self) -> Literal["uint8", "float32"]:
+    def examples(self) -> int:
+        """All of them."""
+        return self.train_examples + self.validation_examples + self.test_examples
+
+    @property
+    def dtype(self) -> DType:
         """Of an example's values."""
+        if self.kind == "arrays":
+            return self.array_dtype
         return "uint8" if self.kind == "images" else "float32"
 
     @property

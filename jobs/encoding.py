@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from jobs.columns import CategoricalColumn, NumericColumn, RowEncoding
 from jobs.escapes import escaped
 from jobs.faults import Fault, UnreadableRows
+from jobs.inputs import ArrayEncoding
 
 Raw = str | int | float | bool | None
 """A cell as a CSV (text) or JSON has it."""
@@ -147,6 +148,25 @@ class RowEncoder:
         for name in self.needed:
             if name not in row:
                 yield Fault(row=number, column=name, found="nothing", wanted="this column; null where it is missing")
+
+
+class ArrayEncoder:
+    """Encodes arrays by one encoding; without one their bytes go in as they are."""
+
+    def __init__(self, encoding: ArrayEncoding, shape: tuple[int, ...]) -> None:
+        self._means = _along(encoding.mean, shape)
+        self._stds = _along(encoding.std, shape)
+
+    def encode(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """What a network is fed: float32 [N, …] for numbers [N, …]."""
+        standard = (np.asarray(values, np.float64) - self._means) / self._stds
+        return np.clip(standard, -FARTHEST, FARTHEST, out=standard).astype(np.float32)
+
+
+def _along(values: Sequence[float], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """One for each value of an example, or for each place of its last axis: what divides an example by broadcasting."""
+    array = np.array(values, np.float64)
+    return array.reshape(shape) if array.size == math.prod(shape) else array
 
 
 class Faults:

@@ -23,7 +23,7 @@ class Estimate:
     train_examples: int
     """Examples per epoch, those held out for validation taken off."""
     validation_examples: int
-    """Examples held out; 0 when validation happens on the test examples."""
+    """Examples held out, or brought for it; 0 when validation happens on the test examples."""
     steps_per_epoch: int
     steps: int
     """Steps of all epochs."""
@@ -57,7 +57,7 @@ def estimate(spec: Spec, dataset: DatasetInfo, *, rounding: Rounding = "nearest"
     return Estimate(
         parameters=network.parameters,
         train_examples=examples,
-        validation_examples=held_out,
+        validation_examples=held_out or dataset.validation_examples,
         steps_per_epoch=steps_per_epoch,
         steps=steps,
         warmup_steps=warmup_steps,

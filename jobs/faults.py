@@ -1,4 +1,4 @@
-"""What can be wrong with a table: its places, and the errors that name them."""
+"""What can be wrong with an upload: its places, and the errors that name them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,10 @@ from jobs.errors import GradientdError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A place in a table, and what is wrong with it. Rows of data count from 1, and so do lines of the file."""
+    """A place in an upload, and what is wrong with it. Rows of data count from 1, and so do lines of the file."""
 
+    file: str | None = None
+    """Name of a file in an archive."""
     row: int | None = None
     line: int | None = None
     column: str | None = None
@@ -17,13 +19,18 @@ class Fault:
     wanted: str = ""
 
     def __str__(self) -> str:
-        places = (("row", self.row), ("line", self.line), ("column", self.column and repr(self.column)))
+        places = (
+            ("file", self.file and repr(self.file)),
+            ("row", self.row),
+            ("line", self.line),
+            ("column", self.column and repr(self.column)),
+        )
         where = ", ".join(f"{name} {place}" for name, place in places if place is not None)
         return f"{where}: found {self.found}; wanted {self.wanted}"
 
 
 class Faulty(GradientdError):
-    """A table has faults. The message names the first, `faults` the first thousand, `total` counts all."""
+    """An upload has faults. The message names the first, `faults` the first thousand, `total` counts all."""
 
     code = "faulty"
 
@@ -45,7 +52,7 @@ class UnreadableRows(Faulty):
 
 
 class InvalidUpload(Faulty):
-    """An upload cannot become a dataset. Correct what the message and `faults` name, or have the bad rows left out with
+    """An upload cannot become a dataset. Correct what the message and `faults` name, or have what is bad left out with
     `on_bad=skip`; nothing was kept."""
 
     code = "invalid_upload"

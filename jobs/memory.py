@@ -82,7 +82,7 @@ def batches(spec: Spec, network: Architecture, *, train_examples: int) -> Batche
 
 def memory(spec: Spec, dataset: DatasetInfo, network: Architecture, *, sizes: Batches, steps: int) -> Memory:
     """The buffers of a job of so many steps with these batches."""
-    examples = dataset.train_examples + dataset.test_examples
+    examples = dataset.examples
     weights = VALUE * network.parameters
     state = weights * (1 + MEMORY_PER_WEIGHT[spec.optimizer.type])
     best = weights if spec.early_stopping and spec.early_stopping.restore_best else 0

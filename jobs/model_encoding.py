@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.columns import RowEncoding
 from jobs.datasets import DatasetInfo, Kind, Target, Task
+from jobs.inputs import ArrayEncoding, ImageEncoding
 
 
 class ModelEncoding(BaseModel):
@@ -25,11 +26,28 @@ class ModelEncoding(BaseModel):
         tuple[Target, ...], Field(description="The outputs of regression, in their own units; empty for classes.")
     ] = ()
     rows: Annotated[RowEncoding | None, Field(description="How a table's row becomes an input.")] = None
+    images: Annotated[ImageEncoding | None, Field(description="How a picture becomes an input.")] = None
+    arrays: Annotated[
+        ArrayEncoding | None, Field(description="How an array becomes an input, unless it goes in as it is.")
+    ] = None
+
+    @property
+    def pictures(self) -> ImageEncoding:
+        """How pictures become inputs of a model of images; as they were for one whose file does not say."""
+        height, width, channels = self.shape
+        return self.images or ImageEncoding.model_validate({"height": height, "width": width, "channels": channels})
 
     @classmethod
-    def of(cls, dataset: DatasetInfo, rows: RowEncoding | None) -> Self:
+    def of(
+        cls,
+        dataset: DatasetInfo,
+        *,
+        rows: RowEncoding | None = None,
+        images: ImageEncoding | None = None,
+        arrays: ArrayEncoding | None = None,
+    ) -> Self:
         """That of the models that learn a dataset."""
-        return cls(
+        made = cls(
             kind=dataset.kind,
             task=dataset.task,
             shape=dataset.shape,
@@ -37,4 +55,7 @@ class ModelEncoding(BaseModel):
             classes=dataset.classes,
             targets=dataset.targets,
             rows=rows,
+            images=images,
+            arrays=arrays,
         )
+        return made.model_copy(update={"images": made.pictures}) if dataset.kind == "images" else made

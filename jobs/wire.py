@@ -6,7 +6,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs import presets
-from jobs.columns import Column, RowEncoding
+from jobs.columns import Column
 from jobs.dataset_versions import DatasetVersion
 from jobs.datasets import DatasetInfo
 from jobs.record import Checkpoint, Value
@@ -69,10 +69,13 @@ class Features(Value):
 
     shape: Annotated[
         tuple[int, ...],
-        Field(description="[height, width, channels] of images; [values] of an encoded row.", examples=[[28, 28, 1]]),
+        Field(
+            description="[height, width, channels] of images; [values] of an encoded row; any of arrays.",
+            examples=[[28, 28, 1]],
+        ),
     ]
     dtype: Annotated[
-        Literal["uint8", "float32"], Field(description="`uint8` are pixels, which are scaled to 0…1 in training.")
+        Literal["uint8", "float32"], Field(description="`uint8` are bytes, which are scaled to 0…1 in training.")
     ]
     columns: Annotated[
         tuple[Column, ...] | None,
@@ -93,6 +96,9 @@ class Regressand(Value):
 class FaultAt(Value):
     """A place in an upload, and what is wrong with it."""
 
+    file: Annotated[str | None, Field(description="Name of the file in an archive.", examples=["train/cat/17.png"])] = (
+        None
+    )
     row: Annotated[int | None, Field(description="Row of data, from 1.", examples=[17])] = None
     line: Annotated[int | None, Field(description="Line of the file, from 1.", examples=[18])] = None
     column: Annotated[str | None, Field(description="Name of the column.", examples=["age"])] = None
@@ -102,16 +108,34 @@ class FaultAt(Value):
     ] = ""
 
 
-class TableReport(Value):
+class SizeCount(Value):
+    """A size that pictures of an upload have."""
+
+    height: Annotated[int, Field(ge=1, examples=[480])]
+    width: Annotated[int, Field(ge=1, examples=[640])]
+    count: Annotated[int, Field(ge=1, description="How many have it.", examples=[120])]
+
+
+class UploadReport(Value):
     """What was seen while an upload was checked."""
 
-    skipped: Annotated[int, Field(ge=0, description="Rows left out for their faults.", examples=[0])] = 0
-    faults: Annotated[tuple[FaultAt, ...], Field(description="The faults of those rows, the first thousand.")] = ()
+    skipped: Annotated[int, Field(ge=0, description="Examples left out for their faults.", examples=[0])] = 0
+    faults: Annotated[tuple[FaultAt, ...], Field(description="The faults of those, the first thousand.")] = ()
     faults_total: Annotated[int, Field(ge=0, description="How many faults there are.", examples=[0])] = 0
-    duplicates: Annotated[int, Field(ge=0, description="Rows that are the same as an earlier one.", examples=[3])] = 0
-    train_test_duplicates: Annotated[
-        int, Field(ge=0, description="Test rows that are the same as a training row.", examples=[1])
+    duplicates: Annotated[
+        int, Field(ge=0, description="Examples that are the same as an earlier one.", examples=[3])
     ] = 0
+    train_test_duplicates: Annotated[
+        int, Field(ge=0, description="Test examples that are the same as a training example.", examples=[1])
+    ] = 0
+    class_conflicts: Annotated[
+        int,
+        Field(ge=0, description="Pictures or arrays that are the same as one of another class.", examples=[0]),
+    ] = 0
+    sizes: Annotated[
+        tuple[SizeCount, ...] | None,
+        Field(description="Sizes of the pictures, the most frequent twenty; `null` of what has none."),
+    ] = None
     constant_columns: Annotated[
         tuple[str, ...], Field(description="Columns that are the same in every row.", examples=[["country"]])
     ] = ()
@@ -120,7 +144,7 @@ class TableReport(Value):
         Field(description="Columns of whole numbers that no two rows share: an id, perhaps.", examples=[["customer"]]),
     ] = ()
     class_counts: Annotated[
-        dict[str, int] | None, Field(description="Rows of each class.", examples=[{"no": 120, "yes": 80}])
+        dict[str, int] | None, Field(description="Examples of each class.", examples=[{"no": 120, "yes": 80}])
     ] = None
 
 
@@ -137,7 +161,7 @@ class Dataset(Value):
         Field(description="Grows with every upload; `null` for built-in ones, and in a dry run.", examples=[1]),
     ] = None
     description: Annotated[str, Field(description="What it holds and where it comes from.", examples=[""])] = ""
-    kind: Annotated[Literal["images", "table"], Field(description="What its examples are.")]
+    kind: Annotated[Literal["images", "table", "arrays"], Field(description="What its examples are.")]
     task: Annotated[Literal["classification", "regression"], Field(description="What is to be learnt.")]
     features: Annotated[Features, Field(description="Shape and type of what a network is fed, and how it is made.")]
     classes: Annotated[
@@ -161,7 +185,7 @@ class Dataset(Value):
     ] = None
     sha256: Annotated[str | None, Field(description="SHA-256 of the upload, in hex.")] = None
     report: Annotated[
-        TableReport | None, Field(description="What was seen while the upload was checked; `null` in lists.")
+        UploadReport | None, Field(description="What was seen while the upload was checked; `null` in lists.")
     ] = None
     created_at: Annotated[datetime | None, Field(description="When it was uploaded.")] = None
 
@@ -183,8 +207,8 @@ class Dataset(Value):
     @classmethod
     def of_version(cls, version: DatasetVersion, *, brief: bool = False) -> "Dataset":
         """Show an uploaded one; `brief` without its columns and its report."""
-        report = TableReport.model_validate(version.report or {}, extra="ignore")
-        columns = RowEncoding.model_validate(version.encoding).columns if version.encoding and not brief else None
+        report = UploadReport.model_validate(version.report or {}, extra="ignore")
+        columns = version.rows.columns if version.rows and not brief else None
         return cls(
             id=str(version.ref) if version.version else version.name,
             name=version.name,

@@ -28,7 +28,7 @@ from jobs.record import (
 )
 from jobs.spec import Augmentation, EarlyStopping, Spec
 from jobs.states import Phase, Reason, Status
-from jobs.wire import Dataset, FaultAt, KeptCheckpoint, Preset, Regressand, TableReport, Upload
+from jobs.wire import Dataset, FaultAt, KeptCheckpoint, Preset, Regressand, Upload, UploadReport
 
 JOB_ID = "job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC"
 AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -233,7 +233,7 @@ def _dataset() -> Dataset:
     )
     encoding = RowEncoding(columns=columns)
     fault = FaultAt(row=17, line=18, column="age", found="twelve", wanted="a number, as in the rest of the column")
-    report = TableReport(
+    report = UploadReport(
         skipped=1,
         faults=(fault,),
         faults_total=1,

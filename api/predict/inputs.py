@@ -1,5 +1,6 @@
 """What a request wants predicted, as the arrays that a model takes."""
 
+import base64
 import csv
 import io
 from collections.abc import Mapping, Sequence
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 from api.http import kinds
 from api.http.pointers import to_pointer
 from api.http.problems import Refused, refused_for
+from api.pictures import WANTED, UnreadablePicture, decode
 from api.predict.model import Model
 from api.uploads.csv_rows import delimiter_of
 from jobs.encoding import Raw, RowEncoder, shown
 from jobs.faults import UnreadableRows
+from jobs.inputs import ImageEncoding
 from jobs.wire import MOST_ERRORS, FieldError
 
 MOST_INSTANCES = 100_000
@@ -65,34 +68,97 @@ def pointed(error: UnreadableRows) -> list[FieldError]:
     ]
 
 
-def images_in(instances: Sequence[Any], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Images out of nested lists of whole numbers, 0 to 255: uint8 [N, height, width, channels]. A single channel may
-    be left out.
+def images_in(instances: Sequence[Any], encoding: ImageEncoding) -> NDArray[np.uint8]:
+    """Images out of nested lists of whole numbers, 0 to 255, a single channel of which may be left out, or of files of
+    pictures in base64: `{"b64": "…"}`. uint8 [N, height, width, channels].
 
-    Raises Refused, naming each image that is of another shape or has other values.
+    Raises Refused, naming each image that is of another shape, has other values, or cannot be read.
     """
-    images = np.empty((len(instances), *shape), np.uint8)
+    images = np.empty((len(instances), *encoding.shape), np.uint8)
     errors: list[FieldError] = []
     for place, instance in enumerate(instances):
         try:
-            found = np.asarray(instance)
-        except ValueError:
-            found = np.empty(0, object)
-        if found.shape == shape[:-1] and shape[-1] == 1:
-            found = found[..., None]
-        if found.shape != shape:
-            wanted = " x ".join(map(str, shape))
-            got = " x ".join(map(str, found.shape)) if found.size else _kind_of(instance)
-            detail = f"found {got}; wanted nested lists of {wanted} values"
-        elif not _are_pixels(found):
-            detail = "found other values than whole numbers from 0 to 255"
-        else:
-            images[place] = found
-            continue
-        errors.append(FieldError(pointer=to_pointer(("instances", place)), detail=detail))
+            if isinstance(instance, dict):
+                images[place] = _decoded(cast("dict[str, Any]", instance), encoding)
+            else:
+                images[place] = _bytes_in(instance, encoding.shape)
+        except ValueError as error:
+            errors.append(FieldError(pointer=to_pointer(("instances", place)), detail=str(error)))
     if errors:
         raise refused_for(kinds.INVALID_INPUTS, errors)
     return images
+
+
+def picture_in(content: bytes, encoding: ImageEncoding) -> NDArray[np.uint8]:
+    """The image that a picture's file is: uint8 [1, height, width, channels]. Raises Refused."""
+    try:
+        return decode(content, encoding)[None]
+    except UnreadablePicture as error:
+        raise Refused(kinds.INVALID_INPUTS, f"found {error}; wanted {WANTED}") from error
+
+
+def arrays_in(model: Model, instances: Sequence[Any]) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """Arrays out of nested lists of numbers: [N, …] of the model's shape and type, encoded.
+
+    Raises Refused, naming each array that is of another shape or has other values.
+    """
+    shape, encoder = model.encoding.shape, model.array_encoder
+    arrays = np.empty((len(instances), *shape), np.float64 if encoder else np.uint8)
+    errors: list[FieldError] = []
+    for place, instance in enumerate(instances):
+        try:
+            arrays[place] = _numbers_in(instance, shape) if encoder else _bytes_in(instance, shape)
+        except ValueError as error:
+            errors.append(FieldError(pointer=to_pointer(("instances", place)), detail=str(error)))
+    if errors:
+        raise refused_for(kinds.INVALID_INPUTS, errors)
+    return encoder.encode(arrays) if encoder else arrays.astype(np.uint8, copy=False)
+
+
+def _decoded(instance: Mapping[str, Any], encoding: ImageEncoding) -> NDArray[np.uint8]:
+    """The picture in `{"b64": "…"}`. Raises ValueError."""
+    text = instance.get("b64")
+    if list(instance) != ["b64"] or not isinstance(text, str):
+        raise ValueError('found an object; wanted nested lists of values, or {"b64": "…"} with a picture\'s file')
+    try:
+        content = base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise ValueError("found no base64 in b64") from error
+    try:
+        return decode(content, encoding)
+    except UnreadablePicture as error:
+        raise ValueError(f"found {error}; wanted {WANTED}") from error
+
+
+def _bytes_in(instance: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Whole numbers from 0 to 255. Raises ValueError."""
+    found = _shaped(instance, shape)
+    if not _are_pixels(found):
+        raise ValueError("found other values than whole numbers from 0 to 255")
+    return found
+
+
+def _numbers_in(instance: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Finite numbers. Raises ValueError."""
+    found = _shaped(instance, shape)
+    if found.dtype.kind not in "biuf" or not np.isfinite(found).all():
+        raise ValueError("found other values than finite numbers")
+    return found
+
+
+def _shaped(instance: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Nested lists as an array of this shape; a last axis of one may be left out. Raises ValueError."""
+    try:
+        found = np.asarray(instance)
+    except (ValueError, OverflowError):
+        found = np.empty(0, object)
+    if found.shape == shape[:-1] and shape[-1] == 1:
+        found = found[..., None]
+    if found.shape != shape:
+        wanted = " x ".join(map(str, shape))
+        got = " x ".join(map(str, found.shape)) if found.size and found.ndim else _kind_of(instance)
+        raise ValueError(f"found {got}; wanted nested lists of {wanted} values")
+    return found
 
 
 def rows_of_csv(content: bytes, encoder: RowEncoder) -> list[Mapping[str, Raw]]:

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
-from jobs.encoding import RowEncoder
+from jobs.encoding import ArrayEncoder, RowEncoder
 from jobs.model_encoding import ModelEncoding
 
 SESSION_BYTES = 256 << 10
@@ -32,6 +32,8 @@ class Model:
     encoding: ModelEncoding
     encoder: RowEncoder | None
     """What makes inputs of a table's rows."""
+    array_encoder: ArrayEncoder | None
+    """What makes inputs of arrays that do not go in as they are."""
     size_bytes: int
     """What it takes in memory, by the size of its file."""
 
@@ -62,5 +64,6 @@ def load_model(graph: Path, encoding: bytes) -> Model:
         session.get_inputs()[0].name,
         meaning,
         RowEncoder(meaning.rows) if meaning.rows else None,
+        ArrayEncoder(meaning.arrays, meaning.shape) if meaning.arrays else None,
         size_bytes=int(BYTES_PER_GRAPH_BYTE * size_bytes) + len(encoding) + SESSION_BYTES,
     )

@@ -41,6 +41,7 @@ from api.parameters import (
 )
 from api.schemas import DatasetPage, Preview
 from api.uploads.encode import PREVIEW
+from api.uploads.grid import cropped, grid_name
 from jobs.dataset_versions import DatasetNotFound, DatasetRef, DatasetVersion, StorageUnavailable
 from jobs.datasets import CATALOGUE
 from jobs.errors import GradientdError, StoreUnavailable
@@ -99,10 +100,12 @@ router = APIRouter(prefix="/v1", tags=["datasets"], route_class=DirectRoute)
 async def upload_dataset(
     context: RequestContextDep, params: Annotated[DatasetUpload, Params(DatasetUpload)]
 ) -> Response:
-    """Send a table as a CSV (commas, semicolons or tabs; gzip or not): the body is the file. It becomes a version that
-    never changes, which jobs name as `name@version`, or by its name alone while it is the newest.
+    """Send a table as a CSV (commas, semicolons or tabs; gzip or not), pictures in folders named as their classes (zip,
+    tar or tar.gz), or arrays (NumPy's .npz, or an archive of IDX files): the body is the file, and its bytes say which.
+    It becomes a version that never changes, which jobs name as `name@version`, or by its name alone while it is the
+    newest.
 
-    A table with faults is refused, and the problem names each; nothing of it is kept. The same upload again is no new
+    An upload with faults is refused, and the problem names each; nothing of it is kept. The same upload again is no new
     version, so a retry is safe.
     """
     services, owner = context.services, context.caller.owner
@@ -264,7 +267,10 @@ async def get_dataset_version(
     summary="Look into a dataset",
     response_model=Preview,
     responses={
-        200: {"description": "Rows, as a prediction takes them, with their targets."},
+        200: {
+            "description": "Examples, as a prediction takes them, with what is to be told of them.",
+            "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
+        },
         **refusals(
             kinds.DATASET_NOT_FOUND, kinds.STORAGE_UNAVAILABLE, kinds.INVALID_PARAMETER, kinds.STORE_UNAVAILABLE
         ),
@@ -273,15 +279,22 @@ async def get_dataset_version(
 async def preview_dataset(
     context: RequestContextDep, params: Annotated[DatasetPreview, Params(DatasetPreview)]
 ) -> Response:
-    """Show the first rows of the training or the test part, in the order in which they are kept. Columns with too many
-    or too long texts to be learnt from are left out.
+    """Show the first examples of a part, in the order in which they are kept: rows and arrays as JSON, pictures as a
+    PNG. Columns with too many or too long texts to be learnt from are left out.
     """
     version = await _version(context, params.ref)
+    query = params.query
+    if query.split == "val" and not version.validation_examples:
+        raise DatasetNotFound(f"{version.ref} has no examples that were brought to validate on")
+    are_pictures = version.kind == "images"
+    name = grid_name(query.split) if are_pictures else PREVIEW
     try:
-        content = await asyncio.to_thread(context.services.dataset_files.read_bytes, version.folder, PREVIEW)
+        content = await asyncio.to_thread(context.services.dataset_files.read_bytes, version.folder, name)
     except (OSError, checked_files.Damaged) as error:
         raise StorageUnavailable(f"the files of {version.ref} cannot be read: {error}") from error
-    query = params.query
+    if are_pictures:
+        grid = await asyncio.to_thread(cropped, content, examples=query.limit)
+        return Response(grid, media_type="image/png")
     rows = json.loads(content)[query.split][: query.limit]
     return to_json(Preview(dataset=str(version.ref), split=query.split, data=tuple(rows)))
 

@@ -22,7 +22,16 @@ from api.http.responses import refusals
 from api.http.route import DirectRoute
 from api.openapi import examples
 from api.parameters import Prediction
-from api.predict.inputs import MOST_INSTANCES, encoded_rows, images_in, pointed, rows_in, rows_of_csv
+from api.predict.inputs import (
+    MOST_INSTANCES,
+    arrays_in,
+    encoded_rows,
+    images_in,
+    picture_in,
+    pointed,
+    rows_in,
+    rows_of_csv,
+)
 from api.predict.model import Model
 from api.schemas import PredictionList
 from jobs.faults import UnreadableRows
@@ -32,7 +41,8 @@ from jobs.wire import FieldError
 MOST_BYTES = 16 << 20
 """Longest body."""
 FIELDS = frozenset({"instances", "top"})
-CSV_TYPES = ("application/json", "text/csv")
+PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/gif")
+TYPES = ("application/json", "text/csv", *PICTURE_TYPES)
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["predictions"], route_class=DirectRoute)
 
@@ -68,7 +78,8 @@ router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["predictions"], route_class
 )
 async def predict(context: PredictionContextDep, params: Annotated[Prediction, Params(Prediction)]) -> Response:
     """Have a succeeded job's model look at new examples, raw as those that it was trained on: rows as objects of
-    columns or as lists, or a CSV with a header; images as nested lists of pixels. Missing values are `null`, and
+    columns or as lists, or a CSV with a header; images as nested lists of pixels, as `{"b64": "…"}` with a picture's
+    file, or one such file as the body; arrays as nested lists of numbers. Missing values are `null`, and
     categories that training did not have are allowed. Several at once cost little more than one; a body has at most
     16 MiB and 100,000 examples.
     """
@@ -81,12 +92,12 @@ async def predict(context: PredictionContextDep, params: Annotated[Prediction, P
 
 async def _predicted(context: RequestContext, params: Prediction, *, most_bytes: int) -> Response:
     predictor = context.services.predictor
-    content, media_type = await read_body(context.request, most_bytes=most_bytes, types=CSV_TYPES)
+    content, media_type = await read_body(context.request, most_bytes=most_bytes, types=TYPES)
     model = await predictor.model_of(params.job_id, context.caller.visible_owner)
     is_csv = media_type == "text/csv"
     beside = len(content) > MOST_ON_LOOP_BYTES  # of the event loop, which answers others meanwhile
     try:
-        read = partial(_read_csv if is_csv else _read_json, model, content)
+        read = partial(_READERS[media_type], model, content)
         inputs, top = await predictor.beside(read) if beside else read()
     except UnreadableRows as error:
         errors = [] if is_csv else pointed(error)
@@ -125,15 +136,27 @@ def _read_json(model: Model, content: bytes) -> tuple[NDArray[Any], int | None]:
     if errors:
         raise refused_for(kinds.INVALID_INPUTS, errors)
     examples = cast("list[Any]", instances)
-    if model.encoder is None:
-        return images_in(examples, model.encoding.shape), top
-    return encoded_rows(model, rows_in(examples, model.encoder.needed)), top
+    if model.encoder:
+        return encoded_rows(model, rows_in(examples, model.encoder.needed)), top
+    if model.encoding.kind == "images":
+        return images_in(examples, model.encoding.pictures), top
+    return arrays_in(model, examples), top
 
 
 def _read_csv(model: Model, content: bytes) -> tuple[NDArray[Any], None]:
     if model.encoder is None:
-        raise Refused(kinds.INVALID_INPUTS, "the model takes images, and a CSV has none")
+        raise Refused(kinds.INVALID_INPUTS, f"the model takes {model.encoding.kind}, and a CSV has none")
     return encoded_rows(model, rows_of_csv(content, model.encoder)), None
+
+
+def _read_picture(model: Model, content: bytes) -> tuple[NDArray[Any], None]:
+    if model.encoding.kind != "images":
+        what = "rows of a table" if model.encoder else "arrays"
+        raise Refused(kinds.INVALID_INPUTS, f"the model takes {what}, and this is a picture")
+    return picture_in(content, model.encoding.pictures), None
+
+
+_READERS = {"application/json": _read_json, "text/csv": _read_csv} | dict.fromkeys(PICTURE_TYPES, _read_picture)
 
 
 # --- what is answered -------------------------------------------------------------------------------

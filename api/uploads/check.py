@@ -12,8 +12,11 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from api.uploads.options import TableOptions
-from api.uploads.table import CheckedTable, Limits, check_table
+from api.uploads.archived import check_archive
+from api.uploads.archives import is_archive
+from api.uploads.checked import AnyChecked, CheckedArrays, CheckedImages, CheckedTable, Limits
+from api.uploads.options import UploadOptions
+from api.uploads.table import check_table
 from jobs.faults import Fault, InvalidUpload
 
 NICENESS = 10
@@ -24,7 +27,7 @@ class Order(BaseModel):
 
     path: Path
     into: Path
-    options: TableOptions
+    options: UploadOptions
     most_bytes: int
     most_encoded_bytes: int
     memory_bytes: int
@@ -32,14 +35,14 @@ class Order(BaseModel):
 
 
 class Answer(BaseModel):
-    """What was found: a table, or why it is none."""
+    """What was found: a dataset, or why it is none."""
 
-    table: CheckedTable | None = None
+    found: AnyChecked | None = None
     detail: str = ""
     faults: tuple[Fault, ...] = ()
     faults_total: int = 0
     storage: str = ""
-    """What keeps the disk from taking the table's arrays, which is no fault of the table."""
+    """What keeps the disk from taking its arrays, which is no fault of the upload."""
 
 
 def main() -> None:
@@ -55,13 +58,26 @@ def answer_to(order: Order) -> Answer:
     """What was found."""
     limits = Limits(order.most_bytes, order.most_encoded_bytes)
     try:
-        return Answer(table=check_table(order.path, order.options, into=order.into, limits=limits))
+        return Answer(found=check_upload(order.path, order.options, into=order.into, limits=limits))
     except InvalidUpload as error:
         return Answer(detail=error.detail, faults=error.faults, faults_total=error.total)
     except OSError as error:
         return Answer(storage=error.strerror or str(error))
     except MemoryError:
-        return Answer(detail=f"checking the table takes more than {order.memory_bytes >> 20:,} MiB of memory")
+        return Answer(detail=f"checking the upload takes more than {order.memory_bytes >> 20:,} MiB of memory")
+
+
+def check_upload(
+    path: Path, options: UploadOptions, *, into: Path, limits: Limits
+) -> CheckedTable | CheckedImages | CheckedArrays:
+    """Check an upload by what it is, and write its arrays into a folder.
+
+    Raises:
+        InvalidUpload: it cannot be learnt from as it is.
+    """
+    if is_archive(path):
+        return check_archive(path, options, into=into, limits=limits)
+    return check_table(path, options, into=into, limits=limits)
 
 
 def _end_with_input() -> None:

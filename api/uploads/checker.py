@@ -12,8 +12,8 @@ from pathlib import Path
 import structlog
 
 from api.uploads.check import Answer, Order
-from api.uploads.options import TableOptions
-from api.uploads.table import CheckedTable
+from api.uploads.checked import CheckedArrays, CheckedImages, CheckedTable
+from api.uploads.options import UploadOptions
 from jobs.dataset_versions import StorageUnavailable
 from jobs.faults import InvalidUpload
 
@@ -32,8 +32,8 @@ class Bounds:
     memory_bytes: int = 1 << 30
     most_bytes: int = 1 << 30
     """Of the text, decompressed."""
-    most_encoded_bytes: int = 2 << 30
-    """Of the arrays that it becomes."""
+    most_encoded_bytes: int = 8 << 30
+    """Of the arrays that it becomes, and of what an archive holds."""
 
 
 class Checker:
@@ -43,8 +43,10 @@ class Checker:
         self._bounds = bounds or Bounds()
         self._turn, self._small_turn = asyncio.Lock(), asyncio.Lock()
 
-    async def check(self, path: Path, options: TableOptions, *, into: Path) -> CheckedTable:
-        """Check a table and write its arrays into a folder; see `check_table`. Its process ends with this call.
+    async def check(
+        self, path: Path, options: UploadOptions, *, into: Path
+    ) -> CheckedTable | CheckedImages | CheckedArrays:
+        """Check an upload and write its arrays into a folder; see `check_upload`. Its process ends with this call.
 
         Raises:
             InvalidUpload: it cannot be learnt from as it is, or checking it takes too much.
@@ -63,12 +65,12 @@ class Checker:
         async with self._small_turn if is_small else self._turn:
             answer = await self._ask(order) or await self._ask(order)
         if answer is None:
-            raise InvalidUpload("the table could not be checked: the process that checks it ended twice before it did")
+            raise InvalidUpload("the upload could not be checked: the process that checks it ended twice before it did")
         if answer.storage:
             raise StorageUnavailable(f"the data directory cannot be written or read: {answer.storage}")
-        if answer.table is None:
+        if answer.found is None:
             raise InvalidUpload(answer.detail, answer.faults, total=answer.faults_total)
-        return answer.table
+        return answer.found
 
     async def _ask(self, order: Order) -> Answer | None:
         """What a process says of the upload; None from one that was killed, perhaps for what another one took."""
@@ -85,7 +87,7 @@ class Checker:
                 said, complaints = await asyncio.gather(process.stdout.read(), process.stderr.read())
                 await process.wait()
         except TimeoutError as error:
-            raise InvalidUpload(f"checking the table takes more than {self._bounds.seconds:g} s") from error
+            raise InvalidUpload(f"checking the upload takes more than {self._bounds.seconds:g} s") from error
         finally:
             if process.returncode is None:
                 process.kill()

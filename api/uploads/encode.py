@@ -1,7 +1,6 @@
 """Statistics of a table's training rows, and the arrays that a network is fed."""
 
 import json
-import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.uploads.columns import MISSING_CODE, ColumnScan
+from api.uploads.examples import new_array
 from api.uploads.scan import Scan
 from jobs.columns import CategoricalColumn, Column, LeftOutColumn, NumericColumn, RowEncoding
 from jobs.encoding import Cells, RowEncoder, moments
@@ -49,16 +49,12 @@ def write_arrays(scan: Scan, encoding: RowEncoding, parts: Parts, targets: NDArr
     """Write each part's x (float32 [N, width]) and y as .npy files. Raises OSError where the disk has no room."""
     for name, rows in parts._asdict().items():
         np.save(into / f"{name}_y.npy", targets[rows])
-        path = into / f"{name}_x.npy"
-        x = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(len(rows), encoding.width))
-        with path.open("r+b") as file:  # room for it now: a disk that is full under a mapping kills its process
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        x = new_array(into, f"{name}_x", np.float32, (len(rows), encoding.width))
         at = 0
         for index, column in enumerate(encoding.columns):
             if column.width:
                 _write_column(x[:, at : at + column.width], scan, index, column, rows)
             at += column.width
-        x.flush()
 
 
 def write_preview(scan: Scan, parts: Parts, names: Collection[str], *, into: Path) -> None:

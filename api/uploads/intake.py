@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 
 import structlog
 
+from api.uploads.checked import CheckedArrays, CheckedImages, CheckedTable
 from api.uploads.checker import Checker
-from api.uploads.options import TableOptions
+from api.uploads.options import UploadOptions
 from api.uploads.receiving import Received, receive
-from api.uploads.table import CheckedTable
 from jobs.dataset_versions import DatasetNotFound, DatasetRef, DatasetVersion, StorageFull, StorageUnavailable
 from jobs.datasets import Target
 from jobs.errors import StoreUnavailable
@@ -126,7 +126,7 @@ class Intake:
         self.give_up()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def finish(self, taken: Taken, name: str, options: TableOptions, *, dry_run: bool = False) -> Published:
+    async def finish(self, taken: Taken, name: str, options: UploadOptions, *, dry_run: bool = False) -> Published:
         """Have an upload checked, and publish what it is; with `dry_run` only say what it would be.
 
         Raises InvalidUpload, StorageFull, StorageUnavailable and StoreUnavailable: then nothing is left of it.
@@ -136,9 +136,9 @@ class Intake:
             same = None if dry_run else await self._same_as_newest(taken, name, options)
             if same:
                 return Published(same, created=False)
-            table = await self._checker.check(taken.scratch / UPLOAD, options, into=taken.scratch / ARRAYS)
+            checked = await self._checker.check(taken.scratch / UPLOAD, options, into=taken.scratch / ARRAYS)
             size = await _on_disk(self._files.size_bytes, taken.scratch)
-            version = _version(taken, name, options, table, stored_bytes=size)
+            version = _version(taken, name, options, checked, stored_bytes=size)
             if dry_run:
                 return Published(version, created=True)
             await self._reserve(taken.owner, taken.token, size, room=taken.room)
@@ -162,7 +162,7 @@ class Intake:
         if gone := await _on_disk(self._files.sweep, known):
             log.info("abandoned_uploads_deleted", folders=gone)
 
-    async def _same_as_newest(self, taken: Taken, name: str, options: TableOptions) -> DatasetVersion | None:
+    async def _same_as_newest(self, taken: Taken, name: str, options: UploadOptions) -> DatasetVersion | None:
         """The newest version where it is these bytes, read so: checking them again would tell nothing."""
         try:
             newest: DatasetVersion = await self._do(self._datasets.get(taken.owner, DatasetRef(name)))
@@ -230,23 +230,29 @@ class Intake:
 
 
 def _version(
-    taken: Taken, name: str, options: TableOptions, table: CheckedTable, *, stored_bytes: int
+    taken: Taken,
+    name: str,
+    options: UploadOptions,
+    checked: CheckedTable | CheckedImages | CheckedArrays,
+    *,
+    stored_bytes: int,
 ) -> DatasetVersion:
-    targets = tuple(Target(target.name, target.mean, target.std) for target in table.targets or ())
+    targets = tuple(Target(target.name, target.mean, target.std) for target in checked.targets or ())
     return DatasetVersion(
         name=name,
         sha256=taken.received.sha256,
         options_sha256=_digest(options),
-        kind="table",
-        task=table.task,
-        shape=(table.encoding.width,),
-        dtype="float32",
-        classes=table.classes,
+        kind=checked.kind,
+        task=checked.task,
+        shape=checked.shape,
+        dtype=checked.dtype,
+        classes=checked.classes,
         targets=targets or None,
-        encoding=table.encoding.model_dump(mode="json"),
-        train_examples=table.train_examples,
-        test_examples=table.test_examples,
-        report=table.report.model_dump(mode="json"),
+        encoding=checked.encoding.model_dump(mode="json") if checked.encoding else None,
+        train_examples=checked.train_examples,
+        validation_examples=checked.validation_examples,
+        test_examples=checked.test_examples,
+        report=checked.report.model_dump(mode="json"),
         size_bytes=taken.received.size_bytes,
         stored_bytes=stored_bytes,
         folder=taken.scratch.name,
@@ -254,7 +260,7 @@ def _version(
     )
 
 
-def _digest(options: TableOptions) -> str:
+def _digest(options: UploadOptions) -> str:
     return hashlib.sha256(options.model_dump_json().encode()).hexdigest()
 
 

@@ -1,16 +1,14 @@
 """Checks an uploaded table: what it is to be learnt from, what is wrong with it, and what it becomes."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
 
+from api.uploads.checked import CheckedTable, Limits, Report, TargetColumn, refuse_others
 from api.uploads.columns import MISSING_CODE, ColumnScan, Use
 from api.uploads.encode import Parts, describe, write_arrays, write_preview
-from api.uploads.options import TableOptions
+from api.uploads.options import UploadOptions
 from api.uploads.scan import Scan, check_names, scanned
 from api.uploads.split import shuffled
 from api.uploads.target import target_of
@@ -18,57 +16,8 @@ from jobs.columns import MISSING_MARKERS, CategoricalColumn, Column, LeftOutColu
 from jobs.encoding import MOST_FAULTS, MOST_WIDTH
 from jobs.faults import Fault, InvalidUpload
 
-Task = Literal["classification", "regression"]
 
-
-class Report(BaseModel):
-    """What was seen that its owner may want to know."""
-
-    skipped: int
-    """Rows that were left out for their faults."""
-    faults: tuple[Fault, ...]
-    faults_total: int
-    duplicates: int
-    """Rows that are the same as an earlier one."""
-    train_test_duplicates: int
-    """Test rows that are the same as a training row."""
-    constant_columns: tuple[str, ...]
-    unique_columns: tuple[str, ...]
-    """Columns of whole numbers of which no two rows have the same: an id, perhaps."""
-    class_counts: dict[str, int] | None
-
-
-class TargetColumn(BaseModel):
-    """A target of regression, with the mean and deviation by which its values are standardised."""
-
-    name: str
-    mean: float
-    std: float
-
-
-class CheckedTable(BaseModel):
-    """What a table became: everything about it but its arrays."""
-
-    task: Task
-    encoding: RowEncoding
-    classes: tuple[str, ...] | None
-    targets: tuple[TargetColumn, ...] | None
-    train_examples: int
-    test_examples: int
-    report: Report
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a table may take."""
-
-    most_bytes: int
-    """Of the upload, decompressed."""
-    most_encoded_bytes: int
-    """Of the arrays."""
-
-
-def check_table(path: Path, options: TableOptions, *, into: Path, limits: Limits) -> CheckedTable:
+def check_table(path: Path, options: UploadOptions, *, into: Path, limits: Limits) -> CheckedTable:
     """Read a CSV or a Parquet file, and write `train_x`, `train_y`, `test_x`, `test_y` as .npy files into a folder.
 
     x are float32 [N, width]; y int32 [N] for classes, float32 [N, targets], standardised, for regression.
@@ -76,6 +25,7 @@ def check_table(path: Path, options: TableOptions, *, into: Path, limits: Limits
     Raises:
         InvalidUpload: it cannot be learnt from as it is. Names every fault, up to `MOST_FAULTS`.
     """
+    refuse_others(options.of_pictures, kind="pictures", found="a table")
     markers = (*MISSING_MARKERS, *options.missing)
     with scanned(
         path,
@@ -127,7 +77,7 @@ def check_table(path: Path, options: TableOptions, *, into: Path, limits: Limits
         )
 
 
-def _check_uses(options: TableOptions) -> None:
+def _check_uses(options: UploadOptions) -> None:
     """Raise InvalidUpload for a column that is to be two things at once."""
     pairs = (
         ("target", options.targets, "ignore", options.ignore),
@@ -138,13 +88,13 @@ def _check_uses(options: TableOptions) -> None:
             raise InvalidUpload(f"the column {both[0]!r} is named by {one} and by {other}")
 
 
-def _uses(options: TableOptions) -> dict[str, Use]:
+def _uses(options: UploadOptions) -> dict[str, Use]:
     uses: dict[str, Use] = dict.fromkeys(options.numeric, "numeric")
     uses |= dict.fromkeys(options.categorical, "categorical")
     return uses
 
 
-def _target_use(options: TableOptions) -> Use:
+def _target_use(options: UploadOptions) -> Use:
     if options.task == "regression" or len(options.targets) > 1:
         return "numeric"
     return "categorical" if options.task == "classification" else "auto"
@@ -187,7 +137,7 @@ def _missing(scan: Scan, index: int, column: ColumnScan) -> NDArray[np.bool_]:
     return scan.codes_of(index) == MISSING_CODE
 
 
-def _split(kept: NDArray[np.intp], groups: NDArray[np.int32], options: TableOptions) -> Parts:
+def _split(kept: NDArray[np.intp], groups: NDArray[np.int32], options: UploadOptions) -> Parts:
     order = kept[shuffled(groups, seed=options.split_seed)]
     testing = round(len(order) * options.test_split)
     if not 0 < testing < len(order):

@@ -14,7 +14,7 @@ from gradientd.cli.spec_summary import summary
 from jobs.columns import Column
 from jobs.record import Device, Job, Worker
 from jobs.states import TERMINAL, Status
-from jobs.wire import Dataset, KeptCheckpoint, Preset, Series, TableReport
+from jobs.wire import Dataset, KeptCheckpoint, Preset, Series, UploadReport
 
 STATUS_STYLES = {
     Status.SUCCEEDED: "green",
@@ -145,7 +145,7 @@ def column_words(column: Column) -> str:
     return f"{column.name}: left out, {column.reason.replace('_', ' ')}"
 
 
-def report_words(report: TableReport | None) -> list[str]:
+def report_words(report: UploadReport | None) -> list[str]:
     """What a check has seen that somebody may want to look at."""
     if report is None:
         return []

@@ -116,7 +116,7 @@ class DatasetCalls(Connection):
         return parse(self._request("GET", f"{dataset_path(name)}/versions"), Page[Dataset])
 
     def preview(
-        self, name: str, *, split: Literal["train", "test"] = "train", limit: int = 10
+        self, name: str, *, split: Literal["train", "val", "test"] = "train", limit: int = 10
     ) -> tuple[dict[str, Any], ...]:
         """The first rows of a part of a dataset, as a prediction takes them, with their targets."""
         bare, _, version = name.partition("@")

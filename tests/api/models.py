@@ -69,7 +69,7 @@ def graph_of(dataset: DatasetInfo) -> bytes:
 
 def encoding_of(dataset: DatasetInfo) -> bytes:
     """Its `encoding.json`."""
-    return ModelEncoding.of(dataset, ROWS if dataset.kind == "table" else None).model_dump_json().encode()
+    return ModelEncoding.of(dataset, rows=ROWS if dataset.kind == "table" else None).model_dump_json().encode()
 
 
 def succeed(

@@ -12,10 +12,10 @@ from typing import Any, overload
 
 import numpy as np
 
-from jobs.columns import RowEncoding
 from jobs.dataset_versions import DatasetVersion
 from jobs.datasets import DatasetInfo, find
 from jobs.errors import DatasetUnavailable
+from jobs.model_encoding import ModelEncoding
 from store import checked_files
 from store.dataset_files import DatasetFiles
 from worker.datasets import mnist
@@ -32,8 +32,8 @@ PACKAGED = Path(str(files("store"))) / "data" / "mnist-10k.npz"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """x: pixels uint8 [N, values], row by row with channels last, or rows float32 [N, width]. y: labels int32 [N], or
-    standardised targets float32 [N, targets]. Read-only.
+    """x: uint8 or float32 [N, values], an example's in C order: of pixels row by row with channels last. y: labels
+    int32 [N], or standardised targets float32 [N, targets]. Read-only.
     """
 
     info: DatasetInfo
@@ -41,8 +41,11 @@ class Dataset:
     train_y: np.ndarray
     test_x: np.ndarray
     test_y: np.ndarray
-    rows: RowEncoding | None = None
-    """How a row of a table became features."""
+    val_x: np.ndarray | None = None
+    """Examples that were brought to validate on."""
+    val_y: np.ndarray | None = None
+    encoding: ModelEncoding | None = None
+    """What the models that learn it are fed and tell; None for that of a built-in one."""
 
 
 class Datasets:
@@ -124,15 +127,16 @@ class Datasets:
         """The arrays of an uploaded dataset. Raises DatasetUnavailable."""
         assert self._files
         try:
+            parts = ("train", "test", *(["val"] if version.validation_examples else []))
             arrays = {
-                name: self._files.read(version.folder, name) for name in ("train_x", "train_y", "test_x", "test_y")
+                name: self._files.read(version.folder, name) for part in parts for name in (f"{part}_x", f"{part}_y")
             }
         except (OSError, ValueError, checked_files.Damaged) as error:
             raise DatasetUnavailable(
                 f"the files of {version.ref} cannot be read; upload it again, or look after the data directory: {error}"
             ) from error
-        rows = RowEncoding.model_validate(version.encoding) if version.encoding else None
-        return Dataset(version.info, **arrays, rows=rows)
+        encoding = ModelEncoding.of(version.info, rows=version.rows, images=version.images, arrays=version.arrays)
+        return Dataset(version.info, **arrays, encoding=encoding)
 
 
 def from_arrays(info: DatasetInfo, arrays: Arrays) -> Dataset:

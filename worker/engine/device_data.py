@@ -30,7 +30,7 @@ class DeviceData:
 
     train: Part
     validation: Part
-    """The examples held out, or the very object `test` when there are none."""
+    """The examples brought for it or held out, or the very object `test` when there are none."""
     test: Part
 
 
@@ -62,8 +62,11 @@ def _copy(dataset: Dataset, train_examples: int, device: str) -> DeviceData:
     with tf.device(device):
         train = _part(x[:train_examples], y[:train_examples], classes)
         test = _part(dataset.test_x, dataset.test_y, classes)
-        held_out = len(y) > train_examples
-        validation = _part(x[train_examples:], y[train_examples:], classes) if held_out else test
+        if dataset.val_x is not None and dataset.val_y is not None:
+            validation = _part(dataset.val_x, dataset.val_y, classes)
+        else:
+            held_out = len(y) > train_examples
+            validation = _part(x[train_examples:], y[train_examples:], classes) if held_out else test
     return DeviceData(train, validation, test)
 
 

@@ -55,7 +55,7 @@ class Exporter:
     def _files(self, job: Job, dataset: Dataset, outcome: Outcome) -> Iterator[tuple[str, Callable[[Path], Written]]]:
         """Each file's kind, and what makes it in a folder."""
         yield WEIGHTS, lambda _: (WEIGHTS, weights_npz(outcome.weights))
-        encoding = ModelEncoding.of(dataset.info, dataset.rows)
+        encoding = dataset.encoding or ModelEncoding.of(dataset.info)
         yield ENCODING, lambda _: (ENCODING, encoding.model_dump_json().encode())
         if not job.spec.export:
             return

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from api.uploads.options import TableOptions
+from api.uploads.options import UploadOptions
 from api.uploads.table import CheckedTable, Limits, check_table
 from jobs.faults import InvalidUpload
 
@@ -40,7 +40,7 @@ def check(content: bytes, folder: Path, *, limits: Limits = LIMITS, **options: A
     path.write_bytes(content)
     into = folder / "into"
     into.mkdir()
-    table = check_table(path, TableOptions(**options), into=into, limits=limits)
+    table = check_table(path, UploadOptions(**options), into=into, limits=limits)
     arrays = {file.stem: np.load(file) for file in into.glob("*.npy")}
     assert sorted(arrays) == ["test_x", "test_y", "train_x", "train_y"]
     return Checked(table, arrays)
@@ -53,6 +53,6 @@ def refusal(content: bytes, folder: Path, *, limits: Limits = LIMITS, **options:
     into = folder / "into"
     into.mkdir(exist_ok=True)
     with pytest.raises(InvalidUpload) as refused:
-        check_table(path, TableOptions(**options), into=into, limits=limits)
+        check_table(path, UploadOptions(**options), into=into, limits=limits)
     assert list(into.iterdir()) == []
     return refused.value

@@ -13,7 +13,7 @@ import pytest
 
 from api.uploads.check import Order
 from api.uploads.checker import COMMAND, Bounds, Checker
-from api.uploads.options import TableOptions
+from api.uploads.options import UploadOptions
 from api.uploads.table import CheckedTable
 from jobs.dataset_versions import StorageUnavailable
 from jobs.faults import InvalidUpload
@@ -24,7 +24,9 @@ from tests.disk import mounted
 async def check(checker: Checker, content: bytes, folder: Path, **options: Any) -> CheckedTable:
     """Have a table checked in a folder."""
     path, into = put(content, folder)
-    return await checker.check(path, TableOptions(**options), into=into)
+    found = await checker.check(path, UploadOptions(**options), into=into)
+    assert isinstance(found, CheckedTable)
+    return found
 
 
 def put(content: bytes, folder: Path) -> tuple[Path, Path]:
@@ -109,7 +111,7 @@ async def test_a_disk_without_room_for_the_arrays_is_no_fault_of_the_table(tmp_p
         if not is_mounted:
             pytest.skip("nothing can be mounted here")
         with pytest.raises(StorageUnavailable, match="No space left"):
-            await Checker().check(path, TableOptions(), into=tmp_path / "small")
+            await Checker().check(path, UploadOptions(), into=tmp_path / "small")
 
 
 @pytest.mark.anyio
@@ -129,7 +131,7 @@ def test_a_check_ends_with_its_api(tmp_path: Path) -> None:
     order = Order(
         path=tmp_path / "upload",
         into=tmp_path,
-        options=TableOptions(),
+        options=UploadOptions(),
         most_bytes=9,
         most_encoded_bytes=9,
         memory_bytes=1 << 30,

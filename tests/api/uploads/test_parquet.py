@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from api.uploads.checker import Bounds, Checker
-from api.uploads.options import TableOptions
+from api.uploads.options import UploadOptions
 from api.uploads.table import Limits
 from jobs.columns import CategoricalColumn, LeftOutColumn, NumericColumn
 from jobs.encoding import text_of
@@ -320,12 +320,12 @@ async def test_a_bomb_costs_the_checks_own_process_no_more_than_it_may_take(tmp_
     (tmp_path / "into").mkdir()
     checker = Checker(Bounds(memory_bytes=1 << 29))
     with pytest.raises(InvalidUpload, match=r"takes too much memory|more than a check may take"):
-        await checker.check(tmp_path / "upload", TableOptions(), into=tmp_path / "into")
+        await checker.check(tmp_path / "upload", UploadOptions(), into=tmp_path / "into")
 
 
 @pytest.mark.anyio
 async def test_a_file_is_checked_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "upload").write_bytes(parquet_of_small())
     (tmp_path / "into").mkdir()
-    table = await Checker().check(tmp_path / "upload", TableOptions(), into=tmp_path / "into")
+    table = await Checker().check(tmp_path / "upload", UploadOptions(), into=tmp_path / "into")
     assert table.train_examples == 80

@@ -10,7 +10,7 @@ from gradientd.cli.app import app
 from gradientd.cli.datasets import name_of
 from gradientd.cli.tables import report_words
 from gradientd.client.datasets import columns_as_csv
-from jobs.wire import TableReport
+from jobs.wire import UploadReport
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_columns_become_a_csv() -> None:
 
 
 def test_one_row_is_and_two_are() -> None:
-    one, two = (report_words(TableReport(duplicates=count, train_test_duplicates=count)) for count in (1, 2))
+    one, two = (report_words(UploadReport(duplicates=count, train_test_duplicates=count)) for count in (1, 2))
     assert one == ["1 row is the same as an earlier one", "1 test row is the same as a training row"]
     assert two == ["2 rows are the same as an earlier one", "2 test rows are the same as a training row"]
     assert report_words(None) == []

@@ -1,0 +1,117 @@
+"""A picture as pixels, the one place for uploads and predictions: PNG, JPEG, WebP, BMP and GIF (its first frame).
+
+The size and the channels are `ImageEncoding`'s. A picture is turned as its EXIF orientation says. Palettes become
+colours, CMYK becomes RGB, 16 bits become the upper 8. What can be seen through is laid on white where 1 or 3 channels
+are wanted. Grey is ITU-R 601-2's luma.
+"""
+
+import io
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from jobs.escapes import escaped
+from jobs.inputs import ImageEncoding
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
+WANTED = "a PNG, JPEG, WebP, BMP or GIF"
+MOST_PIXELS = 50_000_000
+MOST_BYTES = 64 << 20
+"""Of a picture's file."""
+
+_ORIENTATION = 0x0112
+_TURNED = frozenset({5, 6, 7, 8})
+"""Orientations that exchange height and width (EXIF 2.32)."""
+_GREY = frozenset({"1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F"})
+_SEE_THROUGH = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
+
+
+class UnreadablePicture(ValueError):
+    """Bytes are no picture that can be read. The message says what they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a picture's head says of it."""
+
+    height: int
+    """As it is to be seen: turned by its orientation."""
+    width: int
+    has_colour: bool
+    is_see_through: bool
+
+    @property
+    def channels(self) -> int:
+        """Those that keep all there is: 1 for grey, 3 for colours, 4 where it can be seen through."""
+        return 4 if self.is_see_through else 3 if self.has_colour else 1
+
+
+def look(content: bytes) -> Look:
+    """What a picture is, by its head alone. Raises UnreadablePicture."""
+    with _opened(content) as image:
+        turned = image.getexif().get(_ORIENTATION) in _TURNED
+        width, height = reversed(image.size) if turned else image.size
+        return Look(height, width, has_colour=image.mode not in _GREY, is_see_through=_is_see_through(image))
+
+
+def decode(content: bytes, encoding: ImageEncoding) -> NDArray[np.uint8]:
+    """The pixels of a picture: uint8 [height, width, channels]. Raises UnreadablePicture."""
+    with _opened(content) as image:
+        image.load()
+        pixels = _sized(_with_channels(ImageOps.exif_transpose(image), encoding.channels), encoding)
+        return np.asarray(pixels, np.uint8).reshape(encoding.shape)
+
+
+@contextmanager
+def _opened(content: bytes) -> Generator[Image.Image]:
+    """A picture; whatever goes wrong with it is an UnreadablePicture."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata, and of many pixels, which are counted here
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                width, height = image.size
+                if width * height > MOST_PIXELS:
+                    raise UnreadablePicture(f"a {image.format} of {width:,} x {height:,} pixels")
+                yield image
+    except UnreadablePicture:
+        raise
+    except Image.DecompressionBombError as error:
+        raise UnreadablePicture("a picture of too many pixels") from error
+    except Image.UnidentifiedImageError as error:
+        raise UnreadablePicture("no picture" if content else "an empty file") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # what a damaged file makes Pillow raise is of any kind
+        raise UnreadablePicture(f"a damaged picture: {escaped(str(error))[:100]}") from error
+
+
+def _is_see_through(image: Image.Image) -> bool:
+    return image.mode in _SEE_THROUGH or "transparency" in image.info
+
+
+def _with_channels(image: Image.Image, channels: int) -> Image.Image:
+    if image.mode.startswith("I"):
+        values = np.asarray(image).astype(np.int64)
+        image = Image.fromarray(np.clip(values >> 8, 0, 255).astype(np.uint8))
+    if _is_see_through(image):
+        image = image.convert("RGBA")
+        if channels < 4:
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])
+
+
+def _sized(image: Image.Image, encoding: ImageEncoding) -> Image.Image:
+    size = (encoding.width, encoding.height)
+    if image.size == size:
+        return image
+    how = Image.Resampling.BILINEAR
+    if encoding.fit == "stretch":
+        return image.resize(size, how)
+    if encoding.fit == "cover":
+        return ImageOps.fit(image, size, how)
+    return ImageOps.pad(image, size, how)
