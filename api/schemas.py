@@ -110,14 +110,17 @@ class DatasetPage(Page[Dataset]):
 
 
 class Preview(Value):
-    """Rows of a dataset."""
+    """Examples of a dataset."""
 
     object: Annotated[Literal["dataset.preview"], Field(description="Always `dataset.preview`.")] = "dataset.preview"
     dataset: Annotated[str, Field(description="The version shown.", examples=["wine@1"])]
     split: Annotated[Literal["train", "val", "test"], Field(description="Part of the examples.")]
     data: Annotated[
-        tuple[dict[str, str | float | int | None], ...],
-        Field(description="Rows, each an object of its columns' values; `null` is missing."),
+        tuple[dict[str, Any], ...],
+        Field(
+            description="Rows as objects of their columns' values, `null` where missing; or arrays, each as `features` "
+            "with its `label` or `targets`."
+        ),
     ]
 
 

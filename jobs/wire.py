@@ -111,8 +111,8 @@ class FaultAt(Value):
 class SizeCount(Value):
     """A size that pictures of an upload have."""
 
-    height: Annotated[int, Field(ge=1, examples=[480])]
-    width: Annotated[int, Field(ge=1, examples=[640])]
+    height: Annotated[int, Field(ge=1, description="In pixels, turned as it is to be seen.", examples=[480])]
+    width: Annotated[int, Field(ge=1, description="In pixels.", examples=[640])]
     count: Annotated[int, Field(ge=1, description="How many have it.", examples=[120])]
 
 

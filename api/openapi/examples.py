@@ -116,6 +116,13 @@ PREDICTED_CSV: dict[str, Any] = {
     "example": "label,probability no,probability yes\r\nyes,0.07,0.93\r\n",
 }
 
+PICTURES: dict[str, Any] = {
+    "image/png": {
+        "schema": {"type": "string", "format": "binary", "description": "A grid, each picture above its class."},
+        "example": "a PNG",
+    }
+}
+
 FILE: dict[str, Any] = {
     "application/octet-stream": {"schema": {"type": "string", "format": "binary"}, "example": "the file's bytes"}
 }

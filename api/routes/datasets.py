@@ -269,7 +269,7 @@ async def get_dataset_version(
     responses={
         200: {
             "description": "Examples, as a prediction takes them, with what is to be told of them.",
-            "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
+            "content": examples.PICTURES,
         },
         **refusals(
             kinds.DATASET_NOT_FOUND, kinds.STORAGE_UNAVAILABLE, kinds.INVALID_PARAMETER, kinds.STORE_UNAVAILABLE

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from gradientd.cli import completion
 from gradientd.cli.display import print_json, print_line
 from gradientd.cli.options import DEFAULT_URL, ApiKeyOption, JsonOption, UrlOption, complain, console
-from gradientd.cli.tables import learns, print_dataset, print_datasets, print_rows, report_words
+from gradientd.cli.tables import counted, learns, print_dataset, print_datasets, print_rows, report_words
 from gradientd.client import Client
 from gradientd.client import connection as client_connection
 from jobs.escapes import escaped
@@ -41,10 +41,19 @@ class Split(StrEnum):
     """Part of the examples."""
 
     TRAIN = "train"
+    VAL = "val"
     TEST = "test"
 
 
-READING = "How the table is read"
+class FitWay(StrEnum):
+    """How pictures of another size get it."""
+
+    CONTAIN = "contain"
+    COVER = "cover"
+    STRETCH = "stretch"
+
+
+READING = "How the upload is read"
 
 DatasetArgument = Annotated[
     str,
@@ -66,7 +75,16 @@ IgnoreOption = Annotated[
 ]
 OnBadOption = Annotated[
     OnBad,
-    typer.Option("--on-bad", help="Refuse a table for its bad rows, or skip them.", rich_help_panel=READING),
+    typer.Option("--on-bad", help="Refuse an upload for its bad examples, or skip them.", rich_help_panel=READING),
+]
+
+SizeOption = Annotated[
+    str | None,
+    typer.Option("--size", metavar="HEIGHTxWIDTH", help="Size that pictures get.", rich_help_panel=READING),
+]
+FitOption = Annotated[
+    FitWay | None,
+    typer.Option("--fit", help="How they get it: whole, filled, or out of proportion.", rich_help_panel=READING),
 ]
 
 app = typer.Typer(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -104,7 +122,12 @@ def list_datasets(*, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None,
 @app.command()
 def upload(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A CSV, plain or gzip, or a Parquet file.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="A CSV or Parquet; a folder of class folders with pictures, or its zip or tar; a .npz.",
+            show_default=False,
+        ),
     ],
     *,
     name: Annotated[str | None, typer.Option(help="Name of the dataset; by default made of the file's.")] = None,
@@ -112,14 +135,18 @@ def upload(
     task: TaskOption = Task.AUTO,
     ignore: IgnoreOption = None,
     on_bad: OnBadOption = OnBad.REFUSE,
+    size: SizeOption = None,
+    fit: FitOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the file, and say what it would be.")] = False,
     url: UrlOption = DEFAULT_URL,
     api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Upload a table: each upload is a version of its dataset, and the same one again is the same version.
+    """Upload a table, pictures or arrays: each upload is a version of its dataset, and the same one again is the same
+    version.
 
-    Without --target the last column is to be told.
+    Of a table the last column is to be told, unless --target says otherwise; pictures stand in folders named as their
+    classes, perhaps below train, val and test.
     """
     with Client(url, api_key=api_key) as client:
         version = send(
@@ -130,6 +157,8 @@ def upload(
             task=task.value,
             ignore=ignore or (),
             on_bad=on_bad.value,
+            size=size,
+            fit=fit.value if fit else None,
             dry_run=dry_run,
         )
     if as_json:
@@ -188,6 +217,8 @@ def send(
     task: Literal["auto", "classification", "regression"] = "auto",
     ignore: list[str] | tuple[str, ...] = (),
     on_bad: Literal["refuse", "skip"] = "refuse",
+    size: str | None = None,
+    fit: Literal["contain", "cover", "stretch"] | None = None,
     dry_run: bool = False,
 ) -> Dataset:
     """Upload a file, with a bar on a terminal; a usage error where it cannot be read."""
@@ -205,24 +236,38 @@ def send(
                 task=task,
                 ignore=ignore,
                 on_bad=on_bad,
+                size=_size(size),
+                fit=fit,
                 dry_run=dry_run,
                 progress=progress,
             )
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="FILE") from error
     except OSError as error:
         raise typer.BadParameter(f"cannot read {file}: {error.strerror or error}", param_hint="FILE") from error
 
 
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,3})x([1-9][0-9]{0,3})", text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is no size; wanted HEIGHTxWIDTH, such as 64x64", param_hint="--size")
+    return int(found[1]), int(found[2])
+
+
 def tell(console: Console, version: Dataset) -> None:
     """Say what an upload has become."""
-    examples = version.train_examples + version.test_examples
-    print_line(console, f"dataset {version.id}: {examples:,} rows, {learns(version)}")
-    for words in report_words(version.report):
+    examples = version.train_examples + version.validation_examples + version.test_examples
+    what = {"table": "row", "images": "picture", "arrays": "array"}[version.kind]
+    print_line(console, f"dataset {version.id}: {counted(examples, what)}, {learns(version)}")
+    for words in report_words(version.report, what):
         complain(f"note: {words}")
 
 
 def name_of(file: Path) -> str:
     """A dataset's name made of a file's: what stands before its first dot, in small letters."""
-    return re.sub(r"[^a-z0-9._-]+", "-", file.name.partition(".")[0].lower()).strip("-._")[:64] or "table"
+    return re.sub(r"[^a-z0-9._-]+", "-", file.resolve().name.partition(".")[0].lower()).strip("-._")[:64] or "table"
 
 
 @contextmanager

@@ -1,10 +1,12 @@
 """`predict` and `download`: what a job's model says, and the model itself."""
 
+import csv
+import io
 import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +16,8 @@ from gradientd.cli.options import DEFAULT_URL, ApiKeyOption, JobArgument, JsonOp
 from gradientd.client import Client
 from jobs.escapes import escaped
 from jobs.model_files import ARTIFACT, FILES
+
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
 
 
 class Form(StrEnum):
@@ -28,8 +32,13 @@ class Form(StrEnum):
 
 def predict(
     named: JobArgument,
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A CSV of rows to tell; - reads standard input.", show_default=False)
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="A CSV of rows to tell (- reads standard input), or pictures, or folders of them.",
+            show_default=False,
+        ),
     ],
     *,
     output: Annotated[
@@ -39,20 +48,23 @@ def predict(
     api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Have a job's model tell the target of each row of a CSV; the answers are a CSV too, or with --json JSON.
+    """Have a job's model tell the target of each row of a CSV, or the class of each picture; the answers are a CSV, or
+    with --json JSON.
 
     The columns are those of the training table, in any order; the target's may be there, and is not looked at.
     """
     try:
-        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        pictures = _pictures_in(files)
+        content = b"" if pictures else sys.stdin.buffer.read() if str(files[0]) == "-" else files[0].read_bytes()
     except OSError as error:
-        raise typer.BadParameter(f"cannot read {file}: {error.strerror or error}", param_hint="FILE") from error
+        detail = f"cannot read {error.filename or files[0]}: {error.strerror or error}"
+        raise typer.BadParameter(detail, param_hint="FILE") from error
     with Client(url, api_key=api_key) as client:
         job_id = find_job(client, named)
-        if as_json:
-            text = json.dumps(client.predict_rows(job_id, content), ensure_ascii=False) + "\n"
+        if pictures:
+            text = _told_of(pictures, client.predict_pictures(job_id, pictures), as_json=as_json)
         else:
-            text = client.predict_csv(job_id, content)
+            text = _json(client.predict_rows(job_id, content)) if as_json else client.predict_csv(job_id, content)
     if output is None:
         for line in text.splitlines():
             typer.echo(escaped(line))
@@ -61,6 +73,45 @@ def predict(
         output.write_text(text, "utf-8", newline="")
     except OSError as error:
         raise typer.BadParameter(f"cannot write {output}: {error.strerror or error}", param_hint="--output") from error
+
+
+def _pictures_in(files: list[Path]) -> list[Path]:
+    """The pictures among these files and folders, in their order; none where it is a single table. Raises OSError."""
+    if len(files) == 1 and not files[0].is_dir() and files[0].suffix.lower() not in PICTURES:
+        return []
+    found: list[Path] = []
+    for file in files:
+        if file.is_dir():
+            found += [path for path in sorted(file.rglob("*")) if path.suffix.lower() in PICTURES]
+        else:
+            with file.open("rb"):
+                found.append(file)
+    if not found:
+        raise typer.BadParameter(f"no pictures in {files[0]}", param_hint="FILE")
+    return found
+
+
+def _told_of(pictures: list[Path], told: list[dict[str, Any]], *, as_json: bool) -> str:
+    """What is told of pictures, each beside its name: as JSON, or a CSV of those that have classes or numbers."""
+    if as_json:
+        return _json([{"file": str(path), **one} for path, one in zip(pictures, told, strict=True)])
+    text = io.StringIO()
+    writer = csv.writer(text)
+    first = told[0]
+    if "label" in first:
+        names = list(first["probabilities"])
+        writer.writerow(["file", "label", *(f"probability {name}" for name in names)])
+        rows = ([one["label"], *(one["probabilities"][name] for name in names)] for one in told)
+    else:
+        numbers = [one.get("values", {"value": one.get("value")}) for one in told]
+        writer.writerow(["file", *numbers[0]])
+        rows = (list(each.values()) for each in numbers)
+    writer.writerows([str(path), *row] for path, row in zip(pictures, rows, strict=True))
+    return text.getvalue()
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False) + "\n"
 
 
 def download(

@@ -145,18 +145,24 @@ def column_words(column: Column) -> str:
     return f"{column.name}: left out, {column.reason.replace('_', ' ')}"
 
 
-def report_words(report: UploadReport | None) -> list[str]:
-    """What a check has seen that somebody may want to look at."""
+def report_words(report: UploadReport | None, what: str = "row") -> list[str]:
+    """What a check has seen that somebody may want to look at; `what` its examples are."""
     if report is None:
         return []
     words: list[str] = []
     if report.skipped:
-        words.append(f"{counted(report.skipped, 'row')} left out for {counted(report.faults_total, 'fault')}")
+        words.append(f"{counted(report.skipped, what)} left out for {counted(report.faults_total, 'fault')}")
     if report.duplicates:
-        words.append(f"{counted(report.duplicates, 'row')} {are(report.duplicates)} the same as an earlier one")
+        words.append(f"{counted(report.duplicates, what)} {are(report.duplicates)} the same as an earlier one")
     if report.train_test_duplicates:
         count = report.train_test_duplicates
-        words.append(f"{counted(count, 'test row')} {are(count)} the same as a training row")
+        words.append(f"{counted(count, f'test {what}')} {are(count)} the same as a training {what}")
+    if report.class_conflicts:
+        count = report.class_conflicts
+        words.append(f"{counted(count, what)} {are(count)} the same as one of another class")
+    if report.sizes and len(report.sizes) > 1:
+        some = ", ".join(f"{size.height}x{size.width} ({size.count:,})" for size in report.sizes[:5])
+        words.append(f"sizes: {some}{', …' if len(report.sizes) > 5 else ''}")
     if report.constant_columns:
         words.append(f"the same in every row: {', '.join(report.constant_columns)}")
     if report.unique_columns:

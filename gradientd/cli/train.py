@@ -9,7 +9,18 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from gradientd.cli import completion
-from gradientd.cli.datasets import IgnoreOption, OnBad, OnBadOption, TargetOption, Task, TaskOption, send, tell
+from gradientd.cli.datasets import (
+    FitOption,
+    IgnoreOption,
+    OnBad,
+    OnBadOption,
+    SizeOption,
+    TargetOption,
+    Task,
+    TaskOption,
+    send,
+    tell,
+)
 from gradientd.cli.display import print_json, print_line
 from gradientd.cli.errors import SpecRefused
 from gradientd.cli.exit_codes import of_job
@@ -29,13 +40,19 @@ WAITING = "Waiting"
 def train(
     table: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="A table to upload and learn: a CSV or Parquet.", show_default=False),
+        typer.Argument(
+            metavar="[FILE]",
+            help="What to upload and learn: a table, a folder of class folders with pictures, a .npz.",
+            show_default=False,
+        ),
     ] = None,
     *,
     target: TargetOption = None,
     task: TaskOption = Task.AUTO,
     ignore: IgnoreOption = None,
     on_bad: OnBadOption = OnBad.REFUSE,
+    size: SizeOption = None,
+    fit: FitOption = None,
     preset: Annotated[
         str | None,
         typer.Option(
@@ -133,7 +150,7 @@ def train(
     if labels:
         base["metadata"] = {**base.get("metadata", {}), **labels}
     changes += [understood("--set", lambda text=text: parse_set(text)) for text in set_ or ()]
-    if table is None and (target or ignore or task is not Task.AUTO or on_bad is not OnBad.REFUSE):
+    if table is None and (target or ignore or size or fit or task is not Task.AUTO or on_bad is not OnBad.REFUSE):
         raise typer.BadParameter(
             "is about a FILE to upload, and none was given", param_hint="--target, --task, --ignore"
         )
@@ -149,6 +166,8 @@ def train(
                 task=task.value,
                 ignore=ignore or (),
                 on_bad=on_bad.value,
+                size=size,
+                fit=fit.value if fit else None,
             )
             if not (as_json or detach):
                 tell(console(), version)

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 from gradientd.client.connection import Connection, Progress
 from gradientd.client.errors import Refused, StillRunning
+from gradientd.client.packing import arrays_packed, folder_packed
 from gradientd.client.paths import dataset_path
 from gradientd.client.responses import Document, parse
 from jobs.wire import Dataset, Page, Upload
@@ -31,7 +32,11 @@ class Frame(Protocol):
 
 
 Table = str | os.PathLike[str] | bytes | Frame | Mapping[str, Sequence[Any]]
-"""A file's path, its bytes, a pandas frame, or columns by their names: lists or NumPy arrays of one length."""
+"""A file's path, its bytes, a pandas frame, or columns by their names: lists or NumPy arrays of one length.
+
+An upload may also be a folder of class folders with pictures, or the arrays `x_train` and `y_train`, of any shape, and
+perhaps those of `val` and `test`.
+"""
 
 
 class DatasetCalls(Connection):
@@ -51,13 +56,17 @@ class DatasetCalls(Connection):
         test_split: float | None = None,
         split_seed: int | None = None,
         on_bad: Literal["refuse", "skip"] = "refuse",
+        size: tuple[int, int] | None = None,
+        fit: Literal["contain", "cover", "stretch"] | None = None,
+        channels: Literal[1, 3, 4] | None = None,
         dry_run: bool = False,
         progress: Progress | None = None,
         timeout_seconds: float = 3600.0,
     ) -> Dataset:
-        """Upload a table; the version that it is. The same upload again is the same version.
+        """Upload a table, pictures or arrays; the version that it is. The same upload again is the same version.
 
-        `target` is what is to be told, the last column by default. `progress` hears how many bytes are sent.
+        `target` is what is to be told, the last column by default. `size` is the height and width that pictures get,
+        `fit` how, `channels` what they are made of. `progress` hears how many bytes are sent.
 
         Raises:
             Refused: it has faults, which `problem.faults` names; nothing was kept.
@@ -76,14 +85,17 @@ class DatasetCalls(Connection):
         params += [(key, repr(value)) for key, value in alone.items() if value is not None]
         params += [("task", task)] if task != "auto" else []
         params += [("on_bad", on_bad)] if on_bad != "refuse" else []
+        params += [("size", f"{size[0]}x{size[1]}")] if size else []
+        params += [("fit", fit)] if fit else []
+        params += [("channels", str(channels))] if channels else []
         params += [("dry_run", "true")] if dry_run else []
-        size, parts = opened(table)
+        length, parts = opened(table)
         answer = self._request(
             "PUT",
             dataset_path(name),
-            content=_told(parts, size, progress),
+            content=_told(parts, length, progress),
             params=params,
-            headers={"Content-Type": "text/csv", "Content-Length": str(size)},
+            headers={"Content-Type": "application/octet-stream", "Content-Length": str(length)},
             wait_seconds=UPLOAD_SECONDS,
         )
         if answer.status_code != ACCEPTED:
@@ -137,17 +149,22 @@ def opened(table: Table) -> tuple[int, Iterator[bytes]]:
     """A table's bytes: how many, and they themselves, a file's as they are read. Raises OSError and ValueError."""
     if isinstance(table, (str, os.PathLike)):
         path = Path(table)
-        return path.stat().st_size, _read(path)
+        return folder_packed(path) if path.is_dir() else (path.stat().st_size, _read(path))
     if isinstance(table, bytes):
         content = table
     elif isinstance(table, Frame):
         content = table.to_csv(index=False).encode()
     elif isinstance(table, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] (whatever a caller may give)
-        content = columns_as_csv(table)
+        content = arrays_packed(cast("Mapping[str, Any]", table)) if _are_arrays(table) else columns_as_csv(table)
     else:
         wanted = "a path, bytes, a pandas frame, or a mapping of columns"
         raise TypeError(f"cannot upload {type(table).__name__}; wanted: {wanted}")
     return len(content), (content[at : at + CHUNK_BYTES] for at in range(0, len(content), CHUNK_BYTES))
+
+
+def _are_arrays(table: Mapping[str, Any]) -> bool:
+    """Whether these are the arrays of whole parts, rather than columns of a table."""
+    return {"x_train", "y_train"} <= table.keys() and all(hasattr(array, "tobytes") for array in table.values())
 
 
 def columns_as_csv(columns: Mapping[str, Sequence[Any]]) -> bytes:

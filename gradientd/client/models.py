@@ -1,5 +1,6 @@
 """What a client does with a job's model: list its files, download them, have it predict."""
 
+import base64
 import hashlib
 import math
 import os
@@ -18,6 +19,9 @@ from gradientd.client.responses import Document, parse
 from jobs.model_files import ARTIFACT
 from jobs.record import Artifact
 from jobs.wire import Page
+
+PICTURES_BYTES = 4 << 20
+"""Of pictures in one request, unless a single one is longer."""
 
 
 class ModelCalls(Connection):
@@ -86,6 +90,25 @@ class ModelCalls(Connection):
         body |= {"top": top} if top is not None else {}
         answer = self._request("POST", f"{job_path(job_id)}/predict", json=body)
         return parse(answer, Document).root["predictions"]
+
+    def predict_pictures(
+        self, job_id: str, pictures: Sequence[str | os.PathLike[str] | bytes], *, top: int | None = None
+    ) -> list[dict[str, Any]]:
+        """The same of pictures: files, or their bytes (PNG, JPEG, WebP, BMP, GIF).
+
+        Raises OSError where a file cannot be read.
+        """
+        found: list[dict[str, Any]] = []
+        batch: list[dict[str, str]] = []
+        size = 0
+        for picture in pictures:
+            content = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+            if batch and size + len(content) > PICTURES_BYTES:
+                found += self.predict(job_id, batch, top=top)
+                batch, size = [], 0
+            batch.append({"b64": base64.b64encode(content).decode()})
+            size += len(content)
+        return found + (self.predict(job_id, batch, top=top) if batch else [])
 
     def predict_csv(self, job_id: str, table: Table) -> str:
         """The same of a table's rows, as CSV: a header, then a line a row."""
