@@ -1,6 +1,6 @@
 """What the API answers beside the contract's own records."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
