@@ -30,6 +30,8 @@ def check_fit(spec: Spec, dataset: DatasetInfo) -> None:
     if dataset.kind != "images" and spec.augmentation:
         what = "rows" if dataset.kind == "table" else "arrays"
         raise InvalidSpec(f"{dataset.name} has {what}, and images alone can be augmented", pointer="/augmentation")
+    if "tflite_int8" in spec.export and (dataset.kind != "images" or dataset.task == "regression"):
+        raise InvalidSpec(f"tflite_int8 is for classes of images, and {dataset.name} has none", pointer="/export")
     if dataset.task == "regression":
         _check_regression(spec, dataset)
     else:

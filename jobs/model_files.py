@@ -3,13 +3,14 @@
 import re
 from typing import Literal
 
-ModelForm = Literal["keras", "onnx", "tflite", "saved_model", "weights"]
+ModelForm = Literal["keras", "onnx", "tflite", "tflite_int8", "saved_model", "weights"]
 """A spec's `export` may ask for all but the weights, which are always there."""
 
 FILES: dict[ModelForm, str] = {
     "keras": "model.keras",
     "onnx": "model.onnx",
     "tflite": "model.tflite",
+    "tflite_int8": "model-int8.tflite",
     "saved_model": "saved_model.tar",
     "weights": "weights.npz",
 }

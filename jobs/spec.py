@@ -210,7 +210,7 @@ DatasetName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,
 ClassName = Annotated[str, StringConstraints(max_length=200)]
 ClassWeight = Annotated[float, Field(gt=0.0, le=1e6)]
 ClassWeights = Annotated[dict[ClassName, ClassWeight], Field(min_length=1, max_length=1000)]
-ExportFormat = Literal["keras", "onnx", "tflite", "saved_model"]
+ExportFormat = Literal["keras", "onnx", "tflite", "tflite_int8", "saved_model"]
 
 
 class Spec(Frozen):
@@ -301,9 +301,10 @@ class Spec(Frozen):
     export: Annotated[
         tuple[ExportFormat, ...],
         Field(
-            max_length=4,
+            max_length=5,
             strict=False,
-            description="Formats that the model leaves in, beside `weights.npz`. Predictions over HTTP need `onnx`.",
+            description="Formats that the model leaves in, beside `weights.npz`. Predictions over HTTP need `onnx`; "
+            "`tflite_int8`, all in whole numbers, is for classes of images.",
         ),
     ] = ("keras", "onnx")
     max_runtime_seconds: Annotated[

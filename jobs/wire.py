@@ -239,6 +239,10 @@ class Upload(Value):
         Literal["checking", "ready", "refused"],
         Field(description="`checking` until it is a version (`ready`) or refused for the reason in `problem`."),
     ]
+    progress: Annotated[
+        float | None,
+        Field(ge=0, le=1, description="Which share of it is checked; `null` where that is not known.", examples=[0.4]),
+    ] = None
     dataset: Annotated[Dataset | None, Field(description="The version that it became.")] = None
     problem: Annotated["Problem | None", Field(description="Why it was refused.")] = None
 

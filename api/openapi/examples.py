@@ -63,8 +63,9 @@ JOB_BODY: dict[str, Any] = {
 
 UPLOAD_BODY: dict[str, Any] = {
     "required": True,
-    "description": "The file: a CSV with a header, in UTF-8, divided by commas, semicolons or tabs; gzip or not. Or "
-    "Parquet, where the server has the extra for it. What `Content-Type` says does not matter.",
+    "description": "The file: a CSV with a header, in UTF-8, divided by commas, semicolons or tabs; gzip or not; or "
+    "Parquet, where the server has the extra for it. Or an archive (zip, tar, tar.gz) with a folder of pictures for each "
+    "class, or with IDX files; or a .npz with `x_train` and `y_train`. What `Content-Type` says does not matter.",
     "content": {
         "text/csv": {
             "schema": {"type": "string", "description": "The table."},
@@ -89,7 +90,8 @@ PREDICT_BODY: dict[str, Any] = {
                         "minItems": 1,
                         "maxItems": 100_000,
                         "description": "Examples: rows as objects of columns or lists of their values, images as "
-                        "nested lists of pixels.",
+                        "nested lists of pixels or as objects whose `b64` is a picture's file in base64, arrays as "
+                        "nested lists of numbers.",
                         "items": {"anyOf": [{"type": "object"}, {"type": "array", "items": {}}]},
                     },
                     "top": {
@@ -108,6 +110,10 @@ PREDICT_BODY: dict[str, Any] = {
             },
         },
         "text/csv": {"schema": {"type": "string"}, "example": "age,city\n31,Bern\n,Basel\n"},
+        **{
+            f"image/{kind}": {"schema": {"type": "string", "format": "binary"}, "example": "a picture's file"}
+            for kind in ("png", "jpeg", "webp", "bmp", "gif")
+        },
     },
 }
 

@@ -116,10 +116,13 @@ async def upload_dataset(
         detail = "this server takes no more uploads at the moment"
         raise Refused(kinds.TOO_MANY_UPLOADS, detail, headers={"retry-after": str(BUSY_SECONDS), "connection": "close"})
     taken = await intake.receive(owner, context.request.stream(), room=context.room, declared_bytes=declared)
-    task = intake.start(intake.finish(taken, params.name, params.query.options, dry_run=params.query.dry_run))
+    shares: list[float] = []
+    options, dry_run = params.query.options, params.query.dry_run
+    work = intake.finish(taken, params.name, options, dry_run=dry_run, progress=shares.append)
+    task = intake.start(work)
     await asyncio.wait({task}, timeout=WAIT_SECONDS)
     if not task.done():
-        return await _followed(context, task)
+        return await _followed(context, task, shares)
     if task.cancelled():
         detail = "this server is about to stop; nothing of the upload was kept"
         raise Refused(kinds.TOO_MANY_UPLOADS, detail, headers={"retry-after": str(BUSY_SECONDS), "connection": "close"})
@@ -131,23 +134,24 @@ async def upload_dataset(
     return to_json(shown, status=201, headers={"location": _address(published.version)})
 
 
-async def _followed(context: RequestContext, task: asyncio.Task[Published]) -> Response:
+async def _followed(context: RequestContext, task: asyncio.Task[Published], shares: list[float]) -> Response:
     """The answer for an upload that is still being checked: where to ask for it from now on."""
     upload = Upload(id=f"up_{secrets.token_hex(16)}", status="checking")
     await _note(context, upload, SILENCE_SECONDS)
-    context.services.intake.start(_follow(context, upload, task))
+    context.services.intake.start(_follow(context, upload, task, shares))
     return to_json(upload, status=202, headers={"location": f"/v1/uploads/{upload.id}"})
 
 
-async def _follow(context: RequestContext, upload: Upload, task: asyncio.Task[Published]) -> None:
-    """Note what becomes of an upload, until that is known."""
+async def _follow(context: RequestContext, upload: Upload, task: asyncio.Task[Published], shares: list[float]) -> None:
+    """Note what becomes of an upload, until that is known; `shares` of it are checked, the last one most lately."""
     while not task.done():
         await asyncio.wait({task}, timeout=NOTE_SECONDS)
         if not task.done():
-            await _note(context, upload, SILENCE_SECONDS)
+            known = upload.model_copy(update={"progress": shares[-1]}) if shares else upload
+            await _note(context, known, SILENCE_SECONDS)
     changes: dict[str, Any] = {"status": "refused"}
     try:
-        changes = {"status": "ready", "dataset": Dataset.of_version(task.result().version)}
+        changes = {"status": "ready", "progress": 1.0, "dataset": Dataset.of_version(task.result().version)}
     except asyncio.CancelledError:
         return  # the process is about to stop, and the note lapses
     except GradientdError as error:

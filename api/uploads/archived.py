@@ -4,15 +4,20 @@ from pathlib import Path
 
 from api.uploads.archives import opened
 from api.uploads.arrays import check_arrays
-from api.uploads.checked import CheckedArrays, CheckedImages, Limits, refuse_others
+from api.uploads.checked import CheckedArrays, CheckedImages, Limits, Progress, refuse_others
 from api.uploads.folders import is_ignored
 from api.uploads.images import check_images
 from api.uploads.options import UploadOptions
 from api.uploads.stored_arrays import idx_arrays, is_idx, npz_arrays
 from jobs.faults import InvalidUpload
 
+TOLD_EVERY = 200
+"""Pictures after which progress is told."""
 
-def check_archive(path: Path, options: UploadOptions, *, into: Path, limits: Limits) -> CheckedImages | CheckedArrays:
+
+def check_archive(
+    path: Path, options: UploadOptions, *, into: Path, limits: Limits, progress: Progress = lambda _: None
+) -> CheckedImages | CheckedArrays:
     """Check an archive and write its arrays into a folder.
 
     Raises:
@@ -31,4 +36,12 @@ def check_archive(path: Path, options: UploadOptions, *, into: Path, limits: Lim
         refuse_others(options.of_pictures, kind="files of pictures", found="an archive of IDX files")
         with idx_arrays(path, scratch=into, limits=limits) as arrays:
             return check_arrays(arrays, options, into=into, limits=limits)
-    return check_images(path, options, into=into, limits=limits)
+    done = 0
+
+    def one_done() -> None:
+        nonlocal done
+        done += 1
+        if done % TOLD_EVERY == 0:
+            progress(min(0.99, done / (2 * len(names))))
+
+    return check_images(path, options, into=into, limits=limits, file_done=one_done)

@@ -1,6 +1,7 @@
 """`python -P -m api.uploads.check`: checks one upload in a process of its own, and tells what it found.
 
-Takes its order as a line of JSON on standard input and answers with one on standard output. It runs at a low priority,
+Takes its order as a line of JSON on standard input and answers with one on standard output, after lines of
+progress. It runs at a low priority,
 in bounded memory, and ends when its input does: with whoever waits for the answer.
 """
 
@@ -14,7 +15,7 @@ from pydantic import BaseModel
 
 from api.uploads.archived import check_archive
 from api.uploads.archives import is_archive
-from api.uploads.checked import AnyChecked, CheckedArrays, CheckedImages, CheckedTable, Limits
+from api.uploads.checked import AnyChecked, CheckedArrays, CheckedImages, CheckedTable, Limits, Progress
 from api.uploads.options import UploadOptions
 from api.uploads.table import check_table
 from jobs.faults import Fault, InvalidUpload
@@ -41,6 +42,8 @@ class Answer(BaseModel):
     detail: str = ""
     faults: tuple[Fault, ...] = ()
     faults_total: int = 0
+    progress: float | None = None
+    """Which share is done; of an answer before the last."""
     storage: str = ""
     """What keeps the disk from taking its arrays, which is no fault of the upload."""
 
@@ -51,14 +54,19 @@ def main() -> None:
     order = Order.model_validate_json(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_input, daemon=True).start()
     resource.setrlimit(resource.RLIMIT_DATA, (order.memory_bytes, order.memory_bytes))
-    sys.stdout.write(answer_to(order).model_dump_json() + "\n")
+    sys.stdout.write(answer_to(order, progress=_tell).model_dump_json() + "\n")
 
 
-def answer_to(order: Order) -> Answer:
+def _tell(progress: float) -> None:
+    sys.stdout.write(Answer(progress=progress).model_dump_json(exclude_defaults=True) + "\n")
+    sys.stdout.flush()
+
+
+def answer_to(order: Order, *, progress: Progress = lambda _: None) -> Answer:
     """What was found."""
     limits = Limits(order.most_bytes, order.most_encoded_bytes)
     try:
-        return Answer(found=check_upload(order.path, order.options, into=order.into, limits=limits))
+        return Answer(found=check_upload(order.path, order.options, into=order.into, limits=limits, progress=progress))
     except InvalidUpload as error:
         return Answer(detail=error.detail, faults=error.faults, faults_total=error.total)
     except OSError as error:
@@ -68,7 +76,7 @@ def answer_to(order: Order) -> Answer:
 
 
 def check_upload(
-    path: Path, options: UploadOptions, *, into: Path, limits: Limits
+    path: Path, options: UploadOptions, *, into: Path, limits: Limits, progress: Progress = lambda _: None
 ) -> CheckedTable | CheckedImages | CheckedArrays:
     """Check an upload by what it is, and write its arrays into a folder.
 
@@ -76,7 +84,7 @@ def check_upload(
         InvalidUpload: it cannot be learnt from as it is.
     """
     if is_archive(path):
-        return check_archive(path, options, into=into, limits=limits)
+        return check_archive(path, options, into=into, limits=limits, progress=progress)
     return check_table(path, options, into=into, limits=limits)
 
 

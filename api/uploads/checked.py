@@ -1,6 +1,6 @@
 """What the check of an upload tells: everything about it but its arrays, which it has written."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -12,6 +12,8 @@ from jobs.faults import Fault, InvalidUpload
 from jobs.inputs import ArrayEncoding, ImageEncoding
 
 Task = Literal["classification", "regression"]
+Progress = Callable[[float], None]
+"""Told now and then which share of a check is done."""
 
 
 @dataclass(frozen=True, slots=True)

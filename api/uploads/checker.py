@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from api.uploads.check import Answer, Order
-from api.uploads.checked import CheckedArrays, CheckedImages, CheckedTable
+from api.uploads.checked import CheckedArrays, CheckedImages, CheckedTable, Progress
 from api.uploads.options import UploadOptions
 from jobs.dataset_versions import StorageUnavailable
 from jobs.faults import InvalidUpload
@@ -21,6 +21,10 @@ log = structlog.get_logger(__name__)
 
 SMALL_BYTES = 4 << 20
 """Length of an upload that is checked within a second or so."""
+LONGEST_ANSWER = 64 << 20
+"""Bytes of a line."""
+PROGRESS = b'{"progress"'
+"""How a line of progress begins."""
 COMMAND = (sys.executable, "-P", "-m", "api.uploads.check")
 
 
@@ -44,7 +48,7 @@ class Checker:
         self._turn, self._small_turn = asyncio.Lock(), asyncio.Lock()
 
     async def check(
-        self, path: Path, options: UploadOptions, *, into: Path
+        self, path: Path, options: UploadOptions, *, into: Path, progress: Progress = lambda _: None
     ) -> CheckedTable | CheckedImages | CheckedArrays:
         """Check an upload and write its arrays into a folder; see `check_upload`. Its process ends with this call.
 
@@ -63,7 +67,7 @@ class Checker:
             memory_bytes=bounds.memory_bytes // 2 if is_small else bounds.memory_bytes,
         )
         async with self._small_turn if is_small else self._turn:
-            answer = await self._ask(order) or await self._ask(order)
+            answer = await self._ask(order, progress) or await self._ask(order, progress)
         if answer is None:
             raise InvalidUpload("the upload could not be checked: the process that checks it ended twice before it did")
         if answer.storage:
@@ -72,19 +76,21 @@ class Checker:
             raise InvalidUpload(answer.detail, answer.faults, total=answer.faults_total)
         return answer.found
 
-    async def _ask(self, order: Order) -> Answer | None:
+    async def _ask(self, order: Order, progress: Progress) -> Answer | None:
         """What a process says of the upload; None from one that was killed, perhaps for what another one took."""
         # Memory that libraries take ahead counts as well.
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
         pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(*COMMAND, env=environment, stdin=pipe, stdout=pipe, stderr=pipe)
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, limit=LONGEST_ANSWER
+        )
         assert process.stdin
         assert process.stdout
         assert process.stderr
         try:
             process.stdin.write(order.model_dump_json().encode() + b"\n")
             async with asyncio.timeout(self._bounds.seconds):
-                said, complaints = await asyncio.gather(process.stdout.read(), process.stderr.read())
+                said, complaints = await asyncio.gather(_last_line(process.stdout, progress), process.stderr.read())
                 await process.wait()
         except TimeoutError as error:
             raise InvalidUpload(f"checking the upload takes more than {self._bounds.seconds:g} s") from error
@@ -97,3 +103,13 @@ class Checker:
             log.warning("upload_check_died", code=process.returncode, said=complaints.decode(errors="replace")[-2000:])
             return None
         return Answer.model_validate_json(said)
+
+
+async def _last_line(said: asyncio.StreamReader, progress: Progress) -> bytes:
+    """What a process says at last; what it says before is its progress."""
+    last = b""
+    while line := await said.readline():
+        last = line
+        if line.startswith(PROGRESS):
+            progress(Answer.model_validate_json(line).progress or 0.0)
+    return last

@@ -7,6 +7,7 @@ fault the second one finds has it begin again without that.
 import hashlib
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,16 +73,19 @@ class _Pictures:
         return told
 
 
-def check_images(path: Path, options: UploadOptions, *, into: Path, limits: Limits) -> CheckedImages:
+def check_images(
+    path: Path, options: UploadOptions, *, into: Path, limits: Limits, file_done: Callable[[], None] = lambda: None
+) -> CheckedImages:
     """Read an archive, and write `train_x` (uint8 [N, height·width·channels]), `train_y` (int32 [N]), those of `test`,
-    and of `val` where there is such a part, as .npy files into a folder, beside a grid of pictures of each.
+    and of `val` where there is such a part, as .npy files into a folder, beside a grid of pictures of each. `file_done`
+    is called for each file that was looked at, and again for each that was decoded.
 
     Raises:
         InvalidUpload: it cannot be learnt from as it is. Names every fault, up to `MOST_FAULTS`.
     """
-    files = _looked(path, limits)
+    files = _looked(path, limits, file_done)
     try:
-        dataset, hashes = _written(path, files, options, limits, into=into)
+        dataset, hashes = _written(path, files, options, limits, file_done, into=into)
     except InvalidUpload as error:
         faults = files.told()
         raise InvalidUpload(error.detail, faults.named, total=faults.total) from error
@@ -110,13 +114,19 @@ def check_images(path: Path, options: UploadOptions, *, into: Path, limits: Limi
 
 
 def _written(
-    path: Path, files: _Pictures, options: UploadOptions, limits: Limits, *, into: Path
+    path: Path,
+    files: _Pictures,
+    options: UploadOptions,
+    limits: Limits,
+    file_done: Callable[[], None],
+    *,
+    into: Path,
 ) -> tuple["_Dataset", NDArray[np.void]]:
     """The dataset, whose arrays are written, and the hash of each example's pixels. Raises InvalidUpload."""
     while True:
         known = len(files.faults)
         dataset = _Dataset(files, options, limits)
-        hashes = _decoded(path, files, dataset, limits, into=into)
+        hashes = _decoded(path, files, dataset, limits, file_done, into=into)
         if files.faults and options.on_bad != "skip":
             raise InvalidUpload("")
         if len(files.faults) == known:
@@ -157,7 +167,7 @@ class _Dataset:
         """The place of a file among the examples."""
 
 
-def _looked(path: Path, limits: Limits) -> _Pictures:
+def _looked(path: Path, limits: Limits, file_done: Callable[[], None]) -> _Pictures:
     """The first pass."""
     names: list[str] = []
     looks: dict[int, Look] = {}
@@ -169,6 +179,7 @@ def _looked(path: Path, limits: Limits) -> _Pictures:
                 continue
             number = len(names)
             names.append(file.name)
+            file_done()
             if file.name in seen:
                 faults[number] = _fault(file.name, found="this name for the second time", wanted="each name once")
                 continue
@@ -189,7 +200,9 @@ def _encoding(files: _Pictures, sizes: Counter[tuple[int, int]], options: Upload
     )
 
 
-def _decoded(path: Path, files: _Pictures, dataset: _Dataset, limits: Limits, *, into: Path) -> NDArray[np.void]:
+def _decoded(
+    path: Path, files: _Pictures, dataset: _Dataset, limits: Limits, file_done: Callable[[], None], *, into: Path
+) -> NDArray[np.void]:
     """The second pass: writes all parts, and gives the hash of each example's pixels. New faults go to `files`."""
     for left_over in into.glob("*.npy"):  # of a pass that had to begin again
         left_over.unlink()
@@ -207,6 +220,7 @@ def _decoded(path: Path, files: _Pictures, dataset: _Dataset, limits: Limits, *,
             if is_ignored(file.name):
                 continue
             number += 1
+            file_done()
             at = dataset.at.get(number)
             if at is None:
                 continue

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from api.uploads.checked import CheckedArrays, CheckedImages, CheckedTable
+from api.uploads.checked import CheckedArrays, CheckedImages, CheckedTable, Progress
 from api.uploads.checker import Checker
 from api.uploads.options import UploadOptions
 from api.uploads.receiving import Received, receive
@@ -126,8 +126,17 @@ class Intake:
         self.give_up()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def finish(self, taken: Taken, name: str, options: UploadOptions, *, dry_run: bool = False) -> Published:
-        """Have an upload checked, and publish what it is; with `dry_run` only say what it would be.
+    async def finish(
+        self,
+        taken: Taken,
+        name: str,
+        options: UploadOptions,
+        *,
+        dry_run: bool = False,
+        progress: Progress = lambda _: None,
+    ) -> Published:
+        """Have an upload checked, and publish what it is; with `dry_run` only say what it would be. `progress` is told
+        of the check's.
 
         Raises InvalidUpload, StorageFull, StorageUnavailable and StoreUnavailable: then nothing is left of it.
         """
@@ -136,7 +145,9 @@ class Intake:
             same = None if dry_run else await self._same_as_newest(taken, name, options)
             if same:
                 return Published(same, created=False)
-            checked = await self._checker.check(taken.scratch / UPLOAD, options, into=taken.scratch / ARRAYS)
+            checked = await self._checker.check(
+                taken.scratch / UPLOAD, options, into=taken.scratch / ARRAYS, progress=progress
+            )
             size = await _on_disk(self._files.size_bytes, taken.scratch)
             version = _version(taken, name, options, checked, stored_bytes=size)
             if dry_run:

@@ -26,6 +26,7 @@ class Form(StrEnum):
     KERAS = "keras"
     ONNX = "onnx"
     TFLITE = "tflite"
+    TFLITE_INT8 = "tflite_int8"
     SAVED_MODEL = "saved_model"
     WEIGHTS = "weights"
 

@@ -64,7 +64,7 @@ class Exporter:
         for wanted in dict.fromkeys(job.spec.export):
 
             def make(folder: Path, wanted: str = wanted) -> Written:
-                path = write_export(model, dataset.info, wanted, folder)  # pyright: ignore[reportArgumentType] (one of the formats)
+                path = write_export(model, dataset, wanted, folder)  # pyright: ignore[reportArgumentType] (one of the formats)
                 return path.name, chunks_of_file(path)
 
             yield wanted, make
