@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 from gradientd.client.connection import Connection, Progress
 from gradientd.client.errors import Refused, StillRunning
-from gradientd.client.packing import arrays_packed, folder_packed
+from gradientd.client.packing import Array, arrays_packed, folder_packed
 from gradientd.client.paths import dataset_path
 from gradientd.client.responses import Document, parse
 from jobs.wire import Dataset, Page, Upload
@@ -31,7 +31,7 @@ class Frame(Protocol):
         ...
 
 
-Table = str | os.PathLike[str] | bytes | Frame | Mapping[str, Sequence[Any]]
+Table = str | os.PathLike[str] | bytes | Frame | Mapping[str, Sequence[Any] | Array]
 """A file's path, its bytes, a pandas frame, or columns by their names: lists or NumPy arrays of one length.
 
 An upload may also be a folder of class folders with pictures, or the arrays `x_train` and `y_train`, of any shape, and
@@ -167,7 +167,7 @@ def _are_arrays(table: Mapping[str, Any]) -> bool:
     return {"x_train", "y_train"} <= table.keys() and all(hasattr(array, "tobytes") for array in table.values())
 
 
-def columns_as_csv(columns: Mapping[str, Sequence[Any]]) -> bytes:
+def columns_as_csv(columns: Mapping[str, Sequence[Any] | Array]) -> bytes:
     """Columns as a CSV with a header; None and NaN are missing. Raises ValueError where they differ in length."""
     listed = {name: _listed(values) for name, values in columns.items()}
     lengths = {name: len(values) for name, values in listed.items()}
@@ -183,10 +183,10 @@ def columns_as_csv(columns: Mapping[str, Sequence[Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _listed(values: Sequence[Any]) -> Sequence[Any]:
+def _listed(values: Sequence[Any] | Array) -> Sequence[Any]:
     """NumPy's numbers as Python's own, which write themselves shortly."""
     listed: Any = getattr(values, "tolist", None)
-    return cast("Sequence[Any]", listed()) if listed else values
+    return cast("Sequence[Any]", listed() if listed else values)
 
 
 def _cell(value: Any) -> Any:

@@ -14,6 +14,9 @@ NUMBERS = DatasetInfo(
     name="numbers@1", kind="table", shape=(4,), targets=(Target("x", 0, 1),), train_examples=80, test_examples=20
 )
 IMAGES = find("mnist-10k")
+VALIDATED = DatasetInfo(
+    name="brought@1", shape=(8, 8, 1), classes=("a", "b"), train_examples=80, validation_examples=9, test_examples=20
+)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +32,8 @@ IMAGES = find("mnist-10k")
         (NUMBERS, {"label_smoothing": 0.1}, "/label_smoothing"),
         (NUMBERS, {"class_weights": "balanced"}, "/class_weights"),
         (NUMBERS, {"validation_split": 0.1, "early_stopping": {"monitor": "val_accuracy"}}, "/early_stopping/monitor"),
+        (CLASSES, {"export": ["tflite_int8"]}, "/export"),
+        (VALIDATED, {"validation_split": 0.1}, "/validation_split"),
         (IMAGES, {"loss": "mae"}, "/loss"),
         (IMAGES, {"early_stopping": {}}, "/early_stopping/monitor"),
     ],
@@ -47,6 +52,7 @@ def test_what_the_data_does_not_have_is_refused(dataset: DatasetInfo, body: dict
         (NUMBERS, {"loss": "huber", "validation_split": 0.2, "early_stopping": {"monitor": "val_r2"}}),
         (NUMBERS, {}),
         (IMAGES, {"augmentation": {"zoom": 0.1}, "class_weights": {"7": 2}}),
+        (VALIDATED, {"early_stopping": {}, "export": ["tflite_int8"]}),
     ],
 )
 def test_what_it_has_is_not(dataset: DatasetInfo, body: dict[str, Any]) -> None:

@@ -1,11 +1,14 @@
 """Presets: what they fill in and what they leave alone."""
 
+from typing import Any
+
 import pytest
 
+from jobs.compatibility import check_fit
 from jobs.datasets import DatasetInfo, Target, find
 from jobs.errors import UnknownPreset
 from jobs.presets import AUTO, PRESETS, TABLE, TEXTBOOK, resolution, resolve
-from jobs.spec import MLP, SGD, Spec
+from jobs.spec import CNN, MLP, SGD, Spec
 
 
 def resolved(**body: object) -> Spec:
@@ -130,3 +133,40 @@ def test_nothing_is_stopped_by_examples_that_are_not_held_out() -> None:
     spec = resolve(Spec(validation_split=0.0), FLOWERS)
     assert spec.early_stopping is None
     assert Spec.model_validate(spec.model_dump()) == spec
+
+
+def images(height: int, width: int, **changes: Any) -> DatasetInfo:
+    given: dict[str, Any] = {"classes": ("a", "b"), "train_examples": 600, "test_examples": 100, **changes}
+    return DatasetInfo(name="pictures@1", shape=(height, width, 3), **given)
+
+
+@pytest.mark.parametrize(
+    ("size", "filters", "shift"),
+    [
+        ((8, 8), (16, 32, 64), 1),
+        ((48, 64), (16, 32, 64), 3),
+        ((128, 128), (16, 32, 64, 128), 8),
+        ((512, 300), (16, 32, 64, 128, 128, 128), 16),
+    ],
+)
+def test_images_get_a_network_and_changes_of_their_size(
+    size: tuple[int, int], filters: tuple[int, ...], shift: int
+) -> None:
+    spec = resolve(Spec(), images(*size))
+    assert isinstance(spec.model, CNN)
+    assert spec.model.filters == filters
+    assert spec.augmentation
+    assert spec.augmentation.shift_pixels == shift
+
+
+def test_numbers_are_not_told_from_images_that_were_changed() -> None:
+    spec = resolve(Spec(), images(32, 32, classes=(), targets=(Target("angle", 0, 1),)))
+    assert (spec.augmentation, spec.loss) == (None, "mse")
+
+
+def test_examples_that_were_brought_say_when_to_stop_and_none_are_held_out() -> None:
+    spec = resolve(Spec(), images(32, 32, train_examples=50, validation_examples=20))
+    assert spec.validation_split == 0
+    assert spec.early_stopping
+    assert spec.early_stopping.monitor == "val_loss"
+    check_fit(spec, images(32, 32, train_examples=50, validation_examples=20))
