@@ -64,8 +64,8 @@ JOB_BODY: dict[str, Any] = {
 UPLOAD_BODY: dict[str, Any] = {
     "required": True,
     "description": "The file: a CSV with a header, in UTF-8, divided by commas, semicolons or tabs; gzip or not; or "
-    "Parquet, where the server has the extra for it. Or an archive (zip, tar, tar.gz) with a folder of pictures for each "
-    "class, or with IDX files; or a .npz with `x_train` and `y_train`. What `Content-Type` says does not matter.",
+    "Parquet, where the server has the extra for it. Or an archive (zip, tar, tar.gz) with a folder of pictures for "
+    "each class, or with IDX files; or a .npz with `x_train` and `y_train`. What `Content-Type` says does not matter.",
     "content": {
         "text/csv": {
             "schema": {"type": "string", "description": "The table."},
