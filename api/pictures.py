@@ -21,6 +21,8 @@ from jobs.inputs import ImageEncoding
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 WANTED = "a PNG, JPEG, WebP, BMP or GIF"
 MOST_PIXELS = 50_000_000
+MOST_QUICK_PIXELS = 1_000_000
+"""Of a picture that is decoded within a few milliseconds."""
 MOST_BYTES = 64 << 20
 """Of a picture's file."""
 
@@ -59,9 +61,21 @@ def look(content: bytes) -> Look:
         return Look(height, width, has_colour=image.mode not in _GREY, is_see_through=_is_see_through(image))
 
 
-def decode(content: bytes, encoding: ImageEncoding) -> NDArray[np.uint8]:
-    """The pixels of a picture: uint8 [height, width, channels]. Raises UnreadablePicture."""
+class NotQuick(Exception):
+    """A picture takes longer than a caller has."""
+
+
+def decode(content: bytes, encoding: ImageEncoding, *, quick: bool = False) -> NDArray[np.uint8]:
+    """The pixels of a picture: uint8 [height, width, channels].
+
+    Raises UnreadablePicture, and NotQuick where it is to be `quick` and there are many pixels.
+    """
     with _opened(content) as image:
+        if quick and image.width * image.height > MOST_QUICK_PIXELS:
+            raise NotQuick
+        # A JPEG decodes to a half, a quarter or an eighth at once.
+        side = 2 * max(encoding.height, encoding.width)
+        image.draft(None, (side, side))  # pyright: ignore[reportArgumentType] (None keeps the mode)
         image.load()
         pixels = _sized(_with_channels(ImageOps.exif_transpose(image), encoding.channels), encoding)
         return np.asarray(pixels, np.uint8).reshape(encoding.shape)
@@ -78,7 +92,7 @@ def _opened(content: bytes) -> Generator[Image.Image]:
                 if width * height > MOST_PIXELS:
                     raise UnreadablePicture(f"a {image.format} of {width:,} x {height:,} pixels")
                 yield image
-    except UnreadablePicture:
+    except (UnreadablePicture, NotQuick):
         raise
     except Image.DecompressionBombError as error:
         raise UnreadablePicture("a picture of too many pixels") from error
@@ -114,4 +128,8 @@ def _sized(image: Image.Image, encoding: ImageEncoding) -> Image.Image:
         return image.resize(size, how)
     if encoding.fit == "cover":
         return ImageOps.fit(image, size, how)
-    return ImageOps.pad(image, size, how)
+    scale = min(encoding.width / image.width, encoding.height / image.height)
+    width, height = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    whole = Image.new(image.mode, size)
+    whole.paste(image.resize((width, height), how), ((encoding.width - width) // 2, (encoding.height - height) // 2))
+    return whole

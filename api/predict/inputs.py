@@ -68,18 +68,19 @@ def pointed(error: UnreadableRows) -> list[FieldError]:
     ]
 
 
-def images_in(instances: Sequence[Any], encoding: ImageEncoding) -> NDArray[np.uint8]:
+def images_in(instances: Sequence[Any], encoding: ImageEncoding, *, quick: bool = False) -> NDArray[np.uint8]:
     """Images out of nested lists of whole numbers, 0 to 255, a single channel of which may be left out, or of files of
     pictures in base64: `{"b64": "…"}`. uint8 [N, height, width, channels].
 
-    Raises Refused, naming each image that is of another shape, has other values, or cannot be read.
+    Raises Refused, naming each image that is of another shape, has other values, or cannot be read; NotQuick as
+    `decode` does.
     """
     images = np.empty((len(instances), *encoding.shape), np.uint8)
     errors: list[FieldError] = []
     for place, instance in enumerate(instances):
         try:
             if isinstance(instance, dict):
-                images[place] = _decoded(cast("dict[str, Any]", instance), encoding)
+                images[place] = _decoded(cast("dict[str, Any]", instance), encoding, quick=quick)
             else:
                 images[place] = _bytes_in(instance, encoding.shape)
         except ValueError as error:
@@ -89,10 +90,10 @@ def images_in(instances: Sequence[Any], encoding: ImageEncoding) -> NDArray[np.u
     return images
 
 
-def picture_in(content: bytes, encoding: ImageEncoding) -> NDArray[np.uint8]:
-    """The image that a picture's file is: uint8 [1, height, width, channels]. Raises Refused."""
+def picture_in(content: bytes, encoding: ImageEncoding, *, quick: bool = False) -> NDArray[np.uint8]:
+    """The image that a picture's file is: uint8 [1, height, width, channels]. Raises Refused, and NotQuick."""
     try:
-        return decode(content, encoding)[None]
+        return decode(content, encoding, quick=quick)[None]
     except UnreadablePicture as error:
         raise Refused(kinds.INVALID_INPUTS, f"found {error}; wanted {WANTED}") from error
 
@@ -115,7 +116,7 @@ def arrays_in(model: Model, instances: Sequence[Any]) -> NDArray[np.uint8] | NDA
     return encoder.encode(arrays) if encoder else arrays.astype(np.uint8, copy=False)
 
 
-def _decoded(instance: Mapping[str, Any], encoding: ImageEncoding) -> NDArray[np.uint8]:
+def _decoded(instance: Mapping[str, Any], encoding: ImageEncoding, *, quick: bool) -> NDArray[np.uint8]:
     """The picture in `{"b64": "…"}`. Raises ValueError."""
     text = instance.get("b64")
     if list(instance) != ["b64"] or not isinstance(text, str):
@@ -125,7 +126,7 @@ def _decoded(instance: Mapping[str, Any], encoding: ImageEncoding) -> NDArray[np
     except ValueError as error:
         raise ValueError("found no base64 in b64") from error
     try:
-        return decode(content, encoding)
+        return decode(content, encoding, quick=quick)
     except UnreadablePicture as error:
         raise ValueError(f"found {error}; wanted {WANTED}") from error
 

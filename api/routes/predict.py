@@ -22,6 +22,7 @@ from api.http.responses import refusals
 from api.http.route import DirectRoute
 from api.openapi import examples
 from api.parameters import Prediction
+from api.pictures import NotQuick
 from api.predict.inputs import (
     MOST_INSTANCES,
     arrays_in,
@@ -98,7 +99,10 @@ async def _predicted(context: RequestContext, params: Prediction, *, most_bytes:
     beside = len(content) > MOST_ON_LOOP_BYTES  # of the event loop, which answers others meanwhile
     try:
         read = partial(_READERS[media_type], model, content)
-        inputs, top = await predictor.beside(read) if beside else read()
+        try:
+            inputs, top = await predictor.beside(read) if beside else read(quick=True)
+        except NotQuick:
+            inputs, top = await predictor.beside(read)
     except UnreadableRows as error:
         errors = [] if is_csv else pointed(error)
         return answer(context.request.scope, kinds.UNREADABLE_ROWS, str(error), errors=errors, faults=error)
@@ -119,7 +123,7 @@ async def _predicted(context: RequestContext, params: Prediction, *, most_bytes:
 # --- what is asked ----------------------------------------------------------------------------------
 
 
-def _read_json(model: Model, content: bytes) -> tuple[NDArray[Any], int | None]:
+def _read_json(model: Model, content: bytes, *, quick: bool = False) -> tuple[NDArray[Any], int | None]:
     """The inputs in a body, and of how many classes the probabilities are wanted. Raises Refused, UnreadableRows."""
     fields = parse_object(content or b"{}", otherwise=kinds.INVALID_INPUTS)
     errors = [
@@ -139,21 +143,22 @@ def _read_json(model: Model, content: bytes) -> tuple[NDArray[Any], int | None]:
     if model.encoder:
         return encoded_rows(model, rows_in(examples, model.encoder.needed)), top
     if model.encoding.kind == "images":
-        return images_in(examples, model.encoding.pictures), top
+        return images_in(examples, model.encoding.pictures, quick=quick), top
     return arrays_in(model, examples), top
 
 
-def _read_csv(model: Model, content: bytes) -> tuple[NDArray[Any], None]:
+def _read_csv(model: Model, content: bytes, *, quick: bool = False) -> tuple[NDArray[Any], None]:
+    del quick
     if model.encoder is None:
         raise Refused(kinds.INVALID_INPUTS, f"the model takes {model.encoding.kind}, and a CSV has none")
     return encoded_rows(model, rows_of_csv(content, model.encoder)), None
 
 
-def _read_picture(model: Model, content: bytes) -> tuple[NDArray[Any], None]:
+def _read_picture(model: Model, content: bytes, *, quick: bool = False) -> tuple[NDArray[Any], None]:
     if model.encoding.kind != "images":
         what = "rows of a table" if model.encoder else "arrays"
         raise Refused(kinds.INVALID_INPUTS, f"the model takes {what}, and this is a picture")
-    return picture_in(content, model.encoding.pictures), None
+    return picture_in(content, model.encoding.pictures, quick=quick), None
 
 
 _READERS = {"application/json": _read_json, "text/csv": _read_csv} | dict.fromkeys(PICTURE_TYPES, _read_picture)
