@@ -80,6 +80,7 @@ class Intake:
         self._checker = checker
         self._under_way = 0
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._clearing: set[asyncio.Task[None]] = set()
 
     @property
     def is_full(self) -> bool:
@@ -125,6 +126,7 @@ class Intake:
         """Give up what is under way, and wait until nothing is left of it."""
         self.give_up()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._clearing, return_exceptions=True)
 
     async def finish(
         self,
@@ -229,7 +231,10 @@ class Intake:
     async def _discard(self, owner: str, scratch: Path, *, has_files: bool = True) -> None:
         """Leave nothing of an upload: neither files nor what was set aside. Done to its end also when cancelled."""
         self._under_way -= 1
-        await asyncio.shield(self.start(self._cleared(owner, scratch, has_files=has_files)))
+        task = asyncio.create_task(self._cleared(owner, scratch, has_files=has_files))
+        self._clearing.add(task)
+        task.add_done_callback(self._clearing.discard)
+        await asyncio.shield(task)
 
     async def _cleared(self, owner: str, scratch: Path, *, has_files: bool) -> None:
         if has_files:

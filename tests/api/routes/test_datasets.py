@@ -274,3 +274,17 @@ def old(folder: Path) -> None:
     """Make a folder as if it had been written long ago."""
     for path in (folder, *folder.rglob("*")):
         os.utime(path, (0, 0))
+
+
+async def test_a_server_that_stops_gives_up_what_it_checks(
+    app: FastAPI, http: httpx.AsyncClient, settings: Settings
+) -> None:
+    wide = csv_of("a,b,t", [f"{n},{n % 7},{n % 2}" for n in range(60_000)])
+    sending = asyncio.create_task(put(http, wide, "wide"))
+    while not left(settings)["uploads"]:  # noqa: ASYNC110 (another task's doing)
+        await asyncio.sleep(0.01)
+    while not sending.done():
+        app.state.services.intake.give_up()
+        await asyncio.sleep(0.01)
+    assert_problem(await sending, 429, "too_many_uploads")
+    assert left(settings) == {"uploads": 0, "versions": 0}
