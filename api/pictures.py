@@ -111,7 +111,11 @@ def _is_see_through(image: Image.Image) -> bool:
 def _with_channels(image: Image.Image, channels: int) -> Image.Image:
     if image.mode.startswith("I"):
         values = np.asarray(image).astype(np.int64)
-        image = Image.fromarray(np.clip(values >> 8, 0, 255).astype(np.uint8))
+        grey = Image.fromarray(np.clip(values >> 8, 0, 255).astype(np.uint8))
+        if "transparency" in image.info:
+            opaque = np.where(values == image.info["transparency"], 0, 255).astype(np.uint8)
+            grey = Image.merge("LA", (grey, Image.fromarray(opaque)))
+        image = grey
     if _is_see_through(image):
         image = image.convert("RGBA")
         if channels < 4:

@@ -1,6 +1,7 @@
 """The files of an uploaded archive, one after the other: zip, tar and tar.gz. Nothing is ever unpacked to a path."""
 
 import gzip
+import lzma
 import stat
 import tarfile
 import zipfile
@@ -9,7 +10,8 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from tarfile import HeaderError, ReadError, TarFile
+from typing import IO, Self, cast
 
 from jobs.escapes import escaped
 from jobs.faults import InvalidUpload
@@ -18,7 +20,15 @@ MOST_FILES = 200_000
 LONGEST_NAME = 1000
 _TAR_MAGIC = slice(257, 262)
 _PEEKED = 512
-DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile, NotImplementedError)
+DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    gzip.BadGzipFile,
+    EOFError,
+    NotImplementedError,
+)
 """What is raised for an archive that is no sound one."""
 
 
@@ -68,10 +78,26 @@ def opened(path: Path, *, most_bytes: int) -> Generator[Iterator[ArchivedFile]]:
             with zipfile.ZipFile(path) as archive:
                 yield _bounded(_of_zip(archive), most_bytes)
         else:
-            with tarfile.open(path, mode="r|gz" if _is_tar(path) else "r|") as archive:
-                yield _bounded(_of_tar(archive), most_bytes)
+            with (
+                cast("IO[bytes]", gzip.open(path) if _is_tar(path) else path.open("rb")) as whole,
+                tarfile.open(fileobj=whole, mode="r|", tarinfo=_Member) as archive,
+            ):
+                yield _bounded(_of_tar(archive, whole), most_bytes)
     except DAMAGED as error:
         raise InvalidUpload(f"the archive cannot be read: {escaped(str(error))[:200]}") from error
+
+
+class _Member(tarfile.TarInfo):
+    """A member of a tar, whose header is not overlooked where it is damaged, cut off or absent: tarfile ends there."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile: TarFile) -> Self:
+        try:
+            return super().fromtarfile(tarfile)
+        except HeaderError as error:
+            if type(error).__name__ == "EOFHeaderError":  # a block of zeros, the true end
+                raise
+            raise ReadError(str(error)) from error
 
 
 def _of_zip(archive: zipfile.ZipFile) -> Iterator[ArchivedFile]:
@@ -86,7 +112,7 @@ def _of_zip(archive: zipfile.ZipFile) -> Iterator[ArchivedFile]:
         yield ArchivedFile(_zip_name(info), info.file_size, odd, lambda info=info: archive.open(info))
 
 
-def _of_tar(archive: tarfile.TarFile) -> Iterator[ArchivedFile]:
+def _of_tar(archive: tarfile.TarFile, whole: IO[bytes]) -> Iterator[ArchivedFile]:
     for member in archive:
         archive.members.clear()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] (it would keep all)
         if member.isdir():
@@ -94,6 +120,8 @@ def _of_tar(archive: tarfile.TarFile) -> Iterator[ArchivedFile]:
         odd = "" if member.isreg() else "a link" if member.islnk() or member.issym() else "a device or a pipe"
         name = member.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         yield ArchivedFile(name, member.size, odd, lambda member=member: _member(archive, member))
+    while whole.read(1 << 20):  # to the end, where gzip compares its checksum
+        pass
 
 
 def _member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:

@@ -79,6 +79,9 @@ def check_arrays(
         InvalidUpload: they cannot be learnt from as they are. Names every fault, up to `MOST_FAULTS`.
     """
     parts = _parts(arrays)
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+            arrays[name] = array.astype(np.float64)
     example = _example(arrays, parts)
     begins: list[int] = np.cumsum([0, *(len(arrays[f"x_{part}"]) for part in parts)]).tolist()
     faults, bad = Faults(), np.zeros(begins[-1], bool)
@@ -261,11 +264,11 @@ def _numbers(
 def _classes(
     found: list[NDArray[Any]], parts: list[Part], begins: list[int], faults: Faults, bad: NDArray[np.bool_]
 ) -> _Answers:
-    y = np.concatenate(found)
+    y: NDArray[Any] = np.concatenate([_texts(part) if part.dtype.kind == "S" else part for part in found])
     if y.dtype.kind == "f":
         wrong = ~(np.isfinite(y) & (y == np.round(y)))
-    elif y.dtype.kind in "US":
-        y = np.char.strip(y.astype(np.str_) if y.dtype.kind == "U" else np.char.decode(y, "utf-8", "replace"))
+    elif y.dtype.kind == "U":
+        y = np.char.strip(y.astype(np.str_))
         wrong = (y == "") | (np.char.str_len(y) > LONGEST_CATEGORY)
     else:
         wrong = np.zeros(len(y), bool)
@@ -275,16 +278,20 @@ def _classes(
             shown = escaped(str(y[begin + row]))[:40] or "an empty text"
             faults.add(Fault(row=row + 1, column=f"y_{part}", found=shown, wanted=wanted))
     bad |= wrong
-    known, which = np.unique(y[~wrong], return_inverse=True)
+    known, which = np.unique(y[~bad], return_inverse=True)
     if len(known) > MOST_CATEGORIES:
         raise InvalidUpload(
             f"{len(known):,} classes; at most {MOST_CATEGORIES:,} are taken: or are they numbers (task=regression)?"
         )
     labels = np.zeros(len(y), np.int32)
-    labels[~wrong] = which
+    labels[~bad] = which
     values = known.tolist()
     names = [_class_name(value) for value in values]
     return _Answers(names, labels, None)
+
+
+def _texts(labels: NDArray[Any]) -> NDArray[Any]:
+    return np.char.decode(labels, "utf-8", "replace")
 
 
 def _class_name(value: Any) -> str:

@@ -73,7 +73,7 @@ def sorted_classes(labels: Sequence[str]) -> list[str]:
 def _place(name: str, path: list[str], *, has_parts: bool) -> Place | str:
     if _leads_out(name, segments(name)):
         return "a name within the archive"
-    part = PARTS[path[0].lower()] if has_parts and path[0].lower() in PARTS else None
+    part = PARTS[path[0].lower()] if has_parts and path and path[0].lower() in PARTS else None
     rest = path[1:] if part else path
     if len(rest) < 2:
         return "a folder named as the class around it"

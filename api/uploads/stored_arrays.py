@@ -4,10 +4,11 @@ import gzip
 import io
 import math
 import re
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from tokenize import TokenError
 from typing import IO, Any, cast
 
 import numpy as np
@@ -24,6 +25,10 @@ Arrays = dict[str, NDArray[Any]]
 
 NAMES = tuple(f"{axis}_{part}" for part in ("train", "val", "test") for axis in "xy")
 LONGEST_HEADER = 1 << 16
+MOST_AXES = 32
+
+_NO_NPY = (ValueError, SyntaxError, OverflowError, TypeError, EOFError, TokenError, RecursionError, MemoryError)
+"""What NumPy, and Python's parser in it, raise for a header that is none."""
 
 _IDX = re.compile(
     r"(train|t10k|test|val(?:id|idation)?)[-_.](images|labels)[-_.].*(ubyte|idx\d?)(\.gz)?", re.IGNORECASE
@@ -49,7 +54,9 @@ def npz_arrays(path: Path, *, scratch: Path, limits: Limits) -> Generator[Arrays
         arrays: Arrays = {}
         with opened(path, most_bytes=limits.most_encoded_bytes) as files:
             for file in files:
-                name = file.name.removesuffix(".npy")
+                if is_ignored(file.name):
+                    continue
+                name = "/".join(segments(file.name)).removesuffix(".npy")
                 if name not in NAMES:
                     detail = f"the archive has an array {escaped(name)[:100]!r}; wanted: x_train, y_train, and perhaps "
                     raise InvalidUpload(detail + "x_val, y_val, x_test, y_test")
@@ -74,7 +81,7 @@ def idx_arrays(path: Path, *, scratch: Path, limits: Limits) -> Generator[Arrays
                 if is_ignored(file.name):
                     continue
                 shown = escaped(file.name)[:100]
-                found = _IDX.fullmatch(segments(file.name)[-1])
+                found = _IDX.fullmatch((segments(file.name) or [""])[-1])
                 if found is None:
                     raise InvalidUpload(
                         f"{shown!r} stands beside IDX files; wanted: images and labels of train and test"
@@ -92,8 +99,8 @@ def _unpacked(name: str, open_file: Any, path: Path, limits: Limits) -> Path:
     """A file of an archive as one of its own, unpacked twice where it is gzipped within."""
     shown, size = escaped(name)[:100], 0
     try:
-        with open_file() as stream, path.open("wb") as out:
-            for block in _blocks(stream):
+        with path.open("wb") as out, closing(_blocks(open_file)) as blocks:
+            for block in blocks:
                 size += len(block)
                 if size > limits.most_encoded_bytes:
                     raise InvalidUpload(f"{shown!r} has more than {limits.most_encoded_bytes:,} bytes, unpacked")
@@ -103,12 +110,17 @@ def _unpacked(name: str, open_file: Any, path: Path, limits: Limits) -> Path:
     return path
 
 
-def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
-    head = stream.read(2)
-    rest = cast("IO[bytes]", _Again(head, stream))
-    whole = gzip.GzipFile(fileobj=rest) if head == b"\x1f\x8b" else rest
-    while block := whole.read(1 << 20):
-        yield block
+def _blocks(open_file: Callable[[], IO[bytes]]) -> Generator[bytes]:
+    """The bytes of a file of an archive. Raises EOFError where its data are damaged, also where those raise OSError."""
+    try:
+        with open_file() as stream:
+            head = stream.read(2)
+            rest = cast("IO[bytes]", _Again(head, stream))
+            whole = gzip.GzipFile(fileobj=rest) if head == b"\x1f\x8b" else rest
+            while block := whole.read(1 << 20):
+                yield block
+    except OSError as error:  # of bzip2, say; what the disk raises is raised where `out` is written
+        raise EOFError(str(error)) from error
 
 
 class _Again(io.RawIOBase):
@@ -144,7 +156,7 @@ def _npy(path: Path, name: str) -> NDArray[Any]:
         if not wanted:
             return np.empty(shape, dtype)
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, SyntaxError, OverflowError, TypeError, EOFError) as error:
+    except _NO_NPY as error:
         raise InvalidUpload(f"{name} is no array that can be read: {escaped(str(error))[:100]}") from error
 
 
@@ -154,7 +166,8 @@ def _idx(path: Path, shown: str) -> NDArray[np.uint8]:
         magic = file.read(4)
         rank = magic[3] if len(magic) == 4 else 0
         sizes = file.read(4 * rank)
-    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] != _IDX_UNSIGNED_BYTES or not rank or len(sizes) < 4 * rank:
+    sound = magic[:3] == bytes([0, 0, _IDX_UNSIGNED_BYTES]) and 1 <= rank <= MOST_AXES and len(sizes) == 4 * rank
+    if not sound:
         raise InvalidUpload(f"{shown!r} begins as no IDX file of unsigned bytes does")
     shape = tuple(np.frombuffer(sizes, ">u4").tolist())
     begin = 4 + 4 * rank
@@ -162,5 +175,5 @@ def _idx(path: Path, shown: str) -> NDArray[np.uint8]:
         what = " x ".join(f"{size:,}" for size in shape)
         raise InvalidUpload(f"{shown!r} has {path.stat().st_size - begin:,} bytes of data; its head says {what}")
     if not math.prod(shape):
-        return np.empty(shape, np.uint8)
+        raise InvalidUpload(f"{shown!r} holds nothing: its head says {' x '.join(f'{size:,}' for size in shape)}")
     return np.memmap(path, np.uint8, mode="r", offset=begin, shape=shape)

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from api.pictures import UnreadablePicture, decode, look
+from api.pictures import NotQuick, UnreadablePicture, decode, look
 from jobs.inputs import Fit, ImageEncoding
 
 FORMATS = ["PNG", "JPEG", "WEBP", "BMP", "GIF"]
@@ -299,3 +299,11 @@ def test_turning_comes_before_sizing() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     assert (decode(saved(striped(), exif=exif), encoding(8, 2, 3)) == np.rot90(np.asarray(striped()), -1)).all()
+
+
+def test_who_has_no_time_is_told_of_many_pixels() -> None:
+    many, few = (saved(Image.new("L", (width, 1000))) for width in (1001, 1000))
+    assert decode(few, encoding(2, 2, 1), quick=True).shape == (2, 2, 1)
+    with pytest.raises(NotQuick):
+        decode(many, encoding(2, 2, 1), quick=True)
+    assert decode(many, encoding(2, 2, 1)).shape == (2, 2, 1)
