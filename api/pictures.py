@@ -20,7 +20,10 @@ from jobs.inputs import ImageEncoding
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 WANTED = "a PNG, JPEG, WebP, BMP or GIF"
-MOST_PIXELS = 50_000_000
+MOST_PIXELS = 16_000_000
+"""Of a picture as it is decoded."""
+MOST_JPEG_PIXELS = 64_000_000
+"""Of a JPEG's head: one that is to become smaller is decoded at a half, a quarter or an eighth."""
 MOST_QUICK_PIXELS = 1_000_000
 """Of a picture that is decoded within a few milliseconds."""
 MOST_BYTES = 64 << 20
@@ -56,6 +59,9 @@ class Look:
 def look(content: bytes) -> Look:
     """What a picture is, by its head alone. Raises UnreadablePicture."""
     with _opened(content) as image:
+        if image.format == "PNG":
+            image.verify()  # decoding overlooks checksums
+    with _opened(content) as image:
         turned = image.getexif().get(_ORIENTATION) in _TURNED
         width, height = reversed(image.size) if turned else image.size
         return Look(height, width, has_colour=image.mode not in _GREY, is_see_through=_is_see_through(image))
@@ -76,6 +82,7 @@ def decode(content: bytes, encoding: ImageEncoding, *, quick: bool = False) -> N
         # A JPEG decodes to a half, a quarter or an eighth at once.
         side = 2 * max(encoding.height, encoding.width)
         image.draft(None, (side, side))  # pyright: ignore[reportArgumentType] (None keeps the mode)
+        _check_pixels(image, MOST_PIXELS)
         image.load()
         pixels = _sized(_with_channels(ImageOps.exif_transpose(image), encoding.channels), encoding)
         return np.asarray(pixels, np.uint8).reshape(encoding.shape)
@@ -88,9 +95,7 @@ def _opened(content: bytes) -> Generator[Image.Image]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd metadata, and of many pixels, which are counted here
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                width, height = image.size
-                if width * height > MOST_PIXELS:
-                    raise UnreadablePicture(f"a {image.format} of {width:,} x {height:,} pixels")
+                _check_pixels(image, MOST_JPEG_PIXELS if image.format == "JPEG" else MOST_PIXELS)
                 yield image
     except (UnreadablePicture, NotQuick):
         raise
@@ -102,6 +107,11 @@ def _opened(content: bytes) -> Generator[Image.Image]:
         raise
     except Exception as error:  # what a damaged file makes Pillow raise is of any kind
         raise UnreadablePicture(f"a damaged picture: {escaped(str(error))[:100]}") from error
+
+
+def _check_pixels(image: Image.Image, most: int) -> None:
+    if image.width * image.height > most:
+        raise UnreadablePicture(f"a {image.format} of {image.width:,} x {image.height:,} pixels")
 
 
 def _is_see_through(image: Image.Image) -> bool:

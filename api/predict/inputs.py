@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from api.http import kinds
 from api.http.pointers import to_pointer
 from api.http.problems import Refused, refused_for
-from api.pictures import WANTED, UnreadablePicture, decode
+from api.pictures import WANTED, UnreadablePicture, decode, look
 from api.predict.model import Model
 from api.uploads.csv_rows import delimiter_of
 from jobs.encoding import Raw, RowEncoder, shown
@@ -21,6 +21,8 @@ from jobs.inputs import ImageEncoding
 from jobs.wire import MOST_ERRORS, FieldError
 
 MOST_INSTANCES = 100_000
+MOST_PIXELS_AT_ONCE = 200_000_000
+"""Of all pictures of a request, as they came."""
 
 
 def rows_in(instances: Sequence[Any], columns: Sequence[str]) -> list[Mapping[str, Raw]]:
@@ -77,9 +79,15 @@ def images_in(instances: Sequence[Any], encoding: ImageEncoding, *, quick: bool 
     """
     images = np.empty((len(instances), *encoding.shape), np.uint8)
     errors: list[FieldError] = []
+    pixels = 0
     for place, instance in enumerate(instances):
         try:
             if isinstance(instance, dict):
+                pixels += _pixels_in(cast("dict[str, Any]", instance))
+                if pixels > MOST_PIXELS_AT_ONCE:
+                    raise Refused(
+                        kinds.INVALID_INPUTS, f"more than {MOST_PIXELS_AT_ONCE:,} pixels; send fewer pictures"
+                    )
                 images[place] = _decoded(cast("dict[str, Any]", instance), encoding, quick=quick)
             else:
                 images[place] = _bytes_in(instance, encoding.shape)
@@ -118,17 +126,30 @@ def arrays_in(model: Model, instances: Sequence[Any]) -> NDArray[np.uint8] | NDA
 
 def _decoded(instance: Mapping[str, Any], encoding: ImageEncoding, *, quick: bool) -> NDArray[np.uint8]:
     """The picture in `{"b64": "…"}`. Raises ValueError."""
+    try:
+        return decode(_file_in(instance), encoding, quick=quick)
+    except UnreadablePicture as error:
+        raise ValueError(f"found {error}; wanted {WANTED}") from error
+
+
+def _pixels_in(instance: Mapping[str, Any]) -> int:
+    """How many a picture's head tells of. Raises ValueError."""
+    try:
+        seen = look(_file_in(instance))
+    except UnreadablePicture as error:
+        raise ValueError(f"found {error}; wanted {WANTED}") from error
+    return seen.height * seen.width
+
+
+def _file_in(instance: Mapping[str, Any]) -> bytes:
+    """The bytes in `{"b64": "…"}`. Raises ValueError."""
     text = instance.get("b64")
     if list(instance) != ["b64"] or not isinstance(text, str):
         raise ValueError('found an object; wanted nested lists of values, or {"b64": "…"} with a picture\'s file')
     try:
-        content = base64.b64decode(text, validate=True)
+        return base64.b64decode("".join(text.split()), validate=True)  # commands break its lines
     except ValueError as error:
         raise ValueError("found no base64 in b64") from error
-    try:
-        return decode(content, encoding, quick=quick)
-    except UnreadablePicture as error:
-        raise ValueError(f"found {error}; wanted {WANTED}") from error
 
 
 def _bytes_in(instance: Any, shape: tuple[int, ...]) -> NDArray[Any]:

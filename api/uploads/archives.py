@@ -19,6 +19,7 @@ from jobs.faults import InvalidUpload
 MOST_FILES = 200_000
 LONGEST_NAME = 1000
 _TAR_MAGIC = slice(257, 262)
+_ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 _PEEKED = 512
 DAMAGED = (
     zipfile.BadZipFile,
@@ -63,7 +64,7 @@ class ArchivedFile:
 
 def is_archive(path: Path) -> bool:
     """Whether an upload is an archive, by its first bytes."""
-    return zipfile.is_zipfile(path) if _head(path)[:2] == b"PK" else _is_tar(path) is not None
+    return _head(path)[:4] in _ZIP_MAGICS or _is_tar(path) is not None
 
 
 @contextmanager
@@ -74,7 +75,7 @@ def opened(path: Path, *, most_bytes: int) -> Generator[Iterator[ArchivedFile]]:
         InvalidUpload: it is damaged, or has too many files, or more than `most_bytes` in them.
     """
     try:
-        if _head(path)[:2] == b"PK":
+        if _head(path)[:4] in _ZIP_MAGICS:
             with zipfile.ZipFile(path) as archive:
                 yield _bounded(_of_zip(archive), most_bytes)
         else:
@@ -82,8 +83,8 @@ def opened(path: Path, *, most_bytes: int) -> Generator[Iterator[ArchivedFile]]:
                 cast("IO[bytes]", gzip.open(path) if _is_tar(path) else path.open("rb")) as whole,
                 tarfile.open(fileobj=whole, mode="r|", tarinfo=_Member) as archive,
             ):
-                yield _bounded(_of_tar(archive, whole), most_bytes)
-    except DAMAGED as error:
+                yield _bounded(_of_tar(archive, whole, most_bytes), most_bytes)
+    except (*DAMAGED, RecursionError, UnicodeDecodeError) as error:
         raise InvalidUpload(f"the archive cannot be read: {escaped(str(error))[:200]}") from error
 
 
@@ -112,16 +113,21 @@ def _of_zip(archive: zipfile.ZipFile) -> Iterator[ArchivedFile]:
         yield ArchivedFile(_zip_name(info), info.file_size, odd, lambda info=info: archive.open(info))
 
 
-def _of_tar(archive: tarfile.TarFile, whole: IO[bytes]) -> Iterator[ArchivedFile]:
-    for member in archive:
+def _of_tar(archive: tarfile.TarFile, whole: IO[bytes], most_bytes: int) -> Iterator[ArchivedFile]:
+    for count, member in enumerate(archive, 1):
+        if count > 2 * MOST_FILES:
+            raise InvalidUpload(f"the archive has more than {2 * MOST_FILES:,} entries")
         archive.members.clear()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] (it would keep all)
         if member.isdir():
             continue
         odd = "" if member.isreg() else "a link" if member.islnk() or member.issym() else "a device or a pipe"
         name = member.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         yield ArchivedFile(name, member.size, odd, lambda member=member: _member(archive, member))
-    while whole.read(1 << 20):  # to the end, where gzip compares its checksum
-        pass
+    left = most_bytes
+    while block := whole.read(1 << 20):  # to the end, where gzip compares its checksum
+        left -= len(block)
+        if left < 0:
+            raise InvalidUpload(f"behind the archive's end there are more than {most_bytes:,} bytes")
 
 
 def _member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:

@@ -18,6 +18,7 @@ from api.uploads.archives import is_archive
 from api.uploads.checked import AnyChecked, CheckedArrays, CheckedImages, CheckedTable, Limits, Progress
 from api.uploads.options import UploadOptions
 from api.uploads.table import check_table
+from jobs.escapes import escaped
 from jobs.faults import Fault, InvalidUpload
 
 NICENESS = 10
@@ -71,6 +72,9 @@ def answer_to(order: Order, *, progress: Progress = lambda _: None) -> Answer:
         return Answer(detail=error.detail, faults=error.faults, faults_total=error.total)
     except OSError as error:
         return Answer(storage=error.strerror or str(error))
+    except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
+        # Of a library, for what nobody thought of: no reason to end and be asked again.
+        return Answer(detail=f"the upload cannot be read: {escaped(str(error))[:200] or type(error).__name__}")
     except MemoryError:
         return Answer(detail=f"checking the upload takes more than {order.memory_bytes >> 20:,} MiB of memory")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from api.uploads.archives import is_archive
 from api.uploads.check import Answer, Order
 from api.uploads.checked import CheckedArrays, CheckedImages, CheckedTable, Progress
 from api.uploads.options import UploadOptions
@@ -57,7 +58,7 @@ class Checker:
             StorageUnavailable: the disk does not take its arrays.
         """
         bounds = self._bounds
-        is_small = (await asyncio.to_thread(path.stat)).st_size <= SMALL_BYTES
+        is_small = await asyncio.to_thread(_is_small, path)
         order = Order(
             path=path,
             into=into,
@@ -103,6 +104,11 @@ class Checker:
             log.warning("upload_check_died", code=process.returncode, said=complaints.decode(errors="replace")[-2000:])
             return None
         return Answer.model_validate_json(said)
+
+
+def _is_small(path: Path) -> bool:
+    """Whether an upload is checked soon, as far as can be told: much more may be packed into an archive."""
+    return path.stat().st_size <= (SMALL_BYTES // 4 if is_archive(path) else SMALL_BYTES)
 
 
 async def _last_line(said: asyncio.StreamReader, progress: Progress) -> bytes:

@@ -1,7 +1,7 @@
 """What the names in an archive of pictures say: the class and the part of each file."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,14 +43,19 @@ def is_ignored(name: str) -> bool:
     return any(_IGNORED.match(part) for part in segments(name) if part != "..")
 
 
-def placed(names: Sequence[str]) -> list[Place | str]:
+def placed(names: Sequence[str], *, decisive: Collection[int] | None = None) -> list[Place | str]:
     """The place of each file, or what should be there instead.
 
     One folder around everything is overlooked. `train`, `val` and `test` are parts where there is nothing else beside
-    them. The next folder is the class, whatever lies below.
+    them. The next folder is the class, whatever lies below. What the folders are, the files at the `decisive` places
+    say, those that are pictures; without it all.
     """
     paths = [segments(name) for name in names]
-    sound = [path for name, path in zip(names, paths, strict=True) if not _leads_out(name, path)]
+    sound = [
+        path
+        for number, (name, path) in enumerate(zip(names, paths, strict=True))
+        if not _leads_out(name, path) and (decisive is None or number in decisive)
+    ]
     begin = 0
     if _has_parts(sound, 0):
         has_parts = True
@@ -77,6 +82,8 @@ def _place(name: str, path: list[str], *, has_parts: bool) -> Place | str:
     rest = path[1:] if part else path
     if len(rest) < 2:
         return "a folder named as the class around it"
+    if not has_parts and rest[0].lower() in PARTS and len(rest) > 2:
+        return "train, val and test, the first at least, and no other folder beside them"
     if len(rest[0]) > LONGEST_CATEGORY:
         return f"a class of at most {LONGEST_CATEGORY} characters"
     return Place(part, rest[0])

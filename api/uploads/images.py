@@ -26,7 +26,7 @@ from api.uploads.examples import (
     new_array,
     occurring_twice,
 )
-from api.uploads.folders import Part, Place, is_ignored, placed, sorted_classes
+from api.uploads.folders import Part, Place, is_ignored, placed, segments, sorted_classes
 from api.uploads.grid import write_grids
 from api.uploads.options import UploadOptions
 from jobs.encoding import Faults
@@ -55,7 +55,7 @@ class _Pictures:
         self.names = names
         self.faults = faults
         self.pictures: dict[int, Picture] = {}
-        for number, place in enumerate(placed(names)):
+        for number, place in enumerate(placed(names, decisive=looks)):
             if isinstance(place, str):
                 self.reject(number, found="this name", wanted=place)
             elif number in looks:
@@ -180,10 +180,11 @@ def _looked(path: Path, limits: Limits, file_done: Callable[[], None]) -> _Pictu
             number = len(names)
             names.append(file.name)
             file_done()
-            if file.name in seen:
+            whole = "/" * file.name.startswith("/") + "/".join(segments(file.name))
+            if whole in seen:
                 faults[number] = _fault(file.name, found="this name for the second time", wanted="each name once")
                 continue
-            seen.add(file.name)
+            seen.add(whole)
             try:
                 looks[number] = look(file.read(most_bytes=MOST_BYTES))
             except (UnreadableFile, UnreadablePicture) as error:

@@ -14,7 +14,7 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from api.uploads.archives import DAMAGED, opened
+from api.uploads.archives import DAMAGED, ArchivedFile, opened
 from api.uploads.checked import Limits
 from api.uploads.folders import Part, is_ignored, segments
 from jobs.escapes import escaped
@@ -62,7 +62,7 @@ def npz_arrays(path: Path, *, scratch: Path, limits: Limits) -> Generator[Arrays
                     raise InvalidUpload(detail + "x_val, y_val, x_test, y_test")
                 if name in arrays:
                     raise InvalidUpload(f"the array {name!r} is there twice")
-                unpacked = _unpacked(file.name, file.open, Path(folder) / f"{name}.npy", limits)
+                unpacked = _unpacked(file, Path(folder) / f"{name}.npy", most_bytes=file.size_bytes)
                 arrays[name] = _npy(unpacked, name)
         yield arrays
 
@@ -76,7 +76,8 @@ def idx_arrays(path: Path, *, scratch: Path, limits: Limits) -> Generator[Arrays
     """
     with TemporaryDirectory(dir=scratch.parent) as folder:
         arrays: Arrays = {}
-        with opened(path, most_bytes=limits.most_encoded_bytes) as files:
+        left = limits.most_encoded_bytes
+        with opened(path, most_bytes=left) as files:
             for file in files:
                 if is_ignored(file.name):
                     continue
@@ -90,37 +91,47 @@ def idx_arrays(path: Path, *, scratch: Path, limits: Limits) -> Generator[Arrays
                 name = f"{'x' if found[2].lower() == 'images' else 'y'}_{part}"
                 if name in arrays:
                     raise InvalidUpload(f"{shown!r} is another file of the same part")
-                unpacked = _unpacked(file.name, file.open, Path(folder) / name, limits)
+                unpacked = _unpacked(file, Path(folder) / name, most_bytes=left, is_idx=True)
+                left -= unpacked.stat().st_size
                 arrays[name] = _idx(unpacked, shown)
         yield arrays
 
 
-def _unpacked(name: str, open_file: Any, path: Path, limits: Limits) -> Path:
-    """A file of an archive as one of its own, unpacked twice where it is gzipped within."""
-    shown, size = escaped(name)[:100], 0
+def _unpacked(file: ArchivedFile, path: Path, *, most_bytes: int, is_idx: bool = False) -> Path:
+    """A file of an archive as one of its own; IDX files may be gzipped within, and end where their heads say."""
+    shown, size, most = escaped(file.name)[:100], 0, most_bytes
     try:
-        with path.open("wb") as out, closing(_blocks(open_file)) as blocks:
+        with path.open("wb") as out, closing(_blocks(file.open, gzipped=is_idx)) as blocks:
             for block in blocks:
+                if is_idx and not size:
+                    most = min(most_bytes, _idx_bytes(block))
                 size += len(block)
-                if size > limits.most_encoded_bytes:
-                    raise InvalidUpload(f"{shown!r} has more than {limits.most_encoded_bytes:,} bytes, unpacked")
+                if size > most:
+                    raise InvalidUpload(f"{shown!r} has more than {most:,} bytes, unpacked")
                 out.write(block)
     except (*DAMAGED, RuntimeError) as error:
         raise InvalidUpload(f"{shown!r} is damaged: {escaped(str(error))[:100]}") from error
     return path
 
 
-def _blocks(open_file: Callable[[], IO[bytes]]) -> Generator[bytes]:
+def _blocks(open_file: Callable[[], IO[bytes]], *, gzipped: bool) -> Generator[bytes]:
     """The bytes of a file of an archive. Raises EOFError where its data are damaged, also where those raise OSError."""
     try:
         with open_file() as stream:
             head = stream.read(2)
             rest = cast("IO[bytes]", _Again(head, stream))
-            whole = gzip.GzipFile(fileobj=rest) if head == b"\x1f\x8b" else rest
+            whole = gzip.GzipFile(fileobj=rest) if gzipped and head == b"\x1f\x8b" else rest
             while block := whole.read(1 << 20):
                 yield block
     except OSError as error:  # of bzip2, say; what the disk raises is raised where `out` is written
         raise EOFError(str(error)) from error
+
+
+def _idx_bytes(head: bytes) -> int:
+    """How long an IDX file is by its head; no longer than the head for what is none."""
+    rank = head[3] if len(head) > 3 else 0
+    sizes = np.frombuffer(head[4 : 4 + 4 * rank].ljust(4 * rank, b"\0"), ">u4").tolist()
+    return max(len(head), 4 + 4 * rank + math.prod(sizes))
 
 
 class _Again(io.RawIOBase):
@@ -131,10 +142,11 @@ class _Again(io.RawIOBase):
         self._rest = rest
 
     def read(self, size: int = -1, /) -> bytes:
-        if self._head and size != 0:
-            head, self._head = self._head[:size], self._head[size:] if size > 0 else b""
-            return head
-        return self._rest.read(size)
+        if size < 0:
+            head, self._head = self._head, b""
+            return head + self._rest.read()
+        head, self._head = self._head[:size], self._head[size:]
+        return head + self._rest.read(size - len(head)) if size > len(head) else head
 
 
 def _npy(path: Path, name: str) -> NDArray[Any]:

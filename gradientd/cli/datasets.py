@@ -184,13 +184,29 @@ def preview(
     dataset: DatasetArgument,
     *,
     split: Annotated[Split, typer.Option(help="Of which part of the examples.")] = Split.TRAIN,
-    limit: Annotated[int, typer.Option(min=1, max=100, help="How many rows.")] = 10,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many examples.")] = 10,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File for the pictures of a dataset that has them, a PNG.")
+    ] = None,
     url: UrlOption = DEFAULT_URL,
     api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the first rows of a dataset, as they are kept. A narrow terminal does without some columns."""
+    """Show the first rows of a dataset, as they are kept, or write its first pictures as a PNG. A narrow terminal does
+    without some columns.
+    """
     with Client(url, api_key=api_key) as client:
+        are_pictures = client.dataset(dataset).kind == "images"
+        if are_pictures and output is None:
+            raise typer.BadParameter("the dataset has pictures; name a file for them", param_hint="--output")
+        if are_pictures and output is not None:
+            grid = client.preview_png(dataset, split=split.value, limit=limit)
+            try:
+                output.write_bytes(grid)
+            except OSError as error:
+                detail = f"cannot write {output}: {error.strerror or error}"
+                raise typer.BadParameter(detail, param_hint="--output") from error
+            return
         rows = client.preview(dataset, split=split.value, limit=limit)
     print_json(rows) if as_json else print_rows(console(), rows)
 

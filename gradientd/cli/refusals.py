@@ -42,17 +42,27 @@ def fault_lines(problem: Problem) -> list[str]:
     title = problem.title or "faults were found"
     shown = problem.faults[:MOST_FAULTS_SHOWN]
     more = (problem.faults_total or len(problem.faults)) - len(shown)
+    whole = _of_the_whole(problem)
     return [
         f"{title}:",
+        *([f"  {whole}"] if whole else []),
         *(f"  {fault_words(fault)}" for fault in shown),
         *([f"  and {more:,} more"] if more > 0 else []),
     ]
+
+
+def _of_the_whole(problem: Problem) -> str:
+    """What is wrong beside the faults; the detail has it before the first of them."""
+    place = next((name for name in ("file", "row", "line") if getattr(problem.faults[0], name) is not None), "")
+    before, found, _ = (problem.detail or "").partition(f": {place} ")
+    return before if place and found and not before.startswith(f"{place} ") else ""
 
 
 def fault_words(fault: FaultAt) -> str:
     """A place, and what is wrong there."""
     places = (("line", fault.line), ("row", None if fault.line else fault.row), ("column", fault.column))
     where = ", ".join(f"{name} {place}" for name, place in places if place is not None)
+    where = ", ".join(filter(None, (fault.file, where)))
     return f"{where}: found {fault.found}; wanted {fault.wanted}"
 
 

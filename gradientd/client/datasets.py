@@ -136,6 +136,12 @@ class DatasetCalls(Connection):
         answer = self._request("GET", f"{dataset_path(bare)}/preview", params=params)
         return tuple(parse(answer, Document).root["data"])
 
+    def preview_png(self, name: str, *, split: Literal["train", "val", "test"] = "train", limit: int = 10) -> bytes:
+        """The first pictures of a part of a dataset, each above its class, as a PNG."""
+        bare, _, version = name.partition("@")
+        params = {"split": split, "limit": str(limit)} | ({"version": version} if version else {})
+        return self._request("GET", f"{dataset_path(bare)}/preview", params=params).content
+
     def delete_dataset(self, name: str) -> None:
         """Delete a dataset for good, or the version that `name@version` names.
 

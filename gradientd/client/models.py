@@ -13,12 +13,12 @@ import httpx
 
 from gradientd.client.connection import Connection, Progress
 from gradientd.client.datasets import Frame, Table, opened
-from gradientd.client.errors import UnexpectedAnswer
+from gradientd.client.errors import Refused, UnexpectedAnswer
 from gradientd.client.paths import job_path
 from gradientd.client.responses import Document, parse
 from jobs.model_files import ARTIFACT
 from jobs.record import Artifact
-from jobs.wire import Page
+from jobs.wire import FieldError, Page
 
 PICTURES_BYTES = 4 << 20
 """Of pictures in one request, unless a single one is longer."""
@@ -104,11 +104,26 @@ class ModelCalls(Connection):
         for picture in pictures:
             content = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
             if batch and size + len(content) > PICTURES_BYTES:
-                found += self.predict(job_id, batch, top=top)
+                found += self._told_of_pictures(job_id, batch, pictures[len(found) :], top=top)
                 batch, size = [], 0
             batch.append({"b64": base64.b64encode(content).decode()})
             size += len(content)
-        return found + (self.predict(job_id, batch, top=top) if batch else [])
+        return found + (self._told_of_pictures(job_id, batch, pictures[len(found) :], top=top) if batch else [])
+
+    def _told_of_pictures(
+        self,
+        job_id: str,
+        batch: list[dict[str, str]],
+        pictures: Sequence[str | os.PathLike[str] | bytes],
+        *,
+        top: int | None,
+    ) -> list[dict[str, Any]]:
+        """Predictions for some pictures; a refusal names them as they were named here."""
+        try:
+            return self.predict(job_id, batch, top=top)
+        except Refused as refused:
+            named = [_by_name(error, pictures) for error in refused.problem.errors]
+            raise Refused(refused.problem.model_copy(update={"errors": tuple(named)})) from refused
 
     def predict_csv(self, job_id: str, table: Table) -> str:
         """The same of a table's rows, as CSV: a header, then a line a row."""
@@ -126,6 +141,15 @@ class ModelCalls(Connection):
             content=b"".join(parts),
             headers={"Content-Type": "text/csv", "Accept": accept},
         )
+
+
+def _by_name(error: FieldError, pictures: Sequence[str | os.PathLike[str] | bytes]) -> FieldError:
+    """What is wrong with a picture, by its file's name where it has one."""
+    place = (error.pointer or "").removeprefix("/instances/")
+    picture = pictures[int(place)] if place.isdigit() and int(place) < len(pictures) else b""
+    if isinstance(picture, bytes):
+        return error
+    return error.model_copy(update={"detail": f"{os.fspath(picture)}: {error.detail}"})
 
 
 def _plain(value: Any) -> Any:

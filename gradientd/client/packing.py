@@ -34,14 +34,15 @@ class Array(Protocol):
 def folder_packed(folder: Path) -> tuple[int, Iterator[bytes]]:
     """A folder's files as a tar: how many bytes, and they themselves, each file's as it is read.
 
-    The same bytes whenever the files are the same. What begins with a dot is left out.
+    The same bytes whenever the files are the same. What begins with a dot is left out, and so are
+    links, which may lead anywhere.
 
     Raises OSError, also where a file changes meanwhile, and ValueError for a folder without files.
     """
     found = [
         path
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_file() and not path.is_symlink() and not _is_hidden(path.relative_to(folder))
     ]
     if not found:
         raise ValueError(f"{folder} holds no files")
@@ -64,6 +65,10 @@ def arrays_packed(arrays: Mapping[str, Array]) -> bytes:
             content = _npy_head(array) + array.tobytes()
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content)  # of a fixed date
     return packed.getvalue()
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _tar(heads: list[tuple[Path, bytes, int]]) -> Iterator[bytes]:

@@ -68,7 +68,7 @@ def test_every_form_of_tar_is_read(tmp_path: Path, form: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"a,b\n1,2\n", b"", b"PK", b"PK\x03\x04 no zip", b"\x1f\x8b no gzip", b"PAR1"], ids=len
+    "content", [b"a,b\n1,2\n", b"", b"PK", b"\x1f\x8b no gzip", b"PAR1"], ids=len
 )
 def test_other_files_are_no_archives(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "upload").write_bytes(content)

@@ -60,8 +60,15 @@ def test_what_is_beside_other_folders_is_a_class_and_no_part(beside: str) -> Non
     assert parts("train/1.png", f"{beside}/1.png") == [(None, "train"), (None, beside)]
 
 
-def test_without_training_there_are_no_parts() -> None:
-    assert parts("val/a/1.png", "test/a/1.png") == [(None, "val"), (None, "test")]
+@pytest.mark.parametrize("beside", ["val/a/1.png", "notes/a/1.png", "dev/1.png"])
+def test_parts_without_training_or_beside_other_folders_are_refused(beside: str) -> None:
+    found = placed(["test/a/1.png", "test/b/1.png", beside])
+    assert [isinstance(place, str) for place in found[:2]] == [True, True]
+
+
+def test_only_pictures_say_what_the_folders_are() -> None:
+    names = ["train/a/1.png", "train/b/1.png", "notes/x.txt", "readme.md"]
+    assert placed(names, decisive={0, 1})[:2] == [Place("train", "a"), Place("train", "b")]
 
 
 def test_one_folder_alone_is_the_class() -> None:
