@@ -92,8 +92,6 @@ def test_sixteen_bits_become_the_upper_eight() -> None:
     assert (decode(content, encoding(2, 3, 3)) == (values >> 8)[..., None]).all()
 
 
-# BUG: `_with_channels` makes an array of a 16-bit picture and loses `info["transparency"]`, of which `look` made 4
-# channels: all of it becomes opaque.
 def test_sixteen_bits_keep_the_grey_that_can_be_seen_through() -> None:
     values = np.array([[0x1000, 0x2000], [0x3000, 0x1000]], np.uint16)
     content = saved(Image.fromarray(values), transparency=0x1000)

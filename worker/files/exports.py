@@ -71,7 +71,8 @@ def _tflite_int8(model: keras.Model, path: Path, images: np.ndarray) -> None:
 
     The ranges of what is in between are those of these images [N, height, width, channels].
     """
-    inputs = keras.Input(model.input.shape[1:], dtype="float32", name="features")
+    (given,) = model.inputs
+    inputs = keras.Input(given.shape[1:], dtype="float32", name="features")
     same: Any = keras.models.clone_model(model, input_tensors=inputs)
     same.set_weights(model.get_weights())
     converter = tf.lite.TFLiteConverter.from_keras_model(same)

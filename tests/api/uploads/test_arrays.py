@@ -93,7 +93,6 @@ def test_classes_are_what_labels_are(tmp_path: Path, y: Any, classes: tuple[str,
             assert {"True": "true", "False": "false"}.get(told, told) == classes[label]
 
 
-# BUG: `_class_name` asks for a Python float; a long double's `tolist` gives none, and the class is "0.0".
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
 def test_whole_floats_are_classes_where_they_are_said_to_be(tmp_path: Path, dtype: Any) -> None:
     dataset, arrays = check(npz_of(x_train=X, y_train=Y.astype(dtype)), tmp_path, task="classification")
@@ -232,7 +231,6 @@ def test_the_layout_makes_no_difference(tmp_path: Path, change: Any, x: Any) -> 
     assert all((array == found[1].arrays[name]).all() for name, array in found[0].arrays.items())
 
 
-# BUG: the values of a long double's `tolist` are none that JSON has: TypeError.
 def test_long_doubles_are_read(tmp_path: Path) -> None:
     dataset, arrays = check(npz_of(x_train=X.astype(np.longdouble), y_train=Y), tmp_path)
     assert dataset.dtype == "float32"
@@ -266,7 +264,6 @@ def test_types_of_the_parts_may_differ(tmp_path: Path) -> None:
     assert check(content, tmp_path).dataset.dtype == "float32"
 
 
-# BUG: `np.concatenate` reads bytes beside texts as ASCII: UnicodeDecodeError.
 def test_labels_may_be_bytes_in_one_part_and_texts_in_another(tmp_path: Path) -> None:
     towns = np.array(["Köln", "Ulm"])[Y]
     content = npz_of(x_train=X, y_train=np.char.encode(towns, "utf-8"), x_test=X, y_test=towns)
@@ -378,8 +375,6 @@ def test_an_example_with_two_faults_is_skipped_once(tmp_path: Path) -> None:
     assert (report.skipped, report.faults_total) == (1, 2)
 
 
-# BUG: `_classes` numbers the labels of examples with a fault too (`y[~wrong]`, not `y[~bad]`), and `check_classes` then
-# misses them in training.
 def test_a_class_of_skipped_examples_alone_is_none(tmp_path: Path) -> None:
     x, y = X.copy(), Y.copy()
     x[3], y[3] = np.nan, 7
@@ -480,7 +475,6 @@ def test_any_archive_of_npy_files_is_read(tmp_path: Path, form: str) -> None:
     assert check(content, tmp_path).dataset.train_examples == 32
 
 
-# BUG: `npz_arrays` takes names as they are, with what `tar` puts before them and what systems leave behind.
 @pytest.mark.parametrize("form", ["./", "__MACOSX"])
 def test_what_packing_adds_does_no_harm(tmp_path: Path, form: str) -> None:
     before, added = ("./", []) if form == "./" else ("", [("__MACOSX/._x_train.npy", b"?")])
@@ -505,8 +499,6 @@ def test_an_array_that_is_there_twice_is_refused(tmp_path: Path) -> None:
 HEAD = b"{'descr': '<f8', 'fortran_order': False, 'shape': (%s), }"
 
 
-# BUG: NumPy's repair of headers of Python 2 raises tokenize.TokenError; one that is nested deeply has Python's parser
-# raise MemoryError or RecursionError.
 @pytest.mark.parametrize(
     "content",
     [
@@ -542,8 +534,6 @@ def test_an_array_that_cannot_be_read_is_told(tmp_path: Path, content: bytes) ->
     assert detail.isprintable()
 
 
-# BUG: damaged bzip2 raises OSError, which counts as a full disk; damaged LZMA raises lzma.LZMAError, which is no part
-# of `DAMAGED`.
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_a_damaged_member_is_told(tmp_path: Path, compression: int) -> None:
     content = bytearray(zip_of([("x_train.npy", npy_of(X)), ("y_train.npy", npy_of(Y))], compression=compression))
@@ -600,7 +590,6 @@ def test_idx_files_of_vectors_are_arrays(tmp_path: Path) -> None:
     assert (dataset.kind, dataset.shape, dataset.dtype) == ("arrays", (5,), "uint8")
 
 
-# BUG: NumPy makes no array of more than 64 axes, or of none of more bytes than there are: ValueError.
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -637,7 +626,6 @@ def test_other_files_beside_idx_files_are_refused(tmp_path: Path, added: str, to
     assert told in refusal(zip_of([*MNIST.items(), (added, idx_of(Y))]), tmp_path).detail
 
 
-# BUG: `idx_arrays` takes the last segment of a name that has none: IndexError.
 def test_a_name_of_nothing_beside_idx_files_is_refused(tmp_path: Path) -> None:
     assert "stands beside IDX files" in refusal(zip_of([*MNIST.items(), (".", b"")]), tmp_path).detail
 

@@ -95,8 +95,6 @@ def test_files_alone_have_no_class() -> None:
     assert placed([]) == []
 
 
-# BUG: `_place` takes `path[0]` of what is left behind the folder around everything, which is nothing for a file of the
-# folder's own name: IndexError.
 @pytest.mark.parametrize("folder", ["train/", ""])
 def test_a_file_named_as_the_folder_around_all_is_told(folder: str) -> None:
     names = ["pets", f"pets/{folder}cats/1.png", f"pets/{folder}dogs/1.png"]
