@@ -32,8 +32,8 @@ worker trains it with TensorFlow, and `GET /v1/jobs/{job_id}` tells how far it i
   others; another's job is as if it did not exist. Reading needs the scope `read`, all else `submit`; asking a model
   takes any, and `predict` is for nothing else; `admin` may do everything, to everybody's jobs. A key has a rate, and
   its owner a number of jobs: past them the answer is 429.
-- **Your data**: `PUT /v1/datasets/{name}` with a CSV makes a version of a dataset, a job's `dataset` names it, and
-  `POST /v1/jobs/{job_id}/predict` asks the trained model.
+- **Your data**: `PUT /v1/datasets/{name}` with a CSV, an archive of pictures or a .npz makes a version of a dataset, a
+  job's `dataset` names it, and `POST /v1/jobs/{job_id}/predict` asks the trained model.
 - **Problems** are `application/problem+json` (RFC 9457). `code` is stable, `errors` names the fields, and
   `/problems/{code}` explains each.
 - **Times** are RFC 3339 in UTC, durations end in `_seconds`, unknown fields and parameters are refused.
@@ -45,7 +45,7 @@ TAGS = [
     {"name": "history", "description": "What a job's history tells: events, and metrics as series."},
     {"name": "artifacts", "description": "The files that a job leaves: its model, and what belongs to it."},
     {"name": "predictions", "description": "What a job's model says of new examples."},
-    {"name": "datasets", "description": "Upload tables to learn, look into them, delete them."},
+    {"name": "datasets", "description": "Upload tables, pictures and arrays to learn, look into them, delete them."},
     {"name": "catalogue", "description": "What there is to train with: workers and presets."},
     {"name": "service", "description": "How the service itself is, and what its problems mean."},
 ]
