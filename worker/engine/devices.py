@@ -116,5 +116,12 @@ def choose(wanted: str) -> Device:
 
 
 def _cpu_model() -> str:
-    names = (line.split(":", 1)[1].strip() for line in lines_of(Path("/proc/cpuinfo")) if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine())
+    """The processor's name, of which bits may depend. Virtual machines hide the number in it; its family then tells."""
+    facts: dict[str, str] = {}
+    for line in lines_of(Path("/proc/cpuinfo")):
+        key, _, value = line.partition(":")
+        facts.setdefault(key.strip(), value.strip())
+    name = facts.get("model name") or platform.processor() or platform.machine()
+    if any(letter.isdigit() for letter in name) or "cpu family" not in facts:
+        return name
+    return f"{name} (family {facts['cpu family']}, model {facts.get('model', '?')})"
