@@ -12,6 +12,13 @@ KEPT = ("DELETE",)
 """Methods that take away what is there, and are not sent for what is known."""
 
 
+@schemathesis.serializer("image/bmp")
+def as_it_is(_: schemathesis.SerializationContext, value: Any) -> bytes:
+    """The bytes of the one picture format that it does not know."""
+    content = getattr(value, "data", value)
+    return content if isinstance(content, bytes) else str(content).encode()
+
+
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict) -> None:
     """Let no request wait for a minute: nobody trains here, so a waiting reader would sit out its whole time. And have

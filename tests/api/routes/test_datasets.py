@@ -288,3 +288,15 @@ async def test_a_server_that_stops_gives_up_what_it_checks(
         await asyncio.sleep(0.01)
     assert_problem(await sending, 429, "too_many_uploads")
     assert left(settings) == {"uploads": 0, "versions": 0}
+
+
+@pytest.mark.parametrize(
+    ("given", "targets"),
+    [('"x,1"', ["x,1"]), ('"a ""b""",y', ['a "b"', "y"]), ('x"y,z', ['x"y', "z"]), ('"', ['"']), ("a\n\"b", ['a\n"b'])],
+)
+async def test_a_column_with_a_comma_in_its_name_is_quoted(
+    http: httpx.AsyncClient, given: str, targets: list[str]
+) -> None:
+    answer = await put(http, b"a,b\n1,2\n", target=given)
+    problem = assert_problem(answer, 422, "invalid_upload")
+    assert f"there is no column {targets[0]!r}" in problem["detail"]
