@@ -116,7 +116,7 @@ def learn_a_table() -> None:
     """A CSV is checked by the API's container, learnt by the worker's, and asked in the API's again."""
     with open(TABLE, "rb") as file:
         dataset = put("/v1/datasets/iris", file.read())
-    expect(dataset["rows"] == 150, f"the table became {dataset}")
+    expect(dataset["train_examples"] + dataset["test_examples"] == 150, f"the table became {dataset}")
     job_id = submit({"dataset": "iris"})["id"]
     job = wait_for("the end of a job on a table", lambda: is_final(get_job(job_id)))
     expect(job["status"] == "succeeded", f"it ended as {job['status']}: {job.get('error')}")
