@@ -26,9 +26,10 @@ _PARSER = ThreadPoolExecutor(1, "parser")
 _IS_JSON = re.compile(r"application/(json|[a-z0-9.!#$&^_-]+\+json)")
 _PARAMETER = re.compile(r';\s*([^\s;="]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_OTHERWISE_SENT = frozenset({b"content-encoding", b"transfer-encoding", b"content-range"})
 _CODINGS = {"content-encoding": ("", "identity"), "transfer-encoding": ("", "chunked")}
 """What a body may be coded by, for each header that says so: nothing that changes it."""
+_OTHERWISE_SENT = frozenset(name.encode() for name in (*_CODINGS, "content-range"))
+"""Headers without which a body is what its bytes are: most requests have none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,7 +205,5 @@ def _unknown_key() -> Refused:
 
 
 RequestContextDep = Annotated[RequestContext, Depends(ContextReader())]
-PredictionContextDep = Annotated[
-    RequestContext, Depends(ContextReader(Scope.PREDICT, Scope.READ, Scope.SUBMIT), use_cache=False)
-]
+PredictionContextDep = Annotated[RequestContext, Depends(ContextReader(Scope.PREDICT, Scope.READ, Scope.SUBMIT))]
 """Of what only asks a model."""

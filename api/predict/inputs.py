@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from api.http import kinds
 from api.http.pointers import to_pointer
 from api.http.problems import Refused, refused_for
-from api.pictures import WANTED, UnreadablePicture, decode, look
+from api.pictures import WANTED, UnreadablePicture, decode, pixels_of
 from api.predict.model import Model
 from api.uploads.csv_rows import delimiter_of
 from jobs.encoding import Raw, RowEncoder, shown
@@ -135,10 +135,9 @@ def _decoded(instance: Mapping[str, Any], encoding: ImageEncoding, *, quick: boo
 def _pixels_in(instance: Mapping[str, Any]) -> int:
     """How many a picture's head tells of. Raises ValueError."""
     try:
-        seen = look(_file_in(instance))
+        return pixels_of(_file_in(instance))
     except UnreadablePicture as error:
         raise ValueError(f"found {error}; wanted {WANTED}") from error
-    return seen.height * seen.width
 
 
 def _file_in(instance: Mapping[str, Any]) -> bytes:

@@ -38,7 +38,7 @@ class Model:
     """What it takes in memory, by the size of its file."""
 
     def outputs(self, inputs: NDArray[Any]) -> NDArray[np.float32]:
-        """float32 [N, classes or targets] for inputs [N, …] of the encoding's shape and type."""
+        """float32 [N, classes], or float64 [N, targets], for inputs [N, …] of the encoding's shape and type."""
         return self.session.run(None, {self.input_name: inputs})[0]
 
 

@@ -95,7 +95,7 @@ def check_arrays(
         for part, begin, end in zip(parts, begins[:-1], begins[1:], strict=True)
     }
     places = divided(given, groups, options)
-    size = (begins[-1]) * math.prod(example.shape) * (1 if example.dtype == np.uint8 else 4)
+    size = begins[-1] * math.prod(example.shape) * (1 if example.dtype == np.uint8 else 4)
     if size > limits.most_encoded_bytes:
         raise InvalidUpload(f"the arrays take {size:,} bytes; at most {limits.most_encoded_bytes:,} are taken")
     x = _Joined([arrays[f"x_{part}"] for part in parts])
@@ -247,7 +247,7 @@ def _numbers(
         told = ", ".join(f"y_{part} {width}" for part, width in widths.items())
         raise InvalidUpload(f"the number of targets is to be the same, 1 to {MOST_TARGETS}; there are: {told}")
     values = np.concatenate([np.asarray(y, np.float64) for y in found])
-    wrong = np.array([not row.all() for row in np.isfinite(values)], bool)
+    wrong = np.logical_not(np.isfinite(values).all(axis=1, keepdims=True))[:, 0]
     for part, begin, end in zip(parts, begins[:-1], begins[1:], strict=True):
         for row in np.flatnonzero(wrong[begin:end]).tolist():
             strange = values[begin + row][~np.isfinite(values[begin + row])][0]

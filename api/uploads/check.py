@@ -1,8 +1,7 @@
 """`python -P -m api.uploads.check`: checks one upload in a process of its own, and tells what it found.
 
 Takes its order as a line of JSON on standard input and answers with one on standard output, after lines of
-progress. It runs at a low priority,
-in bounded memory, and ends when its input does: with whoever waits for the answer.
+progress. It runs at a low priority, in bounded memory, and ends when its input does: with whoever waits for the answer.
 """
 
 import os
