@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from api.http import exception_handlers
 from api.http.middleware import RequestMiddleware
 from api.openapi import document
-from api.routes import artifacts, catalogue, datasets, docs, history, jobs, predict, service
+from api.routes import artifacts, catalogue, datasets, docs, history, jobs, predict, service, uploads
 from api.services import open_services
 from jobs.api_keys import read_entries
 from jobs.exposure import check_exposure
@@ -44,6 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
         jobs.router,
         history.router,
         artifacts.router,
+        uploads.router,
         datasets.router,
         catalogue.router,
         service.router,

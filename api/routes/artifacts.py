@@ -20,7 +20,8 @@ from api.http.responses import (
 )
 from api.http.route import DirectRoute
 from api.openapi import examples
-from api.parameters import ArtifactName, JobName, ModelFile
+from api.parameters.jobs import JobName
+from api.parameters.models import ArtifactName, ModelFile
 from api.predict.predictor import exported
 from api.routes.datasets import stored_file
 from api.schemas import ArtifactPage

@@ -11,7 +11,7 @@ from api.http.params import Params
 from api.http.responses import refusals, to_json, to_page
 from api.http.route import DirectRoute
 from api.openapi import examples
-from api.parameters import JobEvents, JobMetrics, JobName
+from api.parameters.jobs import JobEvents, JobMetrics, JobName
 from api.schemas import CheckpointPage, EventPage
 from api.series import NAMES, as_csv, columns, thinned
 from jobs.wire import KeptCheckpoint, Series

@@ -26,7 +26,7 @@ from api.http.responses import (
 )
 from api.http.route import DirectRoute
 from api.openapi import examples
-from api.parameters import JobChange, JobCreation, JobName, JobReading, ListQuery
+from api.parameters.jobs import JobChange, JobCreation, JobName, JobReading, ListQuery
 from api.schemas import JobPage, Resolved
 from jobs.dataset_versions import DatasetNotFound
 from jobs.errors import InvalidSpec

@@ -21,7 +21,7 @@ from api.http.problems import SCOPE_ONLY_READS, Refused, answer, refused_for, sh
 from api.http.responses import refusals
 from api.http.route import DirectRoute
 from api.openapi import examples
-from api.parameters import Prediction
+from api.parameters.models import Prediction
 from api.pictures import NotQuick
 from api.predict.inputs import (
     MOST_INSTANCES,

@@ -12,7 +12,7 @@ from api.http.params import Params
 from api.http.problems import Refused, shortened
 from api.http.responses import refusals, to_json, to_page
 from api.http.route import DirectRoute
-from api.parameters import ProblemName
+from api.parameters.service import ProblemName
 from api.schemas import Health, ProblemKind, ProblemPage, Readiness
 from api.services import Services
 from jobs.errors import StoreUnavailable

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from api.routes import datasets
+from api.routes import uploads
 from jobs.settings import Settings
 from store.jobs import Claim, Store
 from tests.api.conftest import assert_problem, until
@@ -149,7 +149,7 @@ async def test_an_owner_has_so_much_room(http: httpx.AsyncClient, settings: Sett
 
 
 async def test_a_slow_check_is_followed_elsewhere(http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets, "WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(uploads, "WAIT_SECONDS", 0.0)
     answers = [await put(http), await put(http, BAD)]
     found = []
     for answer in answers:
