@@ -33,6 +33,8 @@ FARTHEST = 1e6
 """Deviations from the mean beyond which a number counts as this far, so that no value overflows."""
 LONGEST_SHOWN = 40
 """Characters of a cell that a message shows."""
+UNSEEN = "(a text that training rows do not have)"
+"""What a decoded row has in the place of such a one."""
 
 _JSON_NUMBERS = frozenset({int, float})
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -132,6 +134,24 @@ class RowEncoder:
             encoded[np.arange(count)[:, None], self._one_hot_at + cells.codes] = 1
         return encoded
 
+    def decode(self, encoded: NDArray[np.float32]) -> dict[str, Raw]:
+        """The row that became this [width], as a person can read it: numbers to a 100,000th of their column's
+        deviation, None for what was missing, `UNSEEN` for a text that training rows did not have.
+        """
+        row: dict[str, Raw] = {}
+        at = 0
+        for column in self.encoding.columns:
+            if isinstance(column, NumericColumn):
+                is_missing = column.missing and encoded[at + 1] > 0
+                row[column.name] = None if is_missing else _number(float(encoded[at]), column.mean, column.std)
+            elif isinstance(column, CategoricalColumn):
+                code = int(encoded[at : at + column.width].argmax())
+                is_missing = column.missing and code == column.missing_code
+                texts = (*column.categories, None if is_missing else UNSEEN)
+                row[column.name] = texts[min(code, len(column.categories))]
+            at += column.width
+        return row
+
     def _code(self, column: CategoricalColumn, index: int, cell: Raw) -> int:
         text = text_of(cell)
         if text is None or text in self._markers:
@@ -161,6 +181,12 @@ class ArrayEncoder:
         """What a network is fed: float32 [N, …] for numbers [N, …]."""
         standard = (np.asarray(values, np.float64) - self._means) / self._stds
         return np.clip(standard, -FARTHEST, FARTHEST, out=standard).astype(np.float32)
+
+    def decode(self, encoded: NDArray[np.float32], *, values: int) -> list[float]:
+        """The first values of the example that became this, in C order, to a 100,000th of their deviation."""
+        means, stds = (np.broadcast_to(one, encoded.shape).reshape(-1)[:values] for one in (self._means, self._stds))
+        some = encoded.reshape(-1)[:values].tolist()
+        return [_number(*of) for of in zip(some, means.tolist(), stds.tolist(), strict=True)]
 
 
 def _along(values: Sequence[float], shape: tuple[int, ...]) -> NDArray[np.float64]:
@@ -228,6 +254,16 @@ def text_of(cell: Raw) -> str | None:
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
         return str(int(cell))
     return None if cell is None else str(cell)
+
+
+def rounded(value: float, std: float) -> float:
+    """A value that went through float32 in deviations, without the digits that it lost there."""
+    return round(value, 5 - math.floor(math.log10(std))) if math.isfinite(value) else value
+
+
+def _number(encoded: float, mean: float, std: float) -> float | int:
+    number = rounded(encoded * std + mean, std)
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
 def shown(cell: Raw) -> str:

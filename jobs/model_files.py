@@ -18,3 +18,5 @@ ARTIFACT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 """Names that files may have."""
 ENCODING = "encoding.json"
 """What the model is fed and what it tells: a `jobs.model_encoding.ModelEncoding`."""
+EVALUATION = "evaluation.json"
+"""What the model told of its test examples: a `jobs.evaluation.Evaluation`."""

@@ -101,7 +101,7 @@ NOT_EXPORTED = Kind(
     "not_exported",
     409,
     "Model is not there in this form",
-    "The job has not succeeded yet, or did not leave its model in this format.",
+    "The job has not succeeded yet, or did not leave its model in this format, or no evaluation of it for a card.",
     "Wait for its success, take one of the formats that `detail` names, or train again with it in `export`.",
 )
 RANGE_NOT_SATISFIABLE = Kind(

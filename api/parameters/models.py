@@ -63,6 +63,16 @@ class ModelFile:
 
 
 @dataclass(frozen=True, slots=True)
+class CardOf:
+    """The card of which job's model, and in which form."""
+
+    query: Query
+    if_none_match: IfNoneMatch
+    form: Annotated[str, Accept(("application/json", "text/html"))]
+    job_id: JobId
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """By the model of which job."""
 

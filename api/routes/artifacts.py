@@ -1,16 +1,22 @@
-"""`/v1/jobs/{job_id}/artifacts` and `/model`: the files that a job leaves."""
+"""`/v1/jobs/{job_id}/artifacts`, `/model` and `/card`: the files that a job leaves, and what they say of its model."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from api.cards.card import evaluation_of, model_card
+from api.cards.page import card_page, policy
 from api.http import kinds
+from api.http.conditional import matches
 from api.http.context import RequestContext, RequestContextDep
 from api.http.params import Params
 from api.http.problems import Refused
 from api.http.responses import (
     ACCEPT_RANGES,
+    CARD_ETAG,
     CONTENT_DISPOSITION,
     CONTENT_RANGE,
     FILE_ETAG,
@@ -21,10 +27,12 @@ from api.http.responses import (
 from api.http.route import DirectRoute
 from api.openapi import examples
 from api.parameters.jobs import JobName
-from api.parameters.models import ArtifactName, ModelFile
+from api.parameters.models import ArtifactName, CardOf, ModelFile
 from api.predict.predictor import exported
 from api.routes.datasets import stored_file
-from api.schemas import ArtifactPage
+from api.schemas import ArtifactPage, ModelCard
+from api.series import Row
+from jobs.dataset_versions import StorageUnavailable
 from jobs.record import Artifact, Job
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["artifacts"], route_class=DirectRoute)
@@ -119,6 +127,64 @@ async def get_job_model(context: RequestContextDep, params: Annotated[ModelFile,
     """Download the trained network by its format: the same file that is among the job's artifacts."""
     job = await _job(context, params.job_id)
     return await _sent(context, job, exported(job, params.query.format))
+
+
+@router.get(
+    "/card",
+    operation_id="get_model_card",
+    summary="Read a model's card",
+    response_model=ModelCard,
+    responses={
+        200: {
+            "description": "The card, or a page of it that needs no network.",
+            "headers": CARD_ETAG,
+            "content": {"text/html": {"schema": {"type": "string"}, "example": "<!doctype html>…"}},
+        },
+        304: {"description": "The card is what `If-None-Match` knows.", "headers": CARD_ETAG},
+        **refusals(
+            kinds.JOB_NOT_FOUND,
+            kinds.UNREADABLE_RECORD,
+            kinds.NOT_EXPORTED,
+            kinds.NOT_ACCEPTABLE,
+            kinds.STORAGE_UNAVAILABLE,
+            kinds.INVALID_PARAMETER,
+            kinds.STORE_UNAVAILABLE,
+        ),
+    },
+)
+async def get_model_card(context: RequestContextDep, params: Annotated[CardOf, Params(CardOf)]) -> Response:
+    """Read what is to be known of a trained model: its data and their report, spec and choices, environment, curves;
+    and by the test examples the confusion matrix, scores of each class and calibration, or the residuals of each
+    target, with the examples where it is most wrong. `Accept: text/html` gives a page that draws it all, to be kept or
+    sent on.
+    """
+    job = await _job(context, params.job_id)
+    found = evaluation_of(job)
+    tag = f'"{found.sha256[:32]}.{job.revision}.{params.form.partition("/")[2]}"'
+    headers = {"etag": tag, "vary": "Accept", "cache-control": "private, no-cache"}
+    if matches(params.if_none_match, tag):
+        return Response(status_code=304, headers=headers)
+    history = context.services.store.history
+    epochs = await context.do(history.metrics(job.id, owner=context.caller.visible_owner))
+    body = await asyncio.to_thread(_card, context, job, found, epochs, is_page=params.form == "text/html")
+    if params.form == "text/html":
+        # What strangers named is in it: it does not have this origin, and so none of its rights.
+        headers["content-security-policy"] = (
+            f"sandbox allow-scripts allow-downloads; {policy()}; frame-ancestors 'none'"
+        )
+    return Response(body, headers=headers, media_type=params.form)
+
+
+def _card(context: RequestContext, job: Job, found: Artifact, epochs: Sequence[Row], *, is_page: bool) -> bytes:
+    try:
+        evaluation = context.services.artifacts.read(job.id, found.name)
+    except OSError as error:
+        raise StorageUnavailable(f"the file cannot be read: {error.strerror or error}") from error
+    try:
+        card = model_card(job, epochs, evaluation)
+    except ValueError as error:
+        raise StorageUnavailable(f"{found.name} is damaged") from error
+    return card_page(card) if is_page else card.model_dump_json().encode()
 
 
 async def _job(context: RequestContext, job_id: str) -> Job:

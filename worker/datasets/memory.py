@@ -46,6 +46,8 @@ class Dataset:
     val_y: np.ndarray | None = None
     encoding: ModelEncoding | None = None
     """What the models that learn it are fed and tell; None for that of a built-in one."""
+    version: DatasetVersion | None = None
+    """The record of an uploaded one."""
 
 
 class Datasets:
@@ -136,7 +138,7 @@ class Datasets:
                 f"the files of {version.ref} cannot be read; upload it again, or look after the data directory: {error}"
             ) from error
         encoding = ModelEncoding.of(version.info, rows=version.rows, images=version.images, arrays=version.arrays)
-        return Dataset(version.info, **arrays, encoding=encoding)
+        return Dataset(version.info, **arrays, encoding=encoding, version=version)
 
 
 def from_arrays(info: DatasetInfo, arrays: Arrays) -> Dataset:

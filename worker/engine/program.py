@@ -6,7 +6,7 @@ is traced once in a process.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
@@ -83,6 +83,7 @@ class Epoch(NamedTuple):
 Mode = Literal["eager", "graph", "xla"]
 Chunk = Callable[[State, Examples, Epoch, Hyper, tf.Tensor, tf.Tensor], State]
 Evaluation = Callable[[TrainState, Examples], tuple[tf.Tensor, tf.Tensor]]
+Outputs = Callable[[TrainState, Examples, tf.Tensor], tf.Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,10 @@ class Program:
     """(state, examples, epoch, hyper, start, stop) → state after the steps start … stop-1 of the epoch."""
     run_evaluation: Evaluation
     """(learned, examples) → sum of losses, counts."""
+    run_outputs: Outputs
+    """(learned, examples, batch) → outputs of the batch of that number; filled up with the last example."""
+    evaluation_size: int
+    """Examples in a batch of an evaluation."""
 
     def initial(self, seed: int) -> TrainState:
         """Weights from the seed, the optimizer's memory at zero."""
@@ -163,6 +168,15 @@ class Program:
             loss_sum, counts = self.run_evaluation(train_state, examples)
         return float(loss_sum) / examples.length, counts.numpy()
 
+    def outputs(self, train_state: TrainState, examples: Examples) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Outputs float32 [B, outputs] and targets of the examples, batch by batch. Waits for the device."""
+        targets = examples.targets.numpy()
+        for batch, start in enumerate(range(0, examples.length, self.evaluation_size)):
+            with tf.device(self.device):
+                told = self.run_outputs(train_state, examples, tf.constant(batch)).numpy()
+            wanted = targets[start : start + self.evaluation_size]
+            yield told[: len(wanted)], wanted
+
 
 def program(
     spec: Spec, dataset: DatasetInfo, *, execution: Mode, device: str, batches: Batches | None = None
@@ -189,7 +203,7 @@ def program(
 @lru_cache(maxsize=32)
 def _program(kind: StepKind, *, batches: Batches, execution: Mode, device: str) -> Program:
     """The program of a kind; made once in a process, traced at its first use."""
-    chunk, evaluation = _chunk(kind, batches.training), _evaluation(kind, batches)
+    chunk, evaluation, outputs = _chunk(kind, batches.training), _evaluation(kind, batches), _outputs(kind, batches)
     # The loops are tf.while_loop already: AutoGraph would only rewrite the source, and make tracing slower.
     if execution == "xla":
         chunk = tf.function(chunk, jit_compile=True, autograph=False)
@@ -197,8 +211,8 @@ def _program(kind: StepKind, *, batches: Batches, execution: Mode, device: str) 
         chunk = tf.function(chunk, autograph=False)
     if execution != "eager":
         # An evaluation has few large operations: compiling it would cost more than XLA wins back.
-        evaluation = tf.function(evaluation, autograph=False)
-    return Program(kind, batches.training, execution, device, chunk, evaluation)
+        evaluation, outputs = (tf.function(each, autograph=False) for each in (evaluation, outputs))
+    return Program(kind, batches.training, execution, device, chunk, evaluation, outputs, batches.evaluation)
 
 
 def forget() -> None:
@@ -262,8 +276,7 @@ def _evaluation(kind: StepKind, at_most: Batches) -> Evaluation:
         size = min(at_most.evaluation, count)
 
         def body(i: tf.Tensor, loss_sum: tf.Tensor, counts: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            place = tf.range(size) + i * size
-            rows = tf.minimum(place, count - 1)
+            place, rows = _evaluated(i, size, count)
             mask = tf.cast(place < count, tf.float32)
             features, targets = tf.gather(examples.features, rows), tf.gather(examples.targets, rows)
             batch = Batch(_scaled(features), targets, mask)
@@ -282,3 +295,18 @@ def _evaluation(kind: StepKind, at_most: Batches) -> Evaluation:
         return loss_sum, counts
 
     return run
+
+
+def _outputs(kind: StepKind, at_most: Batches) -> Outputs:
+    def run(train_state: TrainState, examples: Examples, batch: tf.Tensor) -> tf.Tensor:
+        count = examples.length
+        _, rows = _evaluated(batch, min(at_most.evaluation, count), count)
+        return forward(kind, train_state.weights, _scaled(tf.gather(examples.features, rows)))
+
+    return run
+
+
+def _evaluated(batch: tf.Tensor, size: int, count: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Places of the batch of that number among `count` examples, and which each takes: the last where there is none."""
+    place = tf.range(size) + batch * size
+    return place, tf.minimum(place, count - 1)

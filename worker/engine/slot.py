@@ -12,6 +12,7 @@ from jobs.record import EpochMetrics
 from jobs.spec import Spec
 from jobs.states import Reason
 from worker.engine import reports
+from worker.engine.evaluation import ModelEvaluation
 from worker.engine.interfaces import Checkpointer, Control, Reporter
 from worker.engine.optimizers import hyper_of
 from worker.engine.program import Epoch, Program, State, Sums
@@ -30,6 +31,8 @@ class Outcome:
     """float32 arrays by name."""
     test: dict[str, float]
     """Metrics of the test examples, `loss` among them, by name."""
+    evaluation: ModelEvaluation
+    """What more is to be said about what it tells of the test examples."""
     reason: Reason
     """COMPLETED or EARLY_STOPPED."""
 

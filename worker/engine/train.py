@@ -18,6 +18,7 @@ from worker.engine import devices, reports, scores
 from worker.engine.chunk_sizer import ChunkSizer
 from worker.engine.class_weights import class_weights
 from worker.engine.device_data import DeviceData, Part, device_data
+from worker.engine.evaluation import evaluate
 from worker.engine.interfaces import Checkpointer, Control, NoCheckpoints, Reporter
 from worker.engine.program import FINITE, Epoch, Mode, Program, program
 from worker.engine.slot import Outcome, Slot, Stopped
@@ -186,9 +187,11 @@ class Training:
         if not math.isfinite(test_loss):
             slot.ending = NonFiniteLoss(step=slot.epoch * slot.sizes.steps_per_epoch, loss=test_loss)
             return
+        told = self._program.outputs(slot.state.train_state, self._data.test.examples)
         slot.ending = Outcome(
             weights={name: weight.numpy() for name, weight in slot.named_weights.items()},
             test={"loss": test_loss, **self._measured(counts, self._data.test)},
+            evaluation=evaluate(told, self._dataset, loss=slot.spec.loss),
             reason=Reason.COMPLETED if slot.epoch == slot.spec.epochs else Reason.EARLY_STOPPED,
         )
 

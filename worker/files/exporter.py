@@ -10,12 +10,13 @@ import structlog
 
 from jobs.architecture import describe
 from jobs.model_encoding import ModelEncoding
-from jobs.model_files import ENCODING, FILES
+from jobs.model_files import ENCODING, EVALUATION, FILES
 from jobs.record import Artifact, Job
 from store.artifacts import Artifacts
 from store.files import Content, make_folder
 from worker.datasets.memory import Dataset
 from worker.engine.slot import Outcome
+from worker.files.evaluation import evaluation_json
 from worker.files.exports import chunks_of_file, weights_npz, write_export
 from worker.files.keras_model import keras_model
 from worker.lease.lease import Lease, StopReason
@@ -57,6 +58,7 @@ class Exporter:
         yield WEIGHTS, lambda _: (WEIGHTS, weights_npz(outcome.weights))
         encoding = dataset.encoding or ModelEncoding.of(dataset.info)
         yield ENCODING, lambda _: (ENCODING, encoding.model_dump_json().encode())
+        yield EVALUATION, lambda _: (EVALUATION, evaluation_json(outcome.evaluation, dataset))
         if not job.spec.export:
             return
         network = describe(job.spec.model, dataset.info)
@@ -85,7 +87,7 @@ class Exporter:
             except Exception:  # of a library: the weights are there already
                 if kind in (WEIGHTS, ENCODING):
                     raise
-                log.exception("export_failed", format=kind)
+                log.exception("export_failed", artifact=kind)
                 return None
             finally:
                 if folder:

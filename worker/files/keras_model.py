@@ -10,10 +10,7 @@ import numpy as np
 from jobs.architecture import OUTPUT, Architecture, Layer
 from jobs.datasets import DatasetInfo, Target
 from jobs.spec import Spec
-
-LEAST_SHARE = 1e-6
-"""Share of a softmax in the probabilities of a network that learnt one-hot labels: keeps the order of its outputs where
-none is above 0."""
+from worker.engine.evaluation import LEAST_SHARE
 
 
 def keras_model(
