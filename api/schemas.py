@@ -1,16 +1,14 @@
 """What the API answers beside the contract's own records."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from jobs.automatic import Choice
 from jobs.estimate import Estimate
-from jobs.evaluation import Evaluation
-from jobs.record import Artifact, Event, Job, Metrics, Runtime, Value, Worker
+from jobs.record import Artifact, Event, Job, Value, Worker
 from jobs.spec import Spec
-from jobs.wire import Dataset, KeptCheckpoint, Page, Preset, Series
+from jobs.wire import Dataset, KeptCheckpoint, Page, Preset
 
 Parameters = Annotated[int, Field(ge=0, description="Number of trained values.", examples=[235_146])]
 
@@ -128,25 +126,6 @@ class Preview(Value):
 
 class ArtifactPage(Page[Artifact]):
     """The files that a job left."""
-
-
-class ModelCard(Value):
-    """What is to be known of a trained model before it is used (Mitchell et al. 2019)."""
-
-    object: Annotated[Literal["model.card"], Field(description="Always `model.card`.")] = "model.card"
-    job_id: Annotated[str, Field(description="The job that trained it.")]
-    spec: Annotated[Spec, Field(description="What was asked for, with every default filled in.")]
-    choices: Annotated[
-        tuple[Choice, ...], Field(description="What the spec left open and the preset `auto` or `table` decided.")
-    ] = ()
-    run: Annotated[Runtime | None, Field(description="How and on what it was trained.")]
-    attempt: Annotated[int, Field(ge=0, description="Times a worker claimed the job.", examples=[1])]
-    metrics: Annotated[Metrics, Field(description="Its measurements in brief.")]
-    curve: Annotated[Series, Field(description="What its epochs measured, thinned out to 500 at most.")]
-    evaluation: Annotated[Evaluation, Field(description="Its data, and what it told of the test examples.")]
-    created_at: Annotated[datetime, Field(description="When the job was accepted.")]
-    started_at: Annotated[datetime | None, Field(description="When it was first claimed.")]
-    finished_at: Annotated[datetime | None, Field(description="When it succeeded.")]
 
 
 class PredictedClass(Value):

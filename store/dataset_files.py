@@ -7,7 +7,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
@@ -23,6 +23,8 @@ UPLOAD = "upload"
 """The file as it came."""
 ARRAYS = "arrays"
 """Folder of what it became."""
+SOURCES = "test_sources.txt"
+"""Beside the arrays: where each test example is in the upload, a line each."""
 LONGEST_HEADER = 1 << 12
 """Bytes of a .npy file in which its array does begin: one of numbers, without named fields, takes 128."""
 UNWANTED_SECONDS = 24 * 3600.0
@@ -99,6 +101,13 @@ class DatasetFiles:
         """A small file beside a version's arrays. Raises checked_files.Damaged where it is not what was kept."""
         return checked_files.read(self._folder(folder) / ARRAYS / name).tobytes()
 
+    def read_sources(self, folder: str) -> bytes | None:
+        """The lines of `SOURCES`; None for a version that is older than they are. Raises checked_files.Damaged."""
+        try:
+            return self.read_bytes(folder, SOURCES)
+        except FileNotFoundError:
+            return None
+
     def delete(self, folder: str) -> None:
         """Delete a version's files, if they are there. Whoever reads them at that moment may fail."""
         gone = self._scratch / f"{secrets.token_hex(16)}"
@@ -128,6 +137,11 @@ class DatasetFiles:
         if not _FOLDER.fullmatch(folder):
             raise ValueError(f"{folder!r} is no folder of a version")
         return self._kept / folder
+
+
+def write_sources(arrays: Path, sources: Iterable[str]) -> None:
+    """Write where each test example is in the upload into the folder of a version's arrays."""
+    (arrays / SOURCES).write_text("\n".join(sources), "utf-8")
 
 
 def array_of(content: NDArray[np.uint8]) -> NDArray[Any]:

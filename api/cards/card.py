@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from api.http import kinds
 from api.http.problems import Refused
-from api.schemas import ModelCard
 from api.series import NAMES, Row, columns, thinned
-from jobs.evaluation import Evaluation
+from jobs.evaluation import Evaluation, ModelCard
 from jobs.model_files import EVALUATION
 from jobs.record import Artifact, Job
 from jobs.states import Status

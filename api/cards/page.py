@@ -10,7 +10,7 @@ import html
 from functools import cache
 from importlib.resources import files
 
-from api.schemas import ModelCard
+from jobs.evaluation import ModelCard
 
 PLOTLY = "plotly-cartesian-4.1.1.min.js"
 

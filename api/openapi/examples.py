@@ -11,6 +11,18 @@ from jobs.columns import CategoricalColumn, LeftOutColumn, NumericColumn, RowEnc
 from jobs.dataset_versions import DatasetVersion
 from jobs.datasets import find
 from jobs.estimate import estimate
+from jobs.evaluation import (
+    Calibration,
+    CalibrationBin,
+    ClassEvaluation,
+    ClassScores,
+    Confusion,
+    Evaluation,
+    Interval,
+    ModelCard,
+    ShownExample,
+    WrongClass,
+)
 from jobs.presets import PRESETS, resolve
 from jobs.record import (
     Artifact,
@@ -304,6 +316,51 @@ def _worker() -> Worker:
     )
 
 
+def _card() -> ModelCard:
+    job = _job()
+    wrong = WrongClass(
+        index=1,
+        actual="no",
+        predicted="yes",
+        probability=0.81,
+        actual_probability=0.19,
+        example=ShownExample(source="row 17", row={"age": 31, "city": "Bern"}),
+    )
+    scores = ClassEvaluation(
+        accuracy=0.5,
+        accuracy_interval=Interval(low=0.0945, high=0.9055),
+        classes=(
+            ClassScores(name="no", examples=1, predicted=0, right=0, precision=0, recall=0, f1=0),
+            ClassScores(name="yes", examples=1, predicted=2, right=1, precision=0.5, recall=1, f1=0.6667),
+        ),
+        confusion_matrix=((0, 1), (0, 1)),
+        confusions=(Confusion(actual="no", predicted="yes", count=1),),
+        calibration=Calibration(
+            bins=(CalibrationBin(low=0.8, high=0.8667, examples=2, probability=0.83, accuracy=0.5),),
+            expected_error=0.33,
+        ),
+        worst=(wrong,),
+    )
+    return ModelCard(
+        job_id=job.id,
+        spec=job.spec,
+        choices=job.choices,
+        run=job.run,
+        attempt=1,
+        metrics=job.metrics,
+        curve=columns(job.id, [_epoch(n).model_dump() for n in (1, 2)], NAMES[:2], points=2),
+        evaluation=Evaluation(
+            dataset=_dataset(),
+            software={"gradientd": "0.1.0", "tensorflow": "2.21.0"},
+            test_examples=2,
+            classification=scores,
+        ),
+        created_at=AT,
+        started_at=AT + timedelta(seconds=1),
+        finished_at=AT + timedelta(seconds=9),
+    )
+
+
 @cache
 def by_schema() -> dict[str, dict[str, Any]]:
     """An example for each published schema, by its name, with every field filled to show what it looks like."""
@@ -324,6 +381,7 @@ def by_schema() -> dict[str, dict[str, Any]]:
             job_id=JOB_ID,
             predictions=(PredictedClass(label="yes", index=1, probabilities={"no": 0.07, "yes": 0.93}),),
         ),
+        _card(),
         Preset.of(preset, resolve(Spec(preset=preset.name))),
         Health(version="0.1.0"),
         Readiness(

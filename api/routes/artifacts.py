@@ -30,9 +30,10 @@ from api.parameters.jobs import JobName
 from api.parameters.models import ArtifactName, CardOf, ModelFile
 from api.predict.predictor import exported
 from api.routes.datasets import stored_file
-from api.schemas import ArtifactPage, ModelCard
+from api.schemas import ArtifactPage
 from api.series import Row
 from jobs.dataset_versions import StorageUnavailable
+from jobs.evaluation import ModelCard
 from jobs.record import Artifact, Job
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["artifacts"], route_class=DirectRoute)

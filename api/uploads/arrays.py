@@ -34,6 +34,7 @@ from jobs.encoding import LONGEST_CATEGORY, MOST_CATEGORIES, ArrayEncoder, Fault
 from jobs.escapes import escaped
 from jobs.faults import Fault, InvalidUpload
 from jobs.inputs import ArrayEncoding, ImageEncoding
+from store.dataset_files import write_sources
 
 MOST_FEATURES = 10_000
 """Values of an example that have a mean and a deviation each."""
@@ -101,21 +102,7 @@ def check_arrays(
     x = _Joined([arrays[f"x_{part}"] for part in parts])
     encoding = None if example.dtype == np.uint8 else _standard(x, example, places.train)
     targets = _write(x, example, encoding, answers, places, into=into)
-    hashes = np.array([_hash(row) for block in x.blocks(np.arange(begins[-1])) for row in block], f"V{HASH_BYTES}")
-    twice = occurring_twice(hashes, answers.labels, places)
-    counts = None
-    if answers.classes is not None and answers.labels is not None:
-        check_classes(answers.classes, answers.labels, places)
-        counts = class_counts(answers.classes, answers.labels, places)
-    report = Report(
-        skipped=int(bad.sum()),
-        faults=tuple(faults.named),
-        faults_total=faults.total,
-        duplicates=twice.duplicates,
-        train_test_duplicates=twice.train_test,
-        class_conflicts=twice.class_conflicts,
-        class_counts=counts,
-    )
+    write_sources(into, (x.source(parts, place) for place in places.test.tolist()))
     common: dict[str, Any] = {
         "task": "regression" if answers.classes is None else "classification",
         "classes": answers.classes,
@@ -123,7 +110,7 @@ def check_arrays(
         "train_examples": len(places.train),
         "validation_examples": len(places.val),
         "test_examples": len(places.test),
-        "report": report,
+        "report": _report(x, answers, places, faults, skipped=int(bad.sum())),
     }
     if example.is_image:
         height, width, channels = (*example.shape, 1)[:3]
@@ -135,6 +122,25 @@ def check_arrays(
     return CheckedArrays(encoding=encoding, shape=example.shape, dtype=dtype, **common)
 
 
+def _report(x: "_Joined", answers: _Answers, places: Places, faults: Faults, *, skipped: int) -> Report:
+    """What was seen. Raises InvalidUpload for classes that cannot be learnt."""
+    hashes = np.array([_hash(row) for block in x.blocks(np.arange(x.count)) for row in block], f"V{HASH_BYTES}")
+    twice = occurring_twice(hashes, answers.labels, places)
+    counts = None
+    if answers.classes is not None and answers.labels is not None:
+        check_classes(answers.classes, answers.labels, places)
+        counts = class_counts(answers.classes, answers.labels, places)
+    return Report(
+        skipped=skipped,
+        faults=tuple(faults.named),
+        faults_total=faults.total,
+        duplicates=twice.duplicates,
+        train_test_duplicates=twice.train_test,
+        class_conflicts=twice.class_conflicts,
+        class_counts=counts,
+    )
+
+
 class _Joined:
     """The examples of all parts, by their places in the upload."""
 
@@ -142,6 +148,13 @@ class _Joined:
         self._arrays = arrays
         self._begins = np.cumsum([0, *map(len, arrays)])
         self.values = math.prod(arrays[0].shape[1:])
+        """Of an example."""
+        self.count = sum(map(len, arrays))
+
+    def source(self, parts: list[Part], place: int) -> str:
+        """Where in which array an example is."""
+        which = int(np.searchsorted(self._begins, place, side="right")) - 1
+        return f"x_{parts[which]}[{place - int(self._begins[which])}]"
 
     def blocks(self, places: NDArray[np.intp]) -> Iterator[NDArray[Any]]:
         """The examples at these places, [n, …], so many at a time as fit into memory."""

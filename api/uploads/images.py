@@ -33,6 +33,7 @@ from jobs.encoding import Faults
 from jobs.escapes import escaped
 from jobs.faults import Fault, InvalidUpload
 from jobs.inputs import ImageEncoding
+from store.dataset_files import write_sources
 
 MOST_SIZES = 20
 """Sizes that are told."""
@@ -91,6 +92,9 @@ def check_images(
         raise InvalidUpload(error.detail, faults.named, total=faults.total) from error
     faults, encoding = files.told(), dataset.encoding
     write_grids(into, encoding, dataset.classes)
+    names = [escaped(files.names[number])[:LONGEST_SHOWN] for number in dataset.at]
+    tested: list[int] = dataset.places.test.tolist()
+    write_sources(into, (names[at] for at in tested))
     twice = occurring_twice(hashes, dataset.labels, dataset.places)
     return CheckedImages(
         task="classification",

@@ -28,6 +28,8 @@ class Scan:
     codes: Spool
     hashes: NDArray[np.int64]
     """Of each whole row, to find those that are the same."""
+    row_numbers: NDArray[np.int64]
+    """Of each row among the rows of data, from 1."""
     ragged: Faults
 
     def numbers_of(self, index: int) -> NDArray[np.float64]:
@@ -80,9 +82,9 @@ def scanned(
         numbers = Spool(numbers_file, columns=len(columns), dtype=np.float64)
         codes = Spool(codes_file, columns=len(columns), dtype=np.int32)
         reading = _Reading(columns, numbers, codes, wanted, markers)
-        hashes = [reading.take(chunk) for chunk in table.chunks]
-        joined = np.concatenate(hashes) if hashes else np.empty(0, np.int64)
-        yield Scan(columns, numbers, codes, joined, ragged)
+        taken = [(reading.take(chunk), np.array(chunk.numbers, np.int64)) for chunk in table.chunks]
+        hashes, row_numbers = (np.concatenate([np.empty(0, np.int64), *(each[n] for each in taken)]) for n in (0, 1))
+        yield Scan(columns, numbers, codes, hashes, row_numbers, ragged)
 
 
 def check_names(names: Collection[str], columns: Collection[str]) -> None:

@@ -24,6 +24,13 @@ Arrays = dict[str, NDArray[Any]]
 """`x_train`, `y_train` and so on: mapped from files, to be read."""
 
 NAMES = tuple(f"{axis}_{part}" for part in ("train", "val", "test") for axis in "xy")
+_OTHERS = {"images": "x", "features": "x", "labels": "y", "targets": "y"}
+ALIASES = {
+    **{letter: f"{letter.lower()}_train" for letter in "xyXY"},
+    **{f"{axis.upper()}_{part}": f"{axis}_{part}" for part in ("train", "val", "test") for axis in "xy"},
+    **{f"{part}_{other}": f"{axis}_{part}" for part in ("train", "val", "test") for other, axis in _OTHERS.items()},
+}
+"""What others call them: scikit-learn's users X and y, MedMNIST `train_images`."""
 LONGEST_HEADER = 1 << 16
 MOST_AXES = 32
 
@@ -57,6 +64,7 @@ def npz_arrays(path: Path, *, scratch: Path, limits: Limits) -> Generator[Arrays
                 if is_ignored(file.name):
                     continue
                 name = "/".join(segments(file.name)).removesuffix(".npy")
+                name = ALIASES.get(name, name)
                 if name not in NAMES:
                     detail = f"the archive has an array {escaped(name)[:100]!r}; wanted: x_train, y_train, and perhaps "
                     raise InvalidUpload(detail + "x_val, y_val, x_test, y_test")

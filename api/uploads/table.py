@@ -15,6 +15,7 @@ from api.uploads.target import target_of
 from jobs.columns import MISSING_MARKERS, CategoricalColumn, Column, LeftOutColumn, NumericColumn, RowEncoding
 from jobs.encoding import MOST_FAULTS, MOST_WIDTH
 from jobs.faults import Fault, InvalidUpload
+from store.dataset_files import write_sources
 
 
 def check_table(path: Path, options: UploadOptions, *, into: Path, limits: Limits) -> CheckedTable:
@@ -52,6 +53,7 @@ def check_table(path: Path, options: UploadOptions, *, into: Path, limits: Limit
         _check_size(encoding, rows=len(kept), most_bytes=limits.most_encoded_bytes)
         encoded = target.encoded(parts.train)
         write_arrays(scan, encoding, parts, encoded.values, into=into)
+        write_sources(into, (f"row {number}" for number in scan.row_numbers[parts.test].tolist()))
         write_preview(scan, parts, [name for name in names if name not in options.ignore], into=into)
         known = tuple(TargetColumn(name=name, mean=mean, std=std) for name, mean, std in encoded.moments)
         duplicates, across = _duplicates(scan, parts)

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -15,26 +15,25 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from gradientd.cli import completion
 from gradientd.cli.display import print_json, print_line
 from gradientd.cli.options import DEFAULT_URL, ApiKeyOption, JsonOption, UrlOption, complain, console
+from gradientd.cli.reading import (
+    ChannelsOption,
+    FitOption,
+    IgnoreOption,
+    OnBad,
+    OnBadOption,
+    Reading,
+    SizeOption,
+    SplitSeedOption,
+    TargetOption,
+    Task,
+    TaskOption,
+    TestSplitOption,
+)
 from gradientd.cli.tables import counted, learns, print_dataset, print_datasets, print_rows, report_words
 from gradientd.client import Client
 from gradientd.client import connection as client_connection
 from jobs.escapes import escaped
 from jobs.wire import Dataset, Page
-
-
-class Task(StrEnum):
-    """What is to be learnt."""
-
-    AUTO = "auto"
-    CLASSIFICATION = "classification"
-    REGRESSION = "regression"
-
-
-class OnBad(StrEnum):
-    """What becomes of rows with a fault."""
-
-    REFUSE = "refuse"
-    SKIP = "skip"
 
 
 class Split(StrEnum):
@@ -45,16 +44,6 @@ class Split(StrEnum):
     TEST = "test"
 
 
-class FitWay(StrEnum):
-    """How pictures of another size get it."""
-
-    CONTAIN = "contain"
-    COVER = "cover"
-    STRETCH = "stretch"
-
-
-READING = "How the upload is read"
-
 DatasetArgument = Annotated[
     str,
     typer.Argument(
@@ -64,29 +53,6 @@ DatasetArgument = Annotated[
         autocompletion=completion.datasets,
     ),
 ]
-TargetOption = Annotated[
-    list[str] | None,
-    typer.Option("--target", metavar="COLUMN", help="Column to be told; may be repeated.", rich_help_panel=READING),
-]
-TaskOption = Annotated[Task, typer.Option(help="Classes or numbers; auto looks.", rich_help_panel=READING)]
-IgnoreOption = Annotated[
-    list[str] | None,
-    typer.Option("--ignore", metavar="COLUMN", help="Column to leave out; may be repeated.", rich_help_panel=READING),
-]
-OnBadOption = Annotated[
-    OnBad,
-    typer.Option("--on-bad", help="Refuse an upload for its bad examples, or skip them.", rich_help_panel=READING),
-]
-
-SizeOption = Annotated[
-    str | None,
-    typer.Option("--size", metavar="HEIGHTxWIDTH", help="Size that pictures get.", rich_help_panel=READING),
-]
-FitOption = Annotated[
-    FitWay | None,
-    typer.Option("--fit", help="How they get it: whole, filled, or out of proportion.", rich_help_panel=READING),
-]
-
 app = typer.Typer(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 
 
@@ -137,6 +103,9 @@ def upload(
     on_bad: OnBadOption = OnBad.REFUSE,
     size: SizeOption = None,
     fit: FitOption = None,
+    channels: ChannelsOption = None,
+    test_split: TestSplitOption = None,
+    split_seed: SplitSeedOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the file, and say what it would be.")] = False,
     url: UrlOption = DEFAULT_URL,
     api_key: ApiKeyOption = None,
@@ -148,19 +117,9 @@ def upload(
     Of a table the last column is to be told, unless --target says otherwise; pictures stand in folders named as their
     classes, perhaps below train, val and test.
     """
+    reading = Reading(target, task, ignore, on_bad, size, fit, channels, test_split, split_seed)
     with Client(url, api_key=api_key) as client:
-        version = send(
-            client,
-            file,
-            name=name,
-            target=target or (),
-            task=task.value,
-            ignore=ignore or (),
-            on_bad=on_bad.value,
-            size=size,
-            fit=fit.value if fit else None,
-            dry_run=dry_run,
-        )
+        version = send(client, file, reading, name=name, dry_run=dry_run)
     if as_json:
         print_json(version.model_dump(mode="json"))
     elif dry_run:
@@ -224,52 +183,21 @@ def delete(
 # --- shared with `train` ------------------------------------------------------------------------------
 
 
-def send(
-    client: Client,
-    file: Path,
-    *,
-    name: str | None,
-    target: list[str] | tuple[str, ...] = (),
-    task: Literal["auto", "classification", "regression"] = "auto",
-    ignore: list[str] | tuple[str, ...] = (),
-    on_bad: Literal["refuse", "skip"] = "refuse",
-    size: str | None = None,
-    fit: Literal["contain", "cover", "stretch"] | None = None,
-    dry_run: bool = False,
-) -> Dataset:
+def send(client: Client, file: Path, reading: Reading, *, name: str | None, dry_run: bool = False) -> Dataset:
     """Upload a file, with a bar on a terminal; a usage error where it cannot be read."""
     if name and "@" in name:
         bare = name.partition("@")[0]
         raise typer.BadParameter(
             f"each upload is a new version; name the dataset alone: {bare}", param_hint="--dataset"
         )
+    given = reading.given
     try:
         with upload_bar(file) as progress:
-            return client.upload(
-                name or name_of(file),
-                file,
-                target=target,
-                task=task,
-                ignore=ignore,
-                on_bad=on_bad,
-                size=_size(size),
-                fit=fit,
-                dry_run=dry_run,
-                progress=progress,
-            )
+            return client.upload(name or name_of(file), file, **given, dry_run=dry_run, progress=progress)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="FILE") from error
     except OSError as error:
         raise typer.BadParameter(f"cannot read {file}: {error.strerror or error}", param_hint="FILE") from error
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    found = re.fullmatch(r"([1-9][0-9]{0,3})x([1-9][0-9]{0,3})", text)
-    if found is None:
-        raise typer.BadParameter(f"{text!r} is no size; wanted HEIGHTxWIDTH, such as 64x64", param_hint="--size")
-    return int(found[1]), int(found[2])
 
 
 def tell(console: Console, version: Dataset) -> None:

@@ -114,7 +114,8 @@ def size(count: int) -> str:
 
 def print_dataset(console: Console, dataset: Dataset) -> None:
     """One dataset: what it holds, how it is read, and what its check has seen."""
-    told = f"{dataset.train_examples:,} to train on, {dataset.test_examples:,} to test on"
+    brought = f"{dataset.validation_examples:,} to validate on, " if dataset.validation_examples else ""
+    told = f"{dataset.train_examples:,} to train on, {brought}{dataset.test_examples:,} to test on"
     facts = [("dataset", dataset.id), ("examples", told), ("learns", learns(dataset))]
     if dataset.classes:
         counts = dataset.class_counts or {}

@@ -9,22 +9,25 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from gradientd.cli import completion
-from gradientd.cli.datasets import (
-    FitOption,
-    IgnoreOption,
-    OnBad,
-    OnBadOption,
-    SizeOption,
-    TargetOption,
-    Task,
-    TaskOption,
-    send,
-    tell,
-)
+from gradientd.cli.datasets import send, tell
 from gradientd.cli.display import print_json, print_line
 from gradientd.cli.errors import SpecRefused
 from gradientd.cli.exit_codes import of_job
 from gradientd.cli.options import DEFAULT_URL, ApiKeyOption, JsonOption, UrlOption, console
+from gradientd.cli.reading import (
+    ChannelsOption,
+    FitOption,
+    IgnoreOption,
+    OnBad,
+    OnBadOption,
+    Reading,
+    SizeOption,
+    SplitSeedOption,
+    TargetOption,
+    Task,
+    TaskOption,
+    TestSplitOption,
+)
 from gradientd.cli.request import BadOption, Body, Change, build_body, parse_body, parse_label, parse_set
 from gradientd.cli.watching import attend
 from gradientd.client import Client
@@ -53,6 +56,9 @@ def train(
     on_bad: OnBadOption = OnBad.REFUSE,
     size: SizeOption = None,
     fit: FitOption = None,
+    channels: ChannelsOption = None,
+    test_split: TestSplitOption = None,
+    split_seed: SplitSeedOption = None,
     preset: Annotated[
         str | None,
         typer.Option(
@@ -150,25 +156,15 @@ def train(
     if labels:
         base["metadata"] = {**base.get("metadata", {}), **labels}
     changes += [understood("--set", lambda text=text: parse_set(text)) for text in set_ or ()]
-    if table is None and (target or ignore or size or fit or task is not Task.AUTO or on_bad is not OnBad.REFUSE):
-        raise typer.BadParameter(
-            "is about a FILE to upload, and none was given", param_hint="--target, --task, --ignore"
-        )
+    reading = Reading(target, task, ignore, on_bad, size, fit, channels, test_split, split_seed)
+    if table is None and (given := reading.given):
+        hint = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise typer.BadParameter("is about a FILE to upload, and none was given", param_hint=hint)
     if table is not None and any(change.path == ("dataset",) and change.value != dataset for change in changes):
         raise typer.BadParameter("FILE is the dataset; name it by --dataset", param_hint="--set")
     with Client(url, api_key=api_key) as client:
         if table is not None:
-            version = send(
-                client,
-                table,
-                name=dataset or named_in(base),
-                target=target or (),
-                task=task.value,
-                ignore=ignore or (),
-                on_bad=on_bad.value,
-                size=size,
-                fit=fit.value if fit else None,
-            )
+            version = send(client, table, reading, name=dataset or named_in(base))
             if not (as_json or detach):
                 tell(console(), version)
             changes = [change for change in changes if change.path != ("dataset",)]

@@ -1,4 +1,4 @@
-"""What a client does with a job's model: list its files, download them, have it predict."""
+"""What a client does with a job's model: list its files, download them, read its card, have it predict."""
 
 import base64
 import hashlib
@@ -16,6 +16,7 @@ from gradientd.client.datasets import Frame, Table, opened
 from gradientd.client.errors import Refused, UnexpectedAnswer
 from gradientd.client.paths import job_path
 from gradientd.client.responses import Document, parse
+from jobs.evaluation import ModelCard
 from jobs.model_files import ARTIFACT
 from jobs.record import Artifact
 from jobs.wire import FieldError, Page
@@ -73,6 +74,18 @@ class ModelCalls(Connection):
             Path(temporary).unlink(missing_ok=True)
             raise
         return path
+
+    def card(self, job_id: str) -> ModelCard:
+        """What is to be known of a succeeded job's model: its data, its curve, and what it told of its test examples.
+
+        Raises:
+            Refused: the job has not succeeded.
+        """
+        return parse(self._request("GET", f"{job_path(job_id)}/card"), ModelCard)
+
+    def card_page(self, job_id: str) -> bytes:
+        """The same as one HTML page that needs no network."""
+        return self._request("GET", f"{job_path(job_id)}/card", headers={"Accept": "text/html"}).content
 
     def predict(
         self, job_id: str, instances: Sequence[Mapping[str, Any] | Sequence[Any]] | Frame, *, top: int | None = None

@@ -48,6 +48,8 @@ class Dataset:
     """What the models that learn it are fed and tell; None for that of a built-in one."""
     version: DatasetVersion | None = None
     """The record of an uploaded one."""
+    test_sources: bytes | None = None
+    """Where each test example is in the upload, a line each; None where that is not known."""
 
 
 class Datasets:
@@ -133,12 +135,13 @@ class Datasets:
             arrays = {
                 name: self._files.read(version.folder, name) for part in parts for name in (f"{part}_x", f"{part}_y")
             }
+            sources = self._files.read_sources(version.folder)
         except (OSError, ValueError, checked_files.Damaged) as error:
             raise DatasetUnavailable(
                 f"the files of {version.ref} cannot be read; upload it again, or look after the data directory: {error}"
             ) from error
         encoding = ModelEncoding.of(version.info, rows=version.rows, images=version.images, arrays=version.arrays)
-        return Dataset(version.info, **arrays, encoding=encoding, version=version)
+        return Dataset(version.info, **arrays, encoding=encoding, version=version, test_sources=sources)
 
 
 def from_arrays(info: DatasetInfo, arrays: Arrays) -> Dataset:

@@ -21,6 +21,7 @@ from jobs.evaluation import (
     Histogram,
     Interval,
     Points,
+    ShownExample,
     TargetErrors,
     TargetEvaluation,
     WrongClass,
@@ -52,7 +53,7 @@ def evaluate(told: Iterable[Told], dataset: DatasetInfo, *, loss: str) -> ModelE
     """Evaluate what a model that was trained by a loss tells of all test examples, in their order."""
     if dataset.task == "regression":
         return _of_targets(told, dataset)
-    return _of_classes(((probabilities(outputs, loss=loss), labels) for outputs, labels in told), dataset.classes)
+    return _of_classes(told, dataset.classes, loss=loss)
 
 
 def probabilities(outputs: np.ndarray, *, loss: str) -> NDArray[np.float64]:
@@ -77,15 +78,16 @@ class _Mistake(NamedTuple):
     actual_probability: float
 
 
-def _of_classes(told: Iterable[tuple[NDArray[np.float64], np.ndarray]], classes: tuple[str, ...]) -> ClassEvaluation:
+def _of_classes(told: Iterable[Told], classes: tuple[str, ...], *, loss: str) -> ClassEvaluation:
     count = len(classes)
     matrix = np.zeros((count, count), np.int64)
     bins = np.zeros((3, CALIBRATION_BINS))
     """Examples, sum of their probabilities, and right ones, of each bin."""
     worst: list[_Mistake] = []
     examples = 0
-    for given, labels in told:
-        predicted = given.argmax(axis=1)
+    for outputs, labels in told:
+        # As metrics have it: two outputs may be too close for probabilities that differ.
+        given, predicted = probabilities(outputs, loss=loss), outputs.argmax(axis=1)
         top, own = (given[np.arange(len(given)), at] for at in (predicted, labels))
         np.add.at(matrix, (labels, predicted), 1)
         bin_of = np.clip(np.ceil(top * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
@@ -113,6 +115,7 @@ def _of_classes(told: Iterable[tuple[NDArray[np.float64], np.ndarray]], classes:
                 predicted=classes[it.predicted],
                 probability=it.probability,
                 actual_probability=it.actual_probability,
+                example=ShownExample(),
             )
             for it in worst
         ),
@@ -185,16 +188,19 @@ def _worst(at: int, of: int, predicted: np.ndarray, actual: np.ndarray, dataset:
         target=target.name,
         actual=rounded(wanted, target.std),
         predicted=rounded(told, target.std),
+        example=ShownExample(),
     )
 
 
 def _errors(predicted: np.ndarray, actual: np.ndarray, dataset: DatasetInfo, of: int) -> TargetErrors:
     """Those of one target, for standardised values [N]."""
     target = dataset.targets[of]
-    errors = (predicted.astype(np.float64) - actual) * target.std
-    squares = float(np.square(errors).mean())
-    variance = float(actual.astype(np.float64).var()) * target.std**2
-    counts, edges = np.histogram(errors, HISTOGRAM_BINS)
+    # In deviations, whose squares are finite whatever the unit.
+    errors = predicted.astype(np.float64) - actual
+    squares, variance = float(np.square(errors).mean()), float(actual.astype(np.float64).var())
+    low, high = float(errors.min()), float(errors.max())
+    least = 1e-9 * max(1.0, abs(low), abs(high))
+    counts, edges = np.histogram(errors, HISTOGRAM_BINS, (low, high) if high - low > least else (low - 0.5, low + 0.5))
     most = max(50, min(MOST_POINTS, POINTS_IN_ALL // dataset.outputs))
     some = np.unique(np.linspace(0, len(errors) - 1, min(most, len(errors))).astype(int))
     points = [
@@ -203,11 +209,11 @@ def _errors(predicted: np.ndarray, actual: np.ndarray, dataset: DatasetInfo, of:
     ]
     return TargetErrors(
         name=target.name,
-        mae=float(np.abs(errors).mean()),
-        rmse=math.sqrt(squares),
+        mae=float(np.abs(errors).mean()) * target.std,
+        rmse=math.sqrt(squares) * target.std,
         r2=1 - squares / variance if variance else float(squares == 0),
-        mean_error=float(errors.mean()),
-        quantiles={f"{q:g}": float(np.quantile(errors, q)) for q in QUANTILES},
-        histogram=Histogram(edges=tuple(edges.tolist()), counts=tuple(counts.tolist())),
+        mean_error=float(errors.mean()) * target.std,
+        quantiles={f"{q:g}": float(np.quantile(errors, q)) * target.std for q in QUANTILES},
+        histogram=Histogram(edges=tuple((edges * target.std).tolist()), counts=tuple(counts.tolist())),
         points=Points(actual=points[0], predicted=points[1]),
     )

@@ -1,5 +1,6 @@
 """One job's place in a program: its state, how far it has come, whom it tells, and how it ends."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +32,8 @@ class Outcome:
     """float32 arrays by name."""
     test: dict[str, float]
     """Metrics of the test examples, `loss` among them, by name."""
-    evaluation: ModelEvaluation
-    """What more is to be said about what it tells of the test examples."""
+    evaluate: Callable[[], ModelEvaluation]
+    """Says more about what it tells of the test examples; computed then, by the device."""
     reason: Reason
     """COMPLETED or EARLY_STOPPED."""
 

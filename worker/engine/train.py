@@ -187,11 +187,11 @@ class Training:
         if not math.isfinite(test_loss):
             slot.ending = NonFiniteLoss(step=slot.epoch * slot.sizes.steps_per_epoch, loss=test_loss)
             return
-        told = self._program.outputs(slot.state.train_state, self._data.test.examples)
+        learned, tested, loss = slot.state.train_state, self._data.test.examples, slot.spec.loss
         slot.ending = Outcome(
             weights={name: weight.numpy() for name, weight in slot.named_weights.items()},
             test={"loss": test_loss, **self._measured(counts, self._data.test)},
-            evaluation=evaluate(told, self._dataset, loss=slot.spec.loss),
+            evaluate=lambda: evaluate(self._program.outputs(learned, tested), self._dataset, loss=loss),
             reason=Reason.COMPLETED if slot.epoch == slot.spec.epochs else Reason.EARLY_STOPPED,
         )
 

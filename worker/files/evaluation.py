@@ -43,22 +43,26 @@ def _software() -> dict[str, str]:
 
 
 def _illustrated(evaluation: Told, dataset: Dataset) -> Told:
-    worst = tuple(it.model_copy(update={"example": _shown(dataset, it.index)}) for it in evaluation.worst)
+    sources = dataset.test_sources.decode().split("\n") if dataset.test_sources else None
+    worst = tuple(
+        it.model_copy(update={"example": _shown(dataset, it.index, sources[it.index] if sources else None)})
+        for it in evaluation.worst
+    )
     return evaluation.model_copy(update={"worst": worst})
 
 
-def _shown(dataset: Dataset, index: int) -> ShownExample:
+def _shown(dataset: Dataset, index: int, source: str | None) -> ShownExample:
     """A test example."""
     info, encoding, x = dataset.info, dataset.encoding, dataset.test_x[index]
     if info.kind == "images":
-        return ShownExample(picture=base64.b64encode(png(x.reshape(info.shape))).decode())
+        return ShownExample(source=source, picture=base64.b64encode(png(x.reshape(info.shape))).decode())
     if encoding and encoding.rows:
-        return ShownExample(row=dict(islice(RowEncoder(encoding.rows).decode(x).items(), MOST_COLUMNS)))
+        return ShownExample(source=source, row=dict(islice(RowEncoder(encoding.rows).decode(x).items(), MOST_COLUMNS)))
     if encoding and encoding.arrays:
         values = ArrayEncoder(encoding.arrays, info.shape).decode(x.reshape(info.shape), values=MOST_VALUES)
     else:
         values = x[:MOST_VALUES].tolist()
-    return ShownExample(values=tuple(values))
+    return ShownExample(source=source, values=tuple(values))
 
 
 def png(pixels: np.ndarray) -> bytes:

@@ -58,7 +58,7 @@ class Exporter:
         yield WEIGHTS, lambda _: (WEIGHTS, weights_npz(outcome.weights))
         encoding = dataset.encoding or ModelEncoding.of(dataset.info)
         yield ENCODING, lambda _: (ENCODING, encoding.model_dump_json().encode())
-        yield EVALUATION, lambda _: (EVALUATION, evaluation_json(outcome.evaluation, dataset))
+        yield EVALUATION, lambda _: (EVALUATION, evaluation_json(outcome.evaluate(), dataset))
         if not job.spec.export:
             return
         network = describe(job.spec.model, dataset.info)

@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from gradientd.cli.app import app
 from gradientd.cli.datasets import name_of
+from gradientd.cli.reading import Channels, FitWay, OnBad, Reading, Task
 from gradientd.cli.tables import report_words
 from gradientd.client.datasets import columns_as_csv
 from jobs.wire import UploadReport
@@ -56,3 +58,36 @@ def test_a_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
         result = CliRunner().invoke(app, command)
         assert result.exit_code == 2, result.output
         assert "cannot read" in " ".join(result.output.split())
+
+
+def test_reading_tells_what_was_given_as_the_client_takes_it() -> None:
+    assert Reading().given == {}
+    reading = Reading(
+        target=["y"],
+        task=Task.REGRESSION,
+        on_bad=OnBad.SKIP,
+        size="48x64",
+        fit=FitWay.COVER,
+        channels=Channels.COLOURS,
+        test_split=0.5,
+        split_seed=0,
+    )
+    assert reading.given == {
+        "target": ["y"],
+        "task": "regression",
+        "on_bad": "skip",
+        "size": (48, 64),
+        "fit": "cover",
+        "channels": 3,
+        "test_split": 0.5,
+        "split_seed": 0,
+    }
+    with pytest.raises(typer.BadParameter, match="48by64"):
+        Reading(size="48by64").given  # noqa: B018
+
+
+@pytest.mark.parametrize("option", ["--channels=3", "--test-split=0.5", "--split-seed=1", "--on-bad=skip"])
+def test_any_option_of_an_upload_needs_a_file(option: str) -> None:
+    result = CliRunner().invoke(app, ["train", option])
+    assert result.exit_code == 2
+    assert option.partition("=")[0] in result.output
