@@ -22,6 +22,7 @@ FIGURES = {
     "api": "throughput",
     "predict": "predict",
     "tables": "tables",
+    "pictures": "pictures",
 }
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
