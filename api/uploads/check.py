@@ -8,6 +8,7 @@ import os
 import resource
 import sys
 import threading
+import traceback
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -46,6 +47,8 @@ class Answer(BaseModel):
     """Which share is done; of an answer before the last."""
     storage: str = ""
     """What keeps the disk from taking its arrays, which is no fault of the upload."""
+    surprise: str = ""
+    """The traceback of what nobody thought of."""
 
 
 def main() -> None:
@@ -73,7 +76,8 @@ def answer_to(order: Order, *, progress: Progress = lambda _: None) -> Answer:
         return Answer(storage=error.strerror or str(error))
     except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
         # Of a library, for what nobody thought of: no reason to end and be asked again.
-        return Answer(detail=f"the upload cannot be read: {escaped(str(error))[:200] or type(error).__name__}")
+        detail = f"the upload cannot be read: {escaped(str(error))[:200] or type(error).__name__}"
+        return Answer(detail=detail, surprise=traceback.format_exc()[-4000:])
     except MemoryError:
         return Answer(detail=f"checking the upload takes more than {order.memory_bytes >> 20:,} MiB of memory")
 

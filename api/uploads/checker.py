@@ -73,6 +73,8 @@ class Checker:
             raise InvalidUpload("the upload could not be checked: the process that checks it ended twice before it did")
         if answer.storage:
             raise StorageUnavailable(f"the data directory cannot be written or read: {answer.storage}")
+        if answer.surprise:
+            log.error("upload_check_surprised", detail=answer.detail, traceback=answer.surprise)
         if answer.found is None:
             raise InvalidUpload(answer.detail, answer.faults, total=answer.faults_total)
         return answer.found

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from structlog.testing import capture_logs
 
+from api.uploads import checker as checker_module
 from api.uploads.check import Order
 from api.uploads.checker import COMMAND, Bounds, Checker
 from api.uploads.options import UploadOptions
@@ -159,3 +162,20 @@ async def test_a_small_upload_waits_for_no_large_one(tmp_path: Path, monkeypatch
     large.cancel()
     await asyncio.gather(large, return_exceptions=True)
     assert checking() == 0
+
+
+@pytest.mark.anyio
+async def test_what_nobody_thought_of_is_refused_and_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check whose table reader has a bug."""
+    program = (
+        "import api.uploads.check as check\n"
+        "def broken(*_, **__): raise KeyError('a bug')\n"
+        "check.check_table = broken\n"
+        "check.main()\n"
+    )
+    monkeypatch.setattr(checker_module, "COMMAND", (sys.executable, "-P", "-c", program))
+    with capture_logs() as logs, pytest.raises(InvalidUpload, match="cannot be read: 'a bug'"):
+        await check(Checker(), iris_like(10), tmp_path)
+    (entry,) = logs
+    assert entry["event"] == "upload_check_surprised"
+    assert "in broken" in entry["traceback"]
