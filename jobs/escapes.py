@@ -1,5 +1,6 @@
-"""Text that a stranger may have written, made safe for a log or a terminal."""
+"""Text that a stranger may have written, made safe for a log, a terminal or a spreadsheet."""
 
+import math
 import re
 
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -14,3 +15,12 @@ def escaped(text: str) -> str:
 def escaped_json(document: str) -> str:
     """JSON, indented or not, that says the same and commands no terminal either."""
     return _UNSAFE.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", document)
+
+
+def disarmed(text: str) -> str:
+    """The text as a cell that no spreadsheet takes for a formula."""
+    try:
+        is_number = math.isfinite(float(text))
+    except ValueError:
+        is_number = False
+    return text if is_number or not text.startswith(("=", "+", "-", "@", "\t", "\r")) else f"'{text}"

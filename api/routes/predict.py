@@ -2,7 +2,6 @@
 
 import csv
 import io
-import math
 from functools import partial
 from typing import Annotated, Any, cast
 
@@ -35,6 +34,7 @@ from api.predict.inputs import (
 )
 from api.predict.model import Model
 from api.schemas import PredictionList
+from jobs.escapes import disarmed
 from jobs.faults import UnreadableRows
 from jobs.model_encoding import ModelEncoding
 from jobs.wire import FieldError
@@ -202,20 +202,11 @@ def _as_csv(encoding: ModelEncoding, outputs: NDArray[np.float32]) -> str:
     writer = csv.writer(text)
     rows: list[list[float]] = outputs.tolist()
     if encoding.task == "regression":
-        writer.writerow([_for_spreadsheet(target.name) for target in encoding.targets])
+        writer.writerow([disarmed(target.name) for target in encoding.targets])
         writer.writerows(rows)
         return text.getvalue()
     writer.writerow(["label", *(f"probability {name}" for name in encoding.classes)])
     best: list[int] = outputs.argmax(axis=1).tolist()
-    labels = [_for_spreadsheet(name) for name in encoding.classes]
+    labels = [disarmed(name) for name in encoding.classes]
     writer.writerows([labels[index], *row] for index, row in zip(best, rows, strict=True))
     return text.getvalue()
-
-
-def _for_spreadsheet(text: str) -> str:
-    """The text, so that no spreadsheet takes it for a formula."""
-    try:
-        is_number = math.isfinite(float(text))
-    except ValueError:
-        is_number = False
-    return text if is_number or not text.startswith(("=", "+", "-", "@", "\t", "\r")) else f"'{text}"

@@ -14,7 +14,7 @@ from gradientd.cli.display import print_json
 from gradientd.cli.job_reference import find_job
 from gradientd.cli.options import DEFAULT_URL, ApiKeyOption, JobArgument, JsonOption, UrlOption
 from gradientd.client import Client
-from jobs.escapes import escaped
+from jobs.escapes import disarmed, escaped
 from jobs.model_files import ARTIFACT, FILES
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
@@ -102,12 +102,12 @@ def _told_of(pictures: list[Path], told: list[dict[str, Any]], *, as_json: bool)
     if "label" in first:
         names = list(first["probabilities"])
         writer.writerow(["file", "label", *(f"probability {name}" for name in names)])
-        rows = ([one["label"], *(one["probabilities"][name] for name in names)] for one in told)
+        rows = ([disarmed(one["label"]), *(one["probabilities"][name] for name in names)] for one in told)
     else:
         numbers = [one.get("values", {"value": one.get("value")}) for one in told]
-        writer.writerow(["file", *numbers[0]])
+        writer.writerow(["file", *map(disarmed, numbers[0])])
         rows = (list(each.values()) for each in numbers)
-    writer.writerows([str(path), *row] for path, row in zip(pictures, rows, strict=True))
+    writer.writerows([disarmed(str(path)), *row] for path, row in zip(pictures, rows, strict=True))
     return text.getvalue()
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-from jobs.escapes import escaped, escaped_json
+from jobs.escapes import disarmed, escaped, escaped_json
 
 HOSTILE = "a\x1b]0;x\x07b\rc\nd\te\u2028f\u202eg\u061ch\x9bi\ud800j"
 
@@ -24,3 +24,8 @@ def test_json_stays_the_same_document() -> None:
         assert said.replace("\n", "").isprintable()
         assert json.loads(said) == document
         assert "日本" in said
+
+
+def test_no_spreadsheet_takes_a_text_for_a_formula() -> None:
+    assert [disarmed(text) for text in ("=1+1", "@x", "-x", "+", "\ty")] == ["'=1+1", "'@x", "'-x", "'+", "'\ty"]
+    assert [disarmed(text) for text in ("-1", "+2.5e3", "x=1", "")] == ["-1", "+2.5e3", "x=1", ""]

@@ -1,5 +1,6 @@
 """`datasets`, `predict` and `download` against a server that answers as the API does."""
 
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from gradientd.cli.reading import Channels, FitWay, OnBad, Reading, Task
 from gradientd.cli.tables import report_words
 from gradientd.client.datasets import columns_as_csv
 from jobs.wire import UploadReport
+from tests.gradientd.samples import JOB_ID, serving
 
 
 @pytest.mark.parametrize(
@@ -91,3 +93,11 @@ def test_any_option_of_an_upload_needs_a_file(option: str) -> None:
     result = CliRunner().invoke(app, ["train", option])
     assert result.exit_code == 2
     assert option.partition("=")[0] in result.output
+
+
+def test_pictures_that_are_told_are_no_formulas(tmp_path: Path) -> None:
+    (tmp_path / "=cmd.png").write_bytes(b"a picture")
+    told = {"predictions": [{"label": "=1+1", "index": 0, "probabilities": {"=1+1": 1.0, "b": 0.0}}]}
+    with serving({f"POST /v1/jobs/{JOB_ID}/predict": lambda _: (200, told)}) as url, chdir(tmp_path):
+        result = CliRunner().invoke(app, ["predict", JOB_ID, "=cmd.png", "--url", url])
+    assert result.output.splitlines() == ["file,label,probability =1+1,probability b", "'=cmd.png,'=1+1,1.0,0.0"]
