@@ -7,6 +7,7 @@ A row is read in two steps. `RowEncoder.read` turns raw cells, as a CSV or JSON 
 import json
 import math
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -262,7 +263,8 @@ def rounded(value: float, std: float) -> float:
 
 
 def _number(encoded: float, mean: float, std: float) -> float | int:
-    number = rounded(encoded * std + mean, std)
+    largest = sys.float_info.max
+    number = rounded(min(max(encoded * std + mean, -largest), largest), std)
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 

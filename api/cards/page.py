@@ -33,6 +33,12 @@ def policy() -> str:
 
 
 @cache
+def design() -> str:
+    """Names what the page is drawn by, which another version may have changed."""
+    return hashlib.sha256(b"".join(_around())).hexdigest()[:16]
+
+
+@cache
 def _around() -> tuple[bytes, bytes]:
     """What is before the data, and what is behind them."""
     page = _read("card.html")

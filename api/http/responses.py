@@ -53,7 +53,7 @@ LAST_MODIFIED = _header(
 FILE_ETAG = LAST_MODIFIED | _header(
     "ETag", "The file's SHA-256; send it as `If-None-Match` or `If-Range`.", '"9f86d081884c7d65"'
 )
-CARD_ETAG = _header("ETag", "Names the card; send it as `If-None-Match`.", '"9f86d081884c7d65.12.json"')
+CARD_ETAG = _header("ETag", "Names the card; send it as `If-None-Match`.", '"9f86d081884c7d65.12.0.1.0"')
 REQUEST_ID = _header("X-Request-Id", "Name of the request in the server's log.", "5f0c9a4be1d27386")
 _OF_REFUSALS = (
     _header("Retry-After", "Seconds after which to try again.", "2")

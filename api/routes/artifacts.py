@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Annotated
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.cards.card import evaluation_of, model_card
-from api.cards.page import card_page, policy
+from api.cards.page import card_page, design, policy
 from api.http import kinds
 from api.http.conditional import matches
 from api.http.context import RequestContext, RequestContextDep
@@ -35,6 +36,9 @@ from api.series import Row
 from jobs.dataset_versions import StorageUnavailable
 from jobs.evaluation import ModelCard
 from jobs.record import Artifact, Job
+
+VERSION = version("gradientd")
+"""A card's JSON may tell more in the next one."""
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["artifacts"], route_class=DirectRoute)
 
@@ -161,14 +165,15 @@ async def get_model_card(context: RequestContextDep, params: Annotated[CardOf, P
     """
     job = await _job(context, params.job_id)
     found = evaluation_of(job)
-    tag = f'"{found.sha256[:32]}.{job.revision}.{params.form.partition("/")[2]}"'
+    is_page = params.form == "text/html"
+    tag = f'"{found.sha256[:32]}.{job.revision}.{design() if is_page else VERSION}"'
     headers = {"etag": tag, "vary": "Accept", "cache-control": "private, no-cache"}
     if matches(params.if_none_match, tag):
         return Response(status_code=304, headers=headers)
     history = context.services.store.history
     epochs = await context.do(history.metrics(job.id, owner=context.caller.visible_owner))
-    body = await asyncio.to_thread(_card, context, job, found, epochs, is_page=params.form == "text/html")
-    if params.form == "text/html":
+    body = await asyncio.to_thread(_card, context, job, found, epochs, is_page=is_page)
+    if is_page:
         # What strangers named is in it: it does not have this origin, and so none of its rights.
         headers["content-security-policy"] = (
             f"sandbox allow-scripts allow-downloads; {policy()}; frame-ancestors 'none'"

@@ -29,6 +29,9 @@ _OPTIONS = (
     "--remote-debugging-port=0",
 )
 
+BETWEEN_PAGES = ("Inspected target navigated or closed", "Cannot find default execution context")
+"""What is answered while one page takes another's place."""
+
 
 class Page:
     """What the browser shows."""
@@ -39,12 +42,8 @@ class Page:
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression. Raises AssertionError where the page raises."""
-        self._sent += 1
         parameters = {"expression": expression, "returnByValue": True, "awaitPromise": True}
-        self._socket.send(json.dumps({"id": self._sent, "method": "Runtime.evaluate", "params": parameters}))
-        while (reply := json.loads(self._socket.recv(timeout=30))).get("id") != self._sent:
-            pass
-        result = reply["result"]
+        result, _ = self._ask("Runtime.evaluate", parameters)
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
@@ -59,6 +58,51 @@ class Page:
             lambda: self.evaluate(f"document.querySelector({quoted}) !== null"), what=selector, timeout_seconds=30
         )
         self.evaluate(f"document.querySelector({quoted}).click()")
+
+    def complaints(self) -> list[str]:
+        """What the browser has complained of since the page began: exceptions that nobody caught, and all that was
+        blocked or failed."""
+        found: list[str] = []
+        for domain in ("Log", "Runtime"):
+            self._ask(f"{domain}.disable", {})
+            # The browser keeps them, and tells them anew to whoever begins to listen.
+            _, events = self._ask(f"{domain}.enable", {})
+            for event in events:
+                told = event["params"]
+                if event["method"] == "Log.entryAdded":
+                    found.append(f"{told['entry']['source']}: {told['entry']['text']}")
+                elif event["method"] == "Runtime.exceptionThrown":
+                    found.append(json.dumps(told["exceptionDetails"]))
+                elif event["method"] == "Runtime.consoleAPICalled" and told["type"] in ("error", "warning"):
+                    found.append(json.dumps(told["args"]))
+        return found
+
+    def forget(self) -> None:
+        """Complaints so far were expected."""
+        for method in ("Log.clear", "Runtime.discardConsoleEntries"):
+            self._ask(method, {})
+
+    def _ask(self, method: str, parameters: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """The result of a method, and the events before it. Asks again while one page takes another's place."""
+        messages: list[dict[str, Any]] = []
+
+        def answered() -> bool:
+            messages[:] = self._exchange(method, parameters)
+            return messages[-1].get("error", {}).get("message") not in BETWEEN_PAGES
+
+        wait_until(answered, what="a page")
+        *events, reply = messages
+        assert "result" in reply, reply
+        return reply["result"], events
+
+    def _exchange(self, method: str, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """What comes until the method is answered, and that answer."""
+        self._sent += 1
+        self._socket.send(json.dumps({"id": self._sent, "method": method, "params": parameters}))
+        message: dict[str, Any] = {}
+        while message.get("id") != self._sent:
+            message = json.loads(self._socket.recv(timeout=30))
+            yield message
 
 
 @contextmanager

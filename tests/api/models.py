@@ -11,6 +11,7 @@ from api.predict.model import Model, load_model
 from jobs.columns import CategoricalColumn, LeftOutColumn, NumericColumn, RowEncoding
 from jobs.datasets import DatasetInfo, Target
 from jobs.model_encoding import ModelEncoding
+from jobs.record import Metrics
 from jobs.settings import Settings
 from jobs.states import Reason, Status
 from store.artifacts import LocalArtifacts
@@ -80,14 +81,19 @@ def succeed(
     store: Store,
     do: Callable[[Any], Any],
     graph: bytes = b"",
+    evaluation: bytes | None = None,
+    metrics: Metrics | None = None,
 ) -> str:
-    """End a claimed job as a worker would that has trained the dataset's linear model; its id."""
+    """End a claimed job as a worker would that has trained the dataset's linear model; its id. An evaluation and
+    metrics of its test are left where they are given."""
     artifacts = LocalArtifacts.of(settings)
     files = {
         "weights.npz": b"weights",
         "encoding.json": encoding_of(dataset),
+        **({} if evaluation is None else {"evaluation.json": evaluation}),
         "model.onnx": graph or graph_of(dataset),
     }
     written = [artifacts.write(claim.job.id, name, content) for name, content in files.items()]
-    do(store.finish(claim.job.id, claim.fence, Status.SUCCEEDED, reason=Reason.COMPLETED, artifacts=written))
+    ending: dict[str, Any] = {"reason": Reason.COMPLETED, "metrics": metrics, "artifacts": written}
+    do(store.finish(claim.job.id, claim.fence, Status.SUCCEEDED, **ending))
     return claim.job.id

@@ -4,17 +4,22 @@ And deletions that race with submissions: a job that was accepted has its datase
 """
 
 import hashlib
+import io
 import random
 import threading
 import time
+import zipfile
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import httpx
+import numpy as np
 import psutil
+from PIL import Image
 
 from jobs.settings import Settings
 from store.calls import run as carry_out
@@ -24,8 +29,10 @@ from tests.chaos.points import UPLOAD_POINTS
 from tests.chaos.stack import Stack, Stuck, until
 from tests.chaos.verdict import Verdict
 
-ROWS = (200, 40_000)
-"""Of an upload: few, or so many that there is time to hit its check."""
+FORMS = ("table", "pictures", "arrays")
+MANY = {"table": 40_000, "pictures": 3000, "arrays": 200_000}
+FEW = 200
+"""Examples of an upload: few, or so many that there is time to hit its check."""
 CLASSES = ("no", "yes")
 LEADS_SECONDS = (-0.005, 0.03)
 """Of the submission in a race: it has the longer way, so both win some."""
@@ -55,8 +62,8 @@ def run(stack: Stack, *, rng: random.Random, uploads: int, races: int) -> tuple[
     ]
     for n in range(uploads):
         name, fault = faults[n % len(faults)]
-        table = _table(n, rng.choice(ROWS), rng=rng)
-        _break_off(stack, f"u{n}", table, name, fault, verdict=verdict, outcome=outcome)
+        upload = _upload(FORMS[n % len(FORMS)], n, rng=rng)
+        _break_off(stack, f"u{n}", upload, name, fault, verdict=verdict, outcome=outcome)
     for n in range(races):
         _race(stack, f"r{n}", rng=rng, verdict=verdict, outcome=outcome)
     _look_at_the_disk(stack, verdict)
@@ -70,7 +77,7 @@ def run(stack: Stack, *, rng: random.Random, uploads: int, races: int) -> tuple[
 def _break_off(
     stack: Stack,
     name: str,
-    table: bytes,
+    upload: "Upload",
     fault: str,
     inject: Callable[[Stack, int], object],
     *,
@@ -79,7 +86,7 @@ def _break_off(
 ) -> None:
     api = int(hashlib.sha256(name.encode()).hexdigest(), 16) % 2
     with ThreadPoolExecutor(1) as pool:
-        sent = pool.submit(stack.ask, "PUT", f"/v1/datasets/{name}", api=api, content=table)
+        sent = pool.submit(stack.ask, "PUT", f"/v1/datasets/{name}", api=api, content=upload.content)
         hit = inject(stack, api)
         answer = sent.result()
     for point in UPLOAD_POINTS:
@@ -90,25 +97,57 @@ def _break_off(
     outcome.left["a whole version" if found else "nothing"] += 1
     if answer is not None and answer.status_code in (200, 201) and not found:
         verdict.lost.append(f"{name}: its upload was answered {answer.status_code}, and it is not there ({fault})")
-    again = _until_taken(stack, name, table)
+    again = _until_taken(stack, name, upload.content)
     versions = stack.get(f"/v1/datasets/{name}/versions")["data"]
     if len(versions) != 1:
         verdict.duplicated.append(f"{name}: {len(versions)} versions of one upload ({fault})")
     if found and again.status_code != 200:
         verdict.duplicated.append(f"{name}: the same upload again was answered {again.status_code} ({fault})")
-    if stack.ask_until_answered("GET", f"/v1/datasets/{name}/content").content != table:
+    if stack.ask_until_answered("GET", f"/v1/datasets/{name}/content").content != upload.content:
         verdict.violations.append(f"{name}: the content is not what was uploaded ({fault})")
-    if (versions[0]["sha256"], _rows(versions[0])) != (hashlib.sha256(table).hexdigest(), table.count(b"\n") - 1):
+    whole = (hashlib.sha256(upload.content).hexdigest(), upload.examples)
+    if (versions[0]["sha256"], _examples(versions[0])) != whole:
         verdict.violations.append(f"{name}: the version is not the whole upload ({fault})")
     verdict.jobs += 1
 
 
+class Upload(NamedTuple):
+    """What is sent, and how many examples it holds."""
+
+    content: bytes
+    examples: int
+
+
+def _upload(form: str, n: int, *, rng: random.Random) -> Upload:
+    """The n-th upload, in a form, which is like no other."""
+    count = rng.choice((FEW, MANY[form]))
+    make = {"table": _table, "pictures": _pictures, "arrays": _arrays}[form]
+    return Upload(make(n, count, rng=rng), count)
+
+
 def _table(n: int, rows: int, *, rng: random.Random) -> bytes:
-    lines = ["a,b,city,y", *(f"{rng.random():.4f},{i},{'xyz'[i % 3]},{CLASSES[i % 2]}" for i in range(rows))]
+    lines = ["a,b,city,y", *(f"{rng.random():.4f},{i},{'xyz'[i % 3]},{CLASSES[i % 2]}" for i in range(rows - 1))]
     return ("\n".join(lines) + f"\n{n},0,x,yes\n").encode()
 
 
-def _rows(version: dict) -> int:
+def _pictures(n: int, count: int, *, rng: random.Random) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for i in range(count):
+            picture = io.BytesIO()
+            Image.frombytes("L", (8, 8), rng.randbytes(64)).save(picture, "PNG")
+            archive.writestr(f"{n}/{CLASSES[i % 2]}/{i}.png", picture.getvalue())
+    return content.getvalue()
+
+
+def _arrays(n: int, count: int, *, rng: random.Random) -> bytes:
+    content = io.BytesIO()
+    x = np.random.default_rng(rng.randrange(2**32)).normal(size=(count, 8)) + n
+    np.savez(content, x_train=x, y_train=np.arange(count) % 2)
+    return content.getvalue()
+
+
+def _examples(version: dict) -> int:
     return version["train_examples"] + version["test_examples"]
 
 

@@ -25,7 +25,8 @@ from jobs.settings import Settings
 from store.calls import connect, run
 from store.jobs import Store
 from store.lanes import Lanes
-from tests.api.models import CUSTOMERS, succeed
+from tests.api.evaluations import of_classes
+from tests.api.models import CUSTOMERS, DIGITS, succeed
 from tests.fuzz import known
 
 ROOT = Path(__file__).parents[2]
@@ -89,17 +90,21 @@ def count_cases(folder: Path) -> int:
 
 
 def fill(url: str, settings: Settings, secret: str | None) -> None:
-    """Have something there to be found: a dataset, and a job that has succeeded with a model, named in `known`."""
+    """Have something there to be found: datasets, and jobs that have succeeded with a model, named in `known`."""
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     with httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=REQUEST_SECONDS) as http:
         http.put(f"/v1/datasets/{known.DATASET}", content=known.TABLE).raise_for_status()
-        http.post("/v1/jobs", json={"dataset": "mnist-10k"}).raise_for_status()
+        http.put(f"/v1/datasets/{known.PICTURES}", content=known.archive()).raise_for_status()
+        for _ in (known.JOB, known.PICTURE_JOB):
+            http.post("/v1/jobs", json={"dataset": "mnist-10k"}).raise_for_status()
     with connect(settings) as client:
         store, do = Store.of(settings), partial(run, client)
-        claim = do(store.claim("fuzz", token=new_job_id(), lanes=Lanes.served_by(gpus=0)))
-        if claim is None:
-            raise SystemExit("fuzz: the job that was to succeed cannot be claimed")
-        os.environ[known.JOB] = succeed(claim, CUSTOMERS, settings=settings, store=store, do=do)
+        for name, dataset in ((known.JOB, CUSTOMERS), (known.PICTURE_JOB, DIGITS)):
+            claim = do(store.claim("fuzz", token=new_job_id(), lanes=Lanes.served_by(gpus=0)))
+            if claim is None:
+                raise SystemExit("fuzz: a job that was to succeed cannot be claimed")
+            evaluation = of_classes(dataset.classes).model_dump_json().encode()
+            os.environ[name] = succeed(claim, dataset, settings=settings, store=store, do=do, evaluation=evaluation)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 import schemathesis
+from schemathesis.transport.serialization import Binary
 
 from tests.fuzz import known
 
@@ -27,7 +28,7 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
     for name, value in (case.headers or {}).items():
         if name.lower() == "prefer" and "wait" in str(value).lower():
             case.headers[name] = LONGEST_WAIT
-    if int(case.id[-1:].encode().hex(), 16) % 2 and case.method.upper() not in KEPT:
+    if ord(case.id[-1]) % 2 and case.method.upper() not in KEPT:
         meet_what_is_there(case)
 
 
@@ -36,21 +37,30 @@ def meet_what_is_there(case: schemathesis.Case) -> None:
 
     schemathesis looks once more whether the case is still one that the document allows.
     """
-    path, job_id = case.operation.path, os.environ[known.JOB]
+    path, are_pictures = case.operation.path, ord(case.id[-2]) % 2 == 1
+    job_id = os.environ[known.PICTURE_JOB if are_pictures else known.JOB]
     parameters = case.path_parameters
     if not isinstance(parameters, dict):
         return
     if "{job_id}" in path and not path.endswith("/cancel"):
         parameters["job_id"] = job_id
     elif "/datasets/{name}" in path and case.method.upper() != "PUT":
-        parameters["name"] = known.DATASET
+        parameters["name"] = known.PICTURES if are_pictures else known.DATASET
     if path.endswith("/artifacts/{name}"):
         parameters["name"] = "encoding.json"
     body: Any = case.body
-    if path.endswith("/predict") and isinstance(body, dict) and isinstance(body.get("instances"), list):
+    if (
+        path.endswith("/predict")
+        and not are_pictures
+        and isinstance(body, dict)
+        and isinstance(body.get("instances"), list)
+    ):
         body["instances"] = [named(instance) for instance in body["instances"]]
-    if path.endswith("/datasets/{name}") and case.method.upper() == "PUT" and isinstance(body, str | bytes):
-        case.body = known.TABLE + body if isinstance(body, bytes) else known.TABLE.decode() + body
+    if path.endswith("/datasets/{name}") and case.method.upper() == "PUT" and isinstance(body, str):
+        if isinstance(body, Binary):
+            case.body = Binary(known.archive(body.data) if are_pictures else known.TABLE + body.data)
+        else:
+            case.body = known.TABLE.decode() + body
 
 
 def named(instance: Any) -> Any:

@@ -161,7 +161,10 @@ def wilson(right: int, examples: int) -> Interval:
     middle = share + z * z / (2 * examples)
     reach = z * math.sqrt(share * (1 - share) / examples + z * z / (4 * examples * examples))
     whole = 1 + z * z / examples
-    return Interval(low=max(0.0, (middle - reach) / whole), high=min(1.0, (middle + reach) / whole))
+    # The share itself is within, whatever was rounded.
+    return Interval(
+        low=min(share, max(0.0, (middle - reach) / whole)), high=max(share, min(1.0, (middle + reach) / whole))
+    )
 
 
 # --- targets --------------------------------------------------------------------------------------
@@ -200,7 +203,8 @@ def _errors(predicted: np.ndarray, actual: np.ndarray, dataset: DatasetInfo, of:
     squares, variance = float(np.square(errors).mean()), float(actual.astype(np.float64).var())
     low, high = float(errors.min()), float(errors.max())
     least = 1e-9 * max(1.0, abs(low), abs(high))
-    counts, edges = np.histogram(errors, HISTOGRAM_BINS, (low, high) if high - low > least else (low - 0.5, low + 0.5))
+    reach = 0.0 if high - low > least else max(0.5, least)
+    counts, edges = np.histogram(errors, HISTOGRAM_BINS, (low - reach, high + reach))
     most = max(50, min(MOST_POINTS, POINTS_IN_ALL // dataset.outputs))
     some = np.unique(np.linspace(0, len(errors) - 1, min(most, len(errors))).astype(int))
     points = [

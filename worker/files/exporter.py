@@ -4,6 +4,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import structlog
@@ -58,7 +59,8 @@ class Exporter:
         yield WEIGHTS, lambda _: (WEIGHTS, weights_npz(outcome.weights))
         encoding = dataset.encoding or ModelEncoding.of(dataset.info)
         yield ENCODING, lambda _: (ENCODING, encoding.model_dump_json().encode())
-        yield EVALUATION, lambda _: (EVALUATION, evaluation_json(outcome.evaluate(), dataset))
+        evaluate = cache(outcome.evaluate)  # once, however often a disk refuses what comes of it
+        yield EVALUATION, lambda _: (EVALUATION, evaluation_json(evaluate(), dataset))
         if not job.spec.export:
             return
         network = describe(job.spec.model, dataset.info)

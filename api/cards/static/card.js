@@ -5,6 +5,7 @@ const card = JSON.parse(document.getElementById("data").textContent);
 const main = document.getElementById("card");
 const { evaluation, spec, curve } = card;
 const { classification, regression, dataset } = evaluation;
+const MOST_LABELS = 40; // of an axis
 const colours = Object.fromEntries(
   ["ink", "soft", "line", "train", "val", "bad", "good", "low", "high"].map((name) => [
     name,
@@ -22,6 +23,12 @@ function el(tag, properties = {}, ...children) {
 
 function section(title, ...children) {
   main.append(el("section", {}, el("h2", { textContent: title }), ...children));
+}
+
+/** Names beside each other, of which none turns the direction of the others. */
+function listed(names) {
+  if (!names?.length) return null;
+  return el("span", {}, ...names.flatMap((name, n) => [n ? ", " : "", el("bdi", { textContent: name })]));
 }
 
 /** `columns` are [heading, isNumber]; a cell is a text, a number or an element. */
@@ -109,7 +116,8 @@ function confusions() {
     });
     // By number, so that two names that look the same stay two.
     const places = names.map((_, n) => n);
-    const ticks = { tickvals: places, ticktext: names.map((name) => brief(name)), showgrid: false, zeroline: false };
+    const labels = names.length <= MOST_LABELS ? { tickvals: places, ticktext: names.map((name) => brief(name)) } : { showticklabels: false };
+    const ticks = { ...labels, showgrid: false, zeroline: false };
     const words = matrix.map((row, a) => row.map((of, p) => `${plain(names[a])} predicted as ${plain(names[p])}: ${count(of)}`));
     parts.push(
       plot(
@@ -226,8 +234,9 @@ function place(it) {
 }
 
 function verdict(it) {
-  if (!classification) return [`${it.target}: `, el("span", { className: "wrong", textContent: number(it.predicted) }), ` for ${number(it.actual)}`];
-  return [el("span", { className: "wrong", textContent: it.predicted }), ` (${percent(it.probability)}), is ${it.actual}`];
+  const name = (textContent, className = "") => el("bdi", { textContent, className });
+  if (!classification) return [name(it.target), ": ", name(number(it.predicted), "wrong"), ` for ${number(it.actual)}`];
+  return [name(it.predicted, "wrong"), ` (${percent(it.probability)}), is `, name(it.actual)];
 }
 
 function worst() {
@@ -253,7 +262,9 @@ function pictures(wrong) {
 }
 
 function rowsOf(wrong) {
-  const names = Object.keys(wrong[0].example.row);
+  const there = Object.keys(wrong[0].example.row);
+  const columns = (dataset.features.columns ?? []).map((column) => column.name).filter((name) => there.includes(name));
+  const names = columns.length ? columns : there;
   const rows = wrong.map((it) => [el("span", {}, ...verdict(it)), place(it), ...names.map((name) => cell(it.example.row[name]))]);
   return table([["predicted"], ["where"], ...names.map((name) => [name])], rows);
 }
@@ -273,8 +284,8 @@ function data() {
         ["duplicates", count(report.duplicates)],
         ["test examples that are also training examples", count(report.train_test_duplicates)],
         ["the same as one of another class", count(report.class_conflicts)],
-        ["constant columns", report.constant_columns?.join(", ") || null],
-        ["columns with a value of its own in each row", report.unique_columns?.join(", ") || null],
+        ["constant columns", listed(report.constant_columns)],
+        ["columns with a value of its own in each row", listed(report.unique_columns)],
         ["sizes of the pictures", report.sizes?.map((it) => `${it.height} × ${it.width} (${count(it.count)})`).join(", ") || null],
       ]
     : [];
@@ -290,11 +301,12 @@ function data() {
       ...seen,
     ]),
   ];
-  const counts = Object.entries(dataset.class_counts ?? {});
+  // Not in the order of the object, which puts names that are numbers first.
+  const counts = dataset.class_counts ? dataset.classes.map((name) => [name, dataset.class_counts[name] ?? 0]) : [];
   if (counts.length > 1) {
     const names = counts.map(([name]) => brief(name));
     const bars = { type: "bar", x: counts.map((_, n) => n), y: counts.map(([, of]) => of), hovertext: counts.map(([name, of]) => `${plain(name)}: ${count(of)}`), hoverinfo: "text", marker: { color: colours.val } };
-    const ticks = counts.length <= 60 ? { tickvals: counts.map((_, n) => n), ticktext: names } : { showticklabels: false };
+    const ticks = counts.length <= MOST_LABELS ? { tickvals: counts.map((_, n) => n), ticktext: names } : { showticklabels: false };
     parts.push(el("h3", { textContent: "Examples of each class" }), plot([bars], { xaxis: ticks, yaxis: { title: { text: "examples" } } }));
   }
   const columns = dataset.features.columns ?? [];
