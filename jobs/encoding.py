@@ -259,7 +259,8 @@ def text_of(cell: Raw) -> str | None:
 
 def rounded(value: float, std: float) -> float:
     """A value that went through float32 in deviations, without the digits that it lost there."""
-    return round(value, 5 - math.floor(math.log10(std))) if math.isfinite(value) else value
+    # The largest ones could become too large for a float.
+    return round(value, 5 - math.floor(math.log10(std))) if abs(value) < sys.float_info.max / 10 else value
 
 
 def _number(encoded: float, mean: float, std: float) -> float | int:
