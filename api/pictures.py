@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from api.png import Incomplete, check_png
 from jobs.escapes import escaped
 from jobs.inputs import ImageEncoding
 
@@ -28,6 +29,8 @@ MOST_QUICK_PIXELS = 1_000_000
 """Of a picture that is decoded within a few milliseconds."""
 MOST_BYTES = 64 << 20
 """Of a picture's file."""
+MOST_SCANS = 100
+"""Of a JPEG. Progressive ones have some ten; each costs a pass over all of the picture, however few its bytes."""
 
 _ORIENTATION = 0x0112
 _TURNED = frozenset({5, 6, 7, 8})
@@ -67,6 +70,7 @@ def look(content: bytes) -> Look:
     with _opened(content) as image:
         if image.format == "PNG":
             image.verify()  # decoding overlooks checksums
+            check_png(content)  # and rows that are not there
     with _opened(content) as image:
         turned = image.getexif().get(_ORIENTATION) in _TURNED
         width, height = reversed(image.size) if turned else image.size
@@ -102,6 +106,8 @@ def _opened(content: bytes) -> Generator[Image.Image]:
             warnings.simplefilter("ignore")  # of odd metadata, and of many pixels, which are counted here
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 _check_pixels(image, MOST_JPEG_PIXELS if image.format == "JPEG" else MOST_PIXELS)
+                if image.format == "JPEG":
+                    _check_scans(content)
                 yield image
     except (UnreadablePicture, NotQuick):
         raise
@@ -109,6 +115,8 @@ def _opened(content: bytes) -> Generator[Image.Image]:
         raise UnreadablePicture("a picture of too many pixels") from error
     except Image.UnidentifiedImageError as error:
         raise UnreadablePicture("no picture" if content else "an empty file") from error
+    except Incomplete as error:
+        raise UnreadablePicture(f"a damaged picture: {error}") from error
     except MemoryError:
         raise
     except Exception as error:  # what a damaged file makes Pillow raise is of any kind
@@ -118,6 +126,13 @@ def _opened(content: bytes) -> Generator[Image.Image]:
 def _check_pixels(image: Image.Image, most: int) -> None:
     if image.width * image.height > most:
         raise UnreadablePicture(f"a {image.format} of {image.width:,} x {image.height:,} pixels")
+
+
+def _check_scans(content: bytes) -> None:
+    # In a scan's own data 0xff is followed by 0: what stands for a scan elsewhere is a thumbnail's, or chance.
+    scans = content.count(b"\xff\xda")
+    if not scans or scans > MOST_SCANS:
+        raise UnreadablePicture(f"a JPEG of {scans:,} scans")
 
 
 def _is_see_through(image: Image.Image) -> bool:

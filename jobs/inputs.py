@@ -6,6 +6,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Fit = Literal["contain", "cover", "stretch"]
 
+PARTS: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
+ARRAYS = tuple(f"{axis}_{part}" for part in PARTS for axis in "xy")
+"""Names of the arrays of an upload."""
+_OTHERS = {"images": "x", "features": "x", "labels": "y", "targets": "y"}
+ARRAY_ALIASES = {
+    **{letter: f"{letter.lower()}_train" for letter in "xyXY"},
+    **{f"{axis.upper()}_{part}": f"{axis}_{part}" for part in PARTS for axis in "xy"},
+    **{f"{part}_{other}": f"{axis}_{part}" for part in PARTS for other, axis in _OTHERS.items()},
+}
+"""What others call them: scikit-learn's users X and y, MedMNIST `train_images`."""
+
 
 class ImageEncoding(BaseModel):
     """How a picture becomes pixels: uint8 [height, width, channels]."""

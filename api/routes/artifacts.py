@@ -168,16 +168,15 @@ async def get_model_card(context: RequestContextDep, params: Annotated[CardOf, P
     is_page = params.form == "text/html"
     tag = f'"{found.sha256[:32]}.{job.revision}.{design() if is_page else VERSION}"'
     headers = {"etag": tag, "vary": "Accept", "cache-control": "private, no-cache"}
+    if is_page:
+        # What strangers named is in it: it does not have this origin, and so none of its rights. A 304 says so as well,
+        # since a browser puts its headers in the place of those that it keeps.
+        headers["content-security-policy"] = f"sandbox allow-scripts; {policy()}; frame-ancestors 'none'"
     if matches(params.if_none_match, tag):
         return Response(status_code=304, headers=headers)
     history = context.services.store.history
     epochs = await context.do(history.metrics(job.id, owner=context.caller.visible_owner))
     body = await asyncio.to_thread(_card, context, job, found, epochs, is_page=is_page)
-    if is_page:
-        # What strangers named is in it: it does not have this origin, and so none of its rights.
-        headers["content-security-policy"] = (
-            f"sandbox allow-scripts allow-downloads; {policy()}; frame-ancestors 'none'"
-        )
     return Response(body, headers=headers, media_type=params.form)
 
 

@@ -56,7 +56,9 @@ class ArchivedFile:
             with self.open() as stream:
                 content = stream.read(most_bytes + 1)
         except (*DAMAGED, RuntimeError, OSError) as error:
-            raise UnreadableFile(f"damaged or locked data: {escaped(str(error))[:100]}") from error
+            raise UnreadableFile(
+                f"damaged or locked data: {escaped(str(error))[:100] or type(error).__name__}"
+            ) from error
         if len(content) > most_bytes:
             raise UnreadableFile(f"more than {most_bytes:,} bytes")
         return content
@@ -124,10 +126,15 @@ def _of_tar(archive: tarfile.TarFile, whole: IO[bytes], most_bytes: int) -> Iter
         name = member.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         yield ArchivedFile(name, member.size, odd, lambda member=member: _member(archive, member))
     left = most_bytes
-    while block := whole.read(1 << 20):  # to the end, where gzip compares its checksum
-        left -= len(block)
-        if left < 0:
-            raise InvalidUpload(f"behind the archive's end there are more than {most_bytes:,} bytes")
+    for stream in (cast("IO[bytes]", archive.fileobj), whole):  # what was read ahead, then what was not
+        while block := stream.read(1 << 20):  # to the end, where gzip compares its checksum
+            left -= len(block)
+            if block.strip(b"\0"):
+                raise InvalidUpload(
+                    "behind the archive's end there is more: it is damaged there, or several are joined"
+                )
+            if left < 0:
+                raise InvalidUpload(f"behind the archive's end there are more than {most_bytes:,} bytes")
 
 
 def _member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:

@@ -19,18 +19,11 @@ from api.uploads.checked import Limits
 from api.uploads.folders import Part, is_ignored, segments
 from jobs.escapes import escaped
 from jobs.faults import InvalidUpload
+from jobs.inputs import ARRAY_ALIASES, ARRAYS
 
 Arrays = dict[str, NDArray[Any]]
 """`x_train`, `y_train` and so on: mapped from files, to be read."""
 
-NAMES = tuple(f"{axis}_{part}" for part in ("train", "val", "test") for axis in "xy")
-_OTHERS = {"images": "x", "features": "x", "labels": "y", "targets": "y"}
-ALIASES = {
-    **{letter: f"{letter.lower()}_train" for letter in "xyXY"},
-    **{f"{axis.upper()}_{part}": f"{axis}_{part}" for part in ("train", "val", "test") for axis in "xy"},
-    **{f"{part}_{other}": f"{axis}_{part}" for part in ("train", "val", "test") for other, axis in _OTHERS.items()},
-}
-"""What others call them: scikit-learn's users X and y, MedMNIST `train_images`."""
 LONGEST_HEADER = 1 << 16
 MOST_AXES = 32
 
@@ -64,8 +57,8 @@ def npz_arrays(path: Path, *, scratch: Path, limits: Limits) -> Generator[Arrays
                 if is_ignored(file.name):
                     continue
                 name = "/".join(segments(file.name)).removesuffix(".npy")
-                name = ALIASES.get(name, name)
-                if name not in NAMES:
+                name = ARRAY_ALIASES.get(name, name)
+                if name not in ARRAYS:
                     detail = f"the archive has an array {escaped(name)[:100]!r}; wanted: x_train, y_train, and perhaps "
                     raise InvalidUpload(detail + "x_val, y_val, x_test, y_test")
                 if name in arrays:
@@ -169,6 +162,8 @@ def _npy(path: Path, name: str) -> NDArray[Any]:
             raise InvalidUpload(f"{name} holds Python objects, which are not read; wanted: numbers, or texts as labels")
         if dtype.kind not in "biufUS" or dtype.names:
             raise InvalidUpload(f"{name} is of {dtype}; wanted: numbers, or texts as labels")
+        if any(length < 0 for length in shape):
+            raise InvalidUpload(f"{name} has the shape {shape}")
         wanted = math.prod(shape) * dtype.itemsize
         if path.stat().st_size - begin != wanted:
             found = path.stat().st_size - begin
@@ -177,7 +172,8 @@ def _npy(path: Path, name: str) -> NDArray[Any]:
             return np.empty(shape, dtype)
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except _NO_NPY as error:
-        raise InvalidUpload(f"{name} is no array that can be read: {escaped(str(error))[:100]}") from error
+        why = escaped(str(error))[:100] or type(error).__name__
+        raise InvalidUpload(f"{name} is no array that can be read: {why}") from error
 
 
 def _idx(path: Path, shown: str) -> NDArray[np.uint8]:

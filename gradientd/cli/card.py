@@ -26,7 +26,11 @@ def card(
     *,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File to write the whole card to, as a page that needs no network."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="File for the whole card as a page that needs no network; - for standard output.",
+        ),
     ] = None,
     url: UrlOption = DEFAULT_URL,
     api_key: ApiKeyOption = None,
@@ -42,6 +46,9 @@ def card(
             print_json(found.model_dump(mode="json")) if as_json else print_card(console(), found)
             return
         page = client.card_page(job_id)
+    if str(output) == "-":
+        typer.echo(page, nl=False)
+        return
     try:
         output.write_bytes(page)
     except OSError as error:
@@ -89,9 +96,10 @@ def _of_classes(console: Console, scores: ClassEvaluation) -> Iterator[str]:
 
 
 def _of_targets(console: Console, scores: TargetEvaluation) -> Iterator[str]:
-    table = Table("target", "MAE", "RMSE", "R²", "mean error", "95 % of errors below")
+    table = Table("target", "MAE", "RMSE", "R²", "mean error", "error, 5 %", "95 %")
     for of in scores.targets:
-        numbers = (of.mae, of.rmse, of.r2, of.mean_error, of.quantiles.get("0.95", float("nan")))
+        ends = (of.quantiles.get(share, float("nan")) for share in ("0.05", "0.95"))
+        numbers = (of.mae, of.rmse, of.r2, of.mean_error, *ends)
         table.add_row(of.name, *(f"{number:.5g}" for number in numbers))
     print_table(console, table)
     for it in scores.worst[:FEW]:

@@ -197,7 +197,9 @@ def send(client: Client, file: Path, reading: Reading, *, name: str | None, dry_
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="FILE") from error
     except OSError as error:
-        raise typer.BadParameter(f"cannot read {file}: {error.strerror or error}", param_hint="FILE") from error
+        raise typer.BadParameter(
+            f"cannot read {error.filename or file}: {error.strerror or error}", param_hint="FILE"
+        ) from error
 
 
 def tell(console: Console, version: Dataset) -> None:

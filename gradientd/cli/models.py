@@ -14,10 +14,13 @@ from gradientd.cli.display import print_json
 from gradientd.cli.job_reference import find_job
 from gradientd.cli.options import DEFAULT_URL, ApiKeyOption, JobArgument, JsonOption, UrlOption
 from gradientd.client import Client
+from gradientd.client.packing import visible_files
 from jobs.escapes import disarmed, escaped
 from jobs.model_files import ARTIFACT, FILES
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
+MAGICS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM")
+"""How those begin, but for WebP."""
 
 
 class Form(StrEnum):
@@ -83,13 +86,20 @@ def _pictures_in(files: list[Path]) -> list[Path]:
     found: list[Path] = []
     for file in files:
         if file.is_dir():
-            found += [path for path in sorted(file.rglob("*")) if path.suffix.lower() in PICTURES]
+            found += filter(_is_picture, sorted(visible_files(file)))
         else:
             with file.open("rb"):
                 found.append(file)
     if not found:
         raise typer.BadParameter(f"no pictures in {files[0]}", param_hint="FILE")
     return found
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether a file begins as the pictures do that an upload takes, whatever its name. Raises OSError."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    return head.startswith(MAGICS) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
 
 
 def _told_of(pictures: list[Path], told: list[dict[str, Any]], *, as_json: bool) -> str:

@@ -13,6 +13,7 @@ from gradientd.client.errors import Refused, StillRunning
 from gradientd.client.packing import Array, arrays_packed, folder_packed
 from gradientd.client.paths import dataset_path
 from gradientd.client.responses import Document, parse
+from jobs.inputs import ARRAY_ALIASES, ARRAYS
 from jobs.wire import Dataset, Page, Upload
 
 ACCEPTED = 202
@@ -169,19 +170,28 @@ def opened(table: Table) -> tuple[int, Iterator[bytes]]:
 
 
 def _are_arrays(table: Mapping[str, Any]) -> bool:
-    """Whether these are the arrays of whole parts, rather than columns of a table."""
-    return {"x_train", "y_train"} <= table.keys() and all(hasattr(array, "tobytes") for array in table.values())
+    """Whether these are the arrays of whole parts, rather than columns of a table, which may be called x and y too."""
+    if not all(hasattr(array, "tobytes") for array in table.values()):
+        return False
+    if {"x_train", "y_train"} <= table.keys():
+        return True
+    named = {ARRAY_ALIASES.get(name, name): array for name, array in table.items()}
+    x: Any = named.get("x_train")
+    return {"x_train", "y_train"} <= named.keys() <= set(ARRAYS) and x.ndim > 1
 
 
 def columns_as_csv(columns: Mapping[str, Sequence[Any] | Array]) -> bytes:
     """Columns as a CSV with a header; None and NaN are missing. Raises ValueError where they differ in length."""
+    if not columns:
+        raise ValueError("there are no columns")
     listed = {name: _listed(values) for name, values in columns.items()}
     lengths = {name: len(values) for name, values in listed.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"columns differ in length: {lengths}")
     for name, values in listed.items():
         if any(isinstance(value, (list, tuple, dict)) for value in values):
-            raise ValueError(f"the column {name!r} holds more than one value a row")
+            detail = f"the column {name!r} holds more than one value a row"
+            raise ValueError(f"{detail}; examples of several values go as NumPy arrays x_train and y_train")
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(columns)

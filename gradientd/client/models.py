@@ -1,6 +1,7 @@
 """What a client does with a job's model: list its files, download them, read its card, have it predict."""
 
 import base64
+import errno
 import hashlib
 import math
 import os
@@ -53,6 +54,8 @@ class ModelCalls(Connection):
             raise ValueError(f"{name!r} is no name of a file that a job leaves")
         place = Path(to)
         path = place / name if place.is_dir() else place
+        if not path.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
         digest = hashlib.sha256()
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
@@ -109,8 +112,10 @@ class ModelCalls(Connection):
     ) -> list[dict[str, Any]]:
         """The same of pictures: files, or their bytes (PNG, JPEG, WebP, BMP, GIF).
 
-        Raises OSError where a file cannot be read.
+        Raises OSError where a file cannot be read, TypeError for a single picture that is in no list.
         """
+        if isinstance(pictures, (str, bytes, os.PathLike)):
+            raise TypeError("predict_pictures takes a list of pictures")
         found: list[dict[str, Any]] = []
         batch: list[dict[str, str]] = []
         size = 0

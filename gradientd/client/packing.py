@@ -34,16 +34,13 @@ class Array(Protocol):
 def folder_packed(folder: Path) -> tuple[int, Iterator[bytes]]:
     """A folder's files as a tar: how many bytes, and they themselves, each file's as it is read.
 
-    The same bytes whenever the files are the same. What begins with a dot is left out, and so are
-    links, which may lead anywhere.
+    The same bytes whenever the files are the same. What begins with a dot is left out. Links are followed, but into no
+    folder a second time.
 
-    Raises OSError, also where a file changes meanwhile, and ValueError for a folder without files.
+    Raises OSError, also where a file changes meanwhile or a folder cannot be read, and ValueError for a folder without
+    files.
     """
-    found = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.is_symlink() and not _is_hidden(path.relative_to(folder))
-    ]
+    found = sorted(visible_files(folder))
     if not found:
         raise ValueError(f"{folder} holds no files")
     heads: list[tuple[Path, bytes, int]] = []
@@ -67,8 +64,23 @@ def arrays_packed(arrays: Mapping[str, Array]) -> bytes:
     return packed.getvalue()
 
 
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def visible_files(folder: Path) -> Iterator[Path]:
+    """The files in a folder and all below it, but for what begins with a dot. Raises OSError for a folder that cannot
+    be read."""
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        files = (Path(place, name) for name in names if not name.startswith("."))
+        yield from (path for path in files if path.is_file())
+
+
+def _refuse(error: OSError) -> None:
+    raise error
 
 
 def _tar(heads: list[tuple[Path, bytes, int]]) -> Iterator[bytes]:

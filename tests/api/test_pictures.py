@@ -13,6 +13,7 @@ from PIL import Image
 from api.pictures import NotQuick, UnreadablePicture, decode, look
 from jobs.inputs import Fit, ImageEncoding
 
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 FORMATS = ["PNG", "JPEG", "WEBP", "BMP", "GIF"]
 WHITE, BLACK, RED = [255, 255, 255], [0, 0, 0], [255, 0, 0]
 
@@ -305,3 +306,61 @@ def test_who_has_no_time_is_told_of_many_pixels() -> None:
     with pytest.raises(NotQuick):
         decode(many, encoding(2, 2, 1), quick=True)
     assert decode(many, encoding(2, 2, 1)).shape == (2, 2, 1)
+
+
+# --- what is not all there ------------------------------------------------------------------------
+
+
+def png_of(rows: int, *, height: int = 8, colour: int = 2, palette: bool = True, interlaced: bool = False) -> bytes:
+    """8 pixels wide, of which so many rows are there."""
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, height, 8, colour, 0, 0, int(interlaced)))
+    row = b"\0" + bytes(8 * {0: 1, 2: 3, 3: 1}[colour])
+    colours = chunk(b"PLTE", bytes(3)) if colour == 3 and palette else b""
+    content = chunk(b"IDAT", zlib.compress(row * rows))
+    return b"\x89PNG\r\n\x1a\n" + head + colours + content + chunk(b"IEND", b"")
+
+
+def test_rows_that_are_not_there_are_missed() -> None:
+    for colour in (0, 2, 3):
+        look(png_of(8, colour=colour))
+        with pytest.raises(UnreadablePicture, match="bytes of"):
+            look(png_of(7, colour=colour))
+    with pytest.raises(UnreadablePicture, match="palette is missing"):
+        look(png_of(8, colour=3, palette=False))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "I;16", "RGB", "RGBA", "P"])
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (8, 8), (17, 2), (33, 31)])
+def test_whole_pngs_are_whole(mode: str, size: tuple[int, int]) -> None:
+    look(saved(Image.new(mode, size)))
+    for bits in (1, 2, 4):
+        if mode == "P":
+            look(saved(Image.new(mode, size), bits=bits))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 5), (5, 3), (8, 8), (17, 2)])
+def test_interlaced_pictures_are_counted_by_their_passes(size: tuple[int, int]) -> None:
+    width, height = size
+    passes = [np.zeros((height, width), np.uint8)[y::dy, x::dx] for x, y, dx, dy in ADAM7]
+    rows = b"".join(b"\0" + row.tobytes() for part in passes if part.size for row in part)
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 1))
+    for content, is_whole in ((rows, True), (rows[:-1], False)):
+        picture = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(content)) + chunk(b"IEND", b"")
+        if is_whole:
+            look(picture)
+        else:
+            with pytest.raises(UnreadablePicture, match="bytes of"):
+                look(picture)
+
+
+def test_a_jpeg_of_no_scan_or_of_very_many_is_refused() -> None:
+    """Each of these passes over all of the picture, and takes eleven bytes."""
+    jpeg = saved(Image.fromarray(noise(64, 64)), "JPEG", progressive=True)
+    look(jpeg)
+    scan = bytes.fromhex("ffda0008010100013f0000")
+    with pytest.raises(UnreadablePicture, match=r"5,0.. scans"):
+        look(jpeg[:-2] + scan * 5000 + jpeg[-2:])
+    with pytest.raises(UnreadablePicture, match=r"5,0.. scans"):
+        decode(jpeg[:-2] + scan * 5000 + jpeg[-2:], encoding(8, 8, 3))
+    with pytest.raises(UnreadablePicture):
+        look(jpeg[: jpeg.index(b"\xff\xda")] + b"\xff\xd9")

@@ -39,8 +39,11 @@ def _right(outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
 
 
 def of_classes(by_class: np.ndarray) -> MetricValues:
-    """Accuracy, and the macro means of precision, recall and F1 (0 where a class is never told, or never there)."""
-    right, told, there = by_class.astype(np.float64)
+    """Accuracy, and the macro means of precision, recall and F1 over the classes that are there or told, as
+    scikit-learn has them (0 where a class is never told, or never there).
+    """
+    counts = by_class.astype(np.float64)
+    right, told, there = counts[:, counts.any(axis=0)]
     return {
         "accuracy": float(right.sum() / there.sum()),
         "precision": float(_shares(right, told).mean()),

@@ -67,7 +67,8 @@ def _tflite(model: keras.Model, path: Path) -> None:
 
 
 def _tflite_int8(model: keras.Model, path: Path, images: np.ndarray) -> None:
-    """All in whole numbers: takes pixels as they are, uint8, and gives probabilities in 256ths.
+    """All in whole numbers: takes pixels as they are, uint8, and gives probabilities in 256ths, or in 255ths where they
+    are no softmax, whose range the converter knows.
 
     The ranges of what is in between are those of these images [N, height, width, channels].
     """
@@ -75,6 +76,8 @@ def _tflite_int8(model: keras.Model, path: Path, images: np.ndarray) -> None:
     inputs = keras.Input(given.shape[1:], dtype="float32", name="features")
     same: Any = keras.models.clone_model(model, input_tensors=inputs)
     same.set_weights(model.get_weights())
+    if not isinstance(model.layers[-1], keras.layers.Softmax):
+        same = keras.Model(inputs, _Probabilities()(same.output))
     converter = tf.lite.TFLiteConverter.from_keras_model(same)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     calibrating = images.astype(np.float32)
@@ -83,6 +86,14 @@ def _tflite_int8(model: keras.Model, path: Path, images: np.ndarray) -> None:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.uint8
     path.write_bytes(converter.convert())
+
+
+class _Probabilities(keras.layers.Layer):
+    """What it is given, marked as being from 0 to 1: the calibrating images may not lead so far."""
+
+    def call(self, given: Any) -> Any:
+        """The same, in 255ths."""
+        return tf.quantization.fake_quant_with_min_max_args(given, 0.0, 1.0)
 
 
 def _saved_model(model: keras.Model, path: Path) -> None:

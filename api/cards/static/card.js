@@ -34,9 +34,10 @@ function listed(names) {
 /** `columns` are [heading, isNumber]; a cell is a text, a number or an element. */
 function table(columns, rows) {
   const kind = (n) => (columns[n][1] ? "number" : "");
-  const head = columns.map(([heading], n) => el("th", { textContent: heading, className: kind(n) }));
+  const headings = columns.map(([heading], n) => el("th", { textContent: heading, className: kind(n) }));
+  const head = columns.some(([heading]) => heading) ? [el("thead", {}, el("tr", {}, ...headings))] : [];
   const body = rows.map((row) => el("tr", {}, ...row.map((cell, n) => el("td", { className: kind(n) }, cell ?? "–"))));
-  return el("div", { className: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...body)));
+  return el("div", { className: "scroll" }, el("table", {}, ...head, el("tbody", {}, ...body)));
 }
 
 function facts(entries) {
@@ -55,14 +56,22 @@ function number(value) {
   return size !== 0 && (size < 1e-3 || size >= 1e6) ? value.toExponential(3) : String(Number(value.toPrecision(5)));
 }
 
+/** A value as it is: it may be the number of a customer. Numbers never break over lines. */
+function exact(value) {
+  return el("span", { className: "whole", textContent: String(value) });
+}
+
 function cell(value) {
   if (value === null) return "(missing)";
-  return typeof value === "number" ? number(value) : String(value);
+  return typeof value === "number" ? exact(value) : String(value);
 }
 
 /** A text for Plotly, which takes some tags and entities for markup. */
 const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-const brief = (text, most = 24) => plain(text.length > most ? `${text.slice(0, most - 1)}…` : text);
+const brief = (text, most = 24) => {
+  const letters = Array.from(text); // a letter may be two units
+  return plain(letters.length > most ? `${letters.slice(0, most - 1).join("")}…` : text);
+};
 
 // --- plots --------------------------------------------------------------------------------------
 
@@ -118,6 +127,7 @@ function confusions() {
     const places = names.map((_, n) => n);
     const labels = names.length <= MOST_LABELS ? { tickvals: places, ticktext: names.map((name) => brief(name)) } : { showticklabels: false };
     const ticks = { ...labels, showgrid: false, zeroline: false };
+    const slanted = names.some((name) => name.length > 6) ? { tickangle: -45 } : {};
     const words = matrix.map((row, a) => row.map((of, p) => `${plain(names[a])} predicted as ${plain(names[p])}: ${count(of)}`));
     parts.push(
       plot(
@@ -138,7 +148,7 @@ function confusions() {
           },
         ],
         {
-          xaxis: { ...ticks, title: { text: "predicted" } },
+          xaxis: { ...ticks, ...slanted, title: { text: "predicted" } },
           yaxis: { ...ticks, title: { text: "actual" }, autorange: "reversed" },
         },
         "plot square",
@@ -235,7 +245,7 @@ function place(it) {
 
 function verdict(it) {
   const name = (textContent, className = "") => el("bdi", { textContent, className });
-  if (!classification) return [name(it.target), ": ", name(number(it.predicted), "wrong"), ` for ${number(it.actual)}`];
+  if (!classification) return [name(it.target), ": ", name(String(it.predicted), "wrong whole"), " for ", exact(it.actual)];
   return [name(it.predicted, "wrong"), ` (${percent(it.probability)}), is `, name(it.actual)];
 }
 
@@ -270,7 +280,7 @@ function rowsOf(wrong) {
 }
 
 function valuesOf(wrong) {
-  const rows = wrong.map((it) => [el("span", {}, ...verdict(it)), place(it), (it.example.values ?? []).map(number).join(", ")]);
+  const rows = wrong.map((it) => [el("span", {}, ...verdict(it)), place(it), (it.example.values ?? []).join(", ")]);
   return table([["predicted"], ["where"], ["values"]], rows);
 }
 
@@ -358,6 +368,7 @@ function head() {
   const { metrics } = card;
   const title = `${dataset.id}: ${classification ? `${classification.classes.length} classes` : regression.targets.map((of) => of.name).slice(0, 5).join(", ")}`;
   document.title = `Model card · ${title}`;
+  const mean = regression?.targets.length > 1 ? `, mean of ${regression.targets.length} targets,` : "";
   const tested = `on ${count(evaluation.test_examples)} test examples`;
   const figures = classification
     ? [
@@ -367,9 +378,9 @@ function head() {
         [number(metrics.test_loss), "loss"],
       ]
     : [
-        [number(metrics.test_rmse), `RMSE ${tested}`],
-        [number(metrics.test_mae), "MAE"],
-        [number(metrics.test_r2), "R²"],
+        [number(metrics.test_rmse), `RMSE${mean} ${tested}`],
+        [number(metrics.test_mae), `MAE${mean}`],
+        [number(metrics.test_r2), `R²${mean}`],
         [number(metrics.test_loss), "loss"],
       ];
   main.replaceChildren(

@@ -1,5 +1,6 @@
 """The files of an archive are read one by one, never unpacked, and what is damaged is told."""
 
+import gzip
 import random
 import stat
 import tarfile
@@ -13,7 +14,7 @@ from api.uploads import archives
 from api.uploads.archives import UnreadableFile, is_archive, opened
 from api.uploads.checked import Limits
 from jobs.faults import InvalidUpload
-from tests.api.uploads.archives import check, faulty_files, pictures, refusal, tar_of, zip_of
+from tests.api.uploads.archives import check, faulty_files, picture, pictures, refusal, tar_of, zip_of
 
 FILES = [("a/1", b"one"), ("b/größe", b""), ("c", b"three" * 1000)]
 MOST = 1 << 20
@@ -234,3 +235,17 @@ def test_damage_of_any_kind_is_told(tmp_path: Path, form: str) -> None:
 def test_limits_hold_for_uploads(tmp_path: Path) -> None:
     limits = Limits(most_bytes=MOST, most_encoded_bytes=200)
     assert "more than 200 bytes" in refusal(zip_of(pictures("a", "b")), tmp_path, limits=limits).detail
+
+
+@pytest.mark.parametrize("gz", [False, True])
+def test_what_is_behind_a_tars_end_is_not_overlooked(tmp_path: Path, gz: bool) -> None:
+    one, two = (tar_of([(f"{label}/{n}.png", picture((n, 0, 0))) for n in range(20)]) for label in "ab")
+    joined = one + two
+    damaged = bytearray(one)
+    header = one.index(b"a/10.png")
+    damaged[header : header + 512] = bytes(512)
+    for content in (joined, bytes(damaged)):
+        packed = gzip.compress(content) if gz else content
+        assert "behind the archive's end" in refusal(packed, tmp_path).detail
+    ended = one + bytes(4096)
+    assert "one class" in refusal(gzip.compress(ended) if gz else ended, tmp_path).detail

@@ -60,7 +60,7 @@ ERRORS = TargetEvaluation(
             rmse=2.5,
             r2=0.75,
             mean_error=-0.5,
-            quantiles={"0.95": 3.5},
+            quantiles={"0.05": -4.5, "0.95": 3.5},
             histogram=Histogram(edges=(0, 1), counts=(1,)),
             points=Points(actual=(), predicted=()),
         ),
@@ -120,7 +120,7 @@ def test_a_card_of_numbers_tells_each_target() -> None:
     assert code == 0
     assert "R²        0.7500" in text
     (line,) = (line for line in text.splitlines() if line.startswith("price"))
-    assert line.split() == ["price", "1.25", "2.5", "0.75", "-0.5", "3.5"]
+    assert line.split() == ["price", "1.25", "2.5", "0.75", "-0.5", "-4.5", "3.5"]
     assert "mistake   row 12: price 20, and is 10" in text
 
 
@@ -128,6 +128,7 @@ def test_a_card_is_written_as_a_page(tmp_path: Path) -> None:
     page = tmp_path / "card.html"
     assert run("<!doctype html>", "-o", str(page))[0] == 0
     assert page.read_text() == "<!doctype html>"
+    assert run("<!doctype html>", "-o", "-") == (0, "<!doctype html>")
     code, text = run("<!doctype html>", "-o", str(tmp_path / "none" / "card.html"))
     assert code == 2
     assert "cannot write" in " ".join(text.split())

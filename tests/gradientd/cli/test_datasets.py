@@ -1,5 +1,7 @@
 """`datasets`, `predict` and `download` against a server that answers as the API does."""
 
+import json
+import os
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -101,3 +103,32 @@ def test_pictures_that_are_told_are_no_formulas(tmp_path: Path) -> None:
     with serving({f"POST /v1/jobs/{JOB_ID}/predict": lambda _: (200, told)}) as url, chdir(tmp_path):
         result = CliRunner().invoke(app, ["predict", JOB_ID, "=cmd.png", "--url", url])
     assert result.output.splitlines() == ["file,label,probability =1+1,probability b", "'=cmd.png,'=1+1,1.0,0.0"]
+
+
+def test_a_folder_is_predicted_as_it_is_learnt(tmp_path: Path) -> None:
+    """By content, whatever the names; without what begins with a dot, and without waiting for a pipe."""
+    sent: list[int] = []
+
+    def told(body: Any) -> tuple[int, Any]:
+        sent.append(len(body["instances"]))
+        one = {"label": "a", "index": 0, "probabilities": {"a": 1.0}}
+        return 200, {"predictions": [one] * len(body["instances"])}
+
+    png, jpeg, webp = b"\x89PNG rest", b"\xff\xd8\xff rest", b"RIFF\0\0\0\0WEBP"
+    names = {
+        "noext": png,
+        "b.jfif": jpeg,
+        "c.webp": webp,
+        "._1.png": png,
+        "notes.png": b"text",
+        "deep/d.gif": b"GIF89a",
+    }
+    for name, content in names.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    os.mkfifo(tmp_path / "p.png")
+    with serving({f"POST /v1/jobs/{JOB_ID}/predict": told}) as url:
+        result = CliRunner().invoke(app, ["predict", JOB_ID, str(tmp_path), "--url", url, "--json"])
+    assert result.exit_code == 0, result.output
+    found = [Path(one["file"]).relative_to(tmp_path).as_posix() for one in json.loads(result.output)]
+    assert (sent, found) == ([4], ["b.jfif", "c.webp", "deep/d.gif", "noext"])

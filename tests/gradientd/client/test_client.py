@@ -3,12 +3,15 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from gradientd.client import Client, Refused, ServerUnreachable, StillRunning, UnexpectedAnswer
+from gradientd.client.datasets import opened
 from jobs.datasets import CATALOGUE
 from jobs.record import Job
 from jobs.spec import Spec
@@ -332,3 +335,28 @@ def test_an_answer_is_waited_for_no_longer_than_told() -> None:
     with Client("http://train.test", timeout_seconds=1, transport=httpx.MockTransport(server)) as client:
         client.workers()
     assert (timeouts[0]["read"], timeouts[0]["connect"]) == (1, 1)
+
+
+def test_arrays_may_have_the_names_that_others_give_them() -> None:
+    x, y = np.zeros((4, 2), np.float32), np.arange(4)
+    for names in (("X", "y"), ("x", "y"), ("train_images", "train_labels"), ("x_train", "y_train")):
+        _, parts = opened(dict(zip(names, (x, y), strict=True)))
+        assert b"".join(parts).startswith(b"PK")
+    _, parts = opened({"x": np.arange(3), "y": np.arange(3)})  # columns of a table
+    assert b"".join(parts).startswith(b"x,y\r\n")
+    with pytest.raises(ValueError, match="NumPy arrays x_train and y_train"):
+        opened({"x_train": x})
+    with pytest.raises(ValueError, match="no columns"):
+        opened({})
+
+
+def test_a_single_picture_is_in_a_list(tmp_path: Path) -> None:
+    with Client("http://127.0.0.1:1") as client:
+        for picture in ("one.png", tmp_path / "one.png", b"bytes"):
+            with pytest.raises(TypeError, match="a list of pictures"):
+                client.predict_pictures(JOB_ID, picture)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with Client("http://127.0.0.1:1") as client, pytest.raises(FileNotFoundError, match="none"):
+        client.download(JOB_ID, "model.onnx", tmp_path / "none" / "model.onnx")

@@ -1,6 +1,8 @@
 """What is packed is what others unpack: a folder as a tar, arrays as a .npz."""
 
+import errno
 import io
+import os
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -66,10 +68,29 @@ def test_what_begins_with_a_dot_is_left_out(tmp_path: Path) -> None:
     assert unpacked(packed(folder)) == {"a/1.png": b"1", "a/x.y": b"2"}
 
 
-def test_a_link_is_left_out(tmp_path: Path) -> None:
+def test_links_are_followed_and_into_no_folder_twice(tmp_path: Path) -> None:
     write(tmp_path, {"elsewhere/1.png": b"pixels", "folder/a/0.png": b"0"})
-    (tmp_path / "folder" / "a" / "1.png").symlink_to(tmp_path / "elsewhere" / "1.png")
-    assert unpacked(packed(tmp_path / "folder")) == {"a/0.png": b"0"}
+    folder = tmp_path / "folder"
+    (folder / "a" / "1.png").symlink_to(tmp_path / "elsewhere" / "1.png")
+    (folder / "b").symlink_to(tmp_path / "elsewhere")
+    (folder / "b" / "round").symlink_to(folder)
+    (folder / "gone").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(folder / "a" / "pipe.png")
+    assert unpacked(packed(folder)) == {"a/0.png": b"0", "a/1.png": b"pixels", "b/1.png": b"pixels"}
+
+
+def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, {"a/0.png": b"0", "b/1.png": b"1"})
+    real = os.scandir
+
+    def scandir(place: str) -> Any:  # root may read everything
+        if Path(place).name == "b":
+            raise PermissionError(errno.EACCES, "Permission denied", place)
+        return real(place)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(PermissionError, match="b'"):
+        folder_packed(tmp_path)
 
 
 @pytest.mark.parametrize("files", [{}, {".DS_Store": b""}])

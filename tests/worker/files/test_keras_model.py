@@ -124,12 +124,13 @@ def test_outputs_that_are_all_below_zero_keep_their_order(tmp_path: Path) -> Non
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:[\\s\\S]*tf.lite.Interpreter:UserWarning")
 @pytest.mark.filterwarnings("ignore:Statistics for quantized inputs:UserWarning")
-def test_in_whole_numbers_the_model_is_as_good(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("loss", "scale", "gain"), [("cross_entropy", 1 / 256, 5), ("mse", 1 / 255, 1)])
+def test_in_whole_numbers_the_model_is_as_good(tmp_path: Path, loss: str, scale: float, gain: float) -> None:
     digits = Datasets(tmp_path).load("mnist-10k")
     x, hot = digits.train_x / 255, np.eye(10)[digits.train_y]
     kernel, *_ = np.linalg.lstsq(x.T @ x + 10 * np.eye(784), x.T @ (hot - 0.1), rcond=None)
-    spec = Spec.model_validate({"model": {"type": "softmax"}, "loss": "cross_entropy"})
-    weights = {"output/kernel": 5 * kernel.astype(np.float32), "output/bias": np.zeros(10, np.float32)}
+    spec = Spec.model_validate({"model": {"type": "softmax"}, "loss": loss})
+    weights = {"output/kernel": gain * kernel.astype(np.float32), "output/bias": np.full(10, 0.1, np.float32)}
     model: Any = keras_model(spec, digits.info, describe(spec.model, digits.info), weights)
     path = write_export(model, digits, "tflite_int8", tmp_path)
     assert path.name == FILES["tflite_int8"]
@@ -141,6 +142,10 @@ def test_in_whole_numbers_the_model_is_as_good(tmp_path: Path) -> None:
     lite.allocate_tensors()
     lite.set_tensor(given["index"], images)
     lite.invoke()
+    assert told["quantization"] == (pytest.approx(scale), 0)
+    sums = lite.get_tensor(told["index"]).sum(axis=1) * scale
+    assert np.allclose(sums, 1, atol=0.2)
+    assert sums.mean() == pytest.approx(1, abs=0.02)
     right = (lite.get_tensor(told["index"]).argmax(axis=1) == digits.test_y).mean()
     assert right >= (model.predict(images, verbose=0).argmax(axis=1) == digits.test_y).mean() - 0.01
     assert right > 0.8
