@@ -149,7 +149,7 @@ function confusions() {
         ],
         {
           xaxis: { ...ticks, ...slanted, title: { text: "predicted" } },
-          yaxis: { ...ticks, title: { text: "actual" }, autorange: "reversed" },
+          yaxis: { ...ticks, title: { text: "actual", standoff: 14 }, autorange: "reversed" },
         },
         "plot square",
       ),
@@ -368,17 +368,17 @@ function head() {
   const { metrics } = card;
   const title = `${dataset.id}: ${classification ? `${classification.classes.length} classes` : regression.targets.map((of) => of.name).slice(0, 5).join(", ")}`;
   document.title = `Model card · ${title}`;
-  const mean = regression?.targets.length > 1 ? `, mean of ${regression.targets.length} targets,` : "";
+  const mean = regression?.targets.length > 1 ? `, mean of ${regression.targets.length} targets` : "";
   const tested = `on ${count(evaluation.test_examples)} test examples`;
   const figures = classification
     ? [
         [percent(metrics.test_accuracy), `accuracy ${tested}`],
-        [`${percent(classification.accuracy_interval.low)} – ${percent(classification.accuracy_interval.high)}`, "where it may lie (95 %)"],
+        [`${(100 * classification.accuracy_interval.low).toFixed(1)} – ${percent(classification.accuracy_interval.high)}`, "where it may lie (95 %)"],
         [percent(metrics.test_f1), "F1, mean of the classes"],
         [number(metrics.test_loss), "loss"],
       ]
     : [
-        [number(metrics.test_rmse), `RMSE${mean} ${tested}`],
+        [number(metrics.test_rmse), `RMSE${mean}${mean && ","} ${tested}`],
         [number(metrics.test_mae), `MAE${mean}`],
         [number(metrics.test_r2), `R²${mean}`],
         [number(metrics.test_loss), "loss"],
