@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from api.background.change_feed import ChangeFeed
 from api.background.doorbell_sender import DoorbellSender
+from api.background.job_feed import JobFeed
 from api.background.upkeep import keep_up, sweep_uploads
 from api.fleet import Fleet
 from api.predict.predictor import Predictor
@@ -42,6 +43,7 @@ class Services:
     store: Store
     doorbell_sender: DoorbellSender
     change_feed: ChangeFeed
+    job_feed: JobFeed
     key_ring: KeyRing
     data_dir: Folder
     fleet: Fleet
@@ -75,7 +77,8 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
                 client,
                 store,
                 doorbell_sender,
-                ChangeFeed(client, store.keys),
+                change_feed := ChangeFeed(client, store.keys),
+                JobFeed(change_feed, store=store, do=partial(arun, client)),
                 KeyRing.of(settings),
                 folder,
                 Fleet(lambda: arun(client, store.workers())),

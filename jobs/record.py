@@ -275,13 +275,20 @@ class Event(Value):
 
     id: Annotated[str, Field(description="Position in the history: claim number, dash, entry.", examples=["1-4"])]
     object: Annotated[Literal["training.event"], Field(description="Always `training.event`.")] = "training.event"
-    type: Annotated[Literal["status", "run", "metric", "checkpoint"], Field(description="What the entry tells.")]
+    type: Annotated[
+        str,
+        Field(
+            description="What the entry tells: `status`, `run`, `metric`, `checkpoint`, or at last `done`; newer "
+            "versions may have others.",
+            examples=["metric"],
+        ),
+    ]
     at: Annotated[datetime, Field(description="When it was recorded, by the store's clock.")]
     data: Annotated[
         dict[str, Any],
         Field(
             description="For `status` a transition, for `run` how the job runs, "
-            "for `metric` an epoch's metrics, for `checkpoint` what was kept.",
+            "for `metric` an epoch's metrics, for `checkpoint` what was kept, for `done` the final status.",
             examples=[{"epoch": 1, "step": 469, "loss": 0.31, "accuracy": 0.81}],
         ),
     ]

@@ -9,8 +9,9 @@ from jobs import presets
 from jobs.columns import Column
 from jobs.dataset_versions import DatasetVersion
 from jobs.datasets import DatasetInfo
-from jobs.record import Checkpoint, Value
+from jobs.record import Checkpoint, Progress, Value
 from jobs.spec import Spec
+from jobs.states import Phase, Status
 
 Item = TypeVar("Item")
 
@@ -48,6 +49,20 @@ class Series(Value):
     points: Annotated[
         int, Field(ge=0, description="Epochs there are; more than the columns hold when `max_points` thinned them out.")
     ]
+
+
+class LiveProgress(Value):
+    """How far a job is at this moment: told to those who follow it, and kept nowhere."""
+
+    object: Annotated[Literal["training.progress"], Field(description="Always `training.progress`.")] = (
+        "training.progress"
+    )
+    status: Annotated[Status, Field(description="Where the job stands.")]
+    phase: Annotated[Phase | None, Field(description="What it is doing; `null` unless it runs.")] = None
+    queue_position: Annotated[
+        int | None, Field(description="Jobs that will be claimed before it; `null` unless queued.", examples=[0])
+    ] = None
+    progress: Annotated[Progress, Field(description="How far it has come.")]
 
 
 class Preset(Value):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from jobs.errors import JobNotFound
 from jobs.record import Checkpoint, Event
 from store import decoding
-from store.calls import Operation, script
+from store.calls import Call, Operation, script
 from store.keys import EVERYBODY, Keys
 
 ENTRIES_PER_READ = 500
@@ -39,6 +39,11 @@ class History:
         if reply is None:
             raise JobNotFound(job_id)
         return tuple(decoding.event(row) for row in reply)
+
+    def last_event(self, job_id: str) -> Operation[str]:
+        """The id of a job's last event; empty where it has none."""
+        reply = yield Call(("XREVRANGE", self.keys.events(job_id), "+", "-", "COUNT", 1))
+        return str(reply[0][0]) if reply else ""
 
     def metrics(
         self, job_id: str, *, owner: str = EVERYBODY, after_step: int = 0

@@ -28,6 +28,7 @@ from api.http.route import DirectRoute
 from api.openapi import examples
 from api.parameters.jobs import JobChange, JobCreation, JobName, JobReading, ListQuery
 from api.schemas import JobPage, Resolved
+from api.streams import CHECK_KEY_SECONDS
 from jobs.dataset_versions import DatasetNotFound
 from jobs.errors import InvalidSpec
 from jobs.ids import new_job_id
@@ -36,11 +37,6 @@ from jobs.states import TERMINAL, Status
 from jobs.wire import FieldError
 from store.jobs import Created, Filters
 from store.lanes import Lanes
-
-REREAD_SECONDS = 5.0
-"""How often a waiting request looks at its job though it heard of no change, and at the key that it came with."""
-REREAD_QUEUED_SECONDS = 1.0
-"""The same while the job is queued: its place in the queue moves without telling."""
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=DirectRoute)
 
@@ -210,19 +206,25 @@ async def get_job(context: RequestContextDep, params: Annotated[JobReading, Para
 async def _at_next_change(context: RequestContext, known: Job, *, seconds: int) -> Job:
     """The job once it is no longer what is known, or at the end of the patience of anybody concerned."""
     before = conditional.moment(known)
-    change_feed = context.services.change_feed
+    feed = context.services.job_feed
     clock = asyncio.get_running_loop().time
-    deadline = clock() + seconds
-    async with change_feed.watch(known.id) as watch:
+    deadline, checked_at = clock() + seconds, clock()
+    async with feed.follow(known.id) as follower:
+        await follower.look()
         while True:
-            job = await context.do(context.services.store.get(known.id, owner=context.caller.visible_owner))
-            left = deadline - clock()
-            if conditional.moment(job) != before or job.status in TERMINAL or left <= 0 or change_feed.closing:
+            now = clock()
+            job = follower.job
+            if follower.trouble or job is None:
+                # As whoever asks now is told: that the store is away, or the job.
+                return await context.do(context.services.store.get(known.id, owner=context.caller.visible_owner))
+            if conditional.moment(job) != before or job.status in TERMINAL or now >= deadline or feed.closing:
                 return job
             if await context.request.is_disconnected():
                 return job
-            await watch.wait(min(left, REREAD_QUEUED_SECONDS if job.status is Status.QUEUED else REREAD_SECONDS))
-            await context.check_key()
+            if now - checked_at >= CHECK_KEY_SECONDS:
+                checked_at = now
+                await context.check_key()
+            await follower.wait(min(deadline - now, CHECK_KEY_SECONDS))
 
 
 @router.post(

@@ -157,6 +157,10 @@ def happened(event: Event, *, epochs: int) -> str:
             return f"runs as {data.get('execution')} on {data.get('device_name')}"
         case "checkpoint":
             return f"kept {data.get('name')} after epoch {data.get('epoch')}, step {data.get('step')}"
+        case "done":
+            return "nothing more will follow"
+        case other:  # of a newer server
+            return other
 
 
 def because(transition: Transition) -> str:

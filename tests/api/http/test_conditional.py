@@ -9,8 +9,8 @@ import pytest
 import redis
 from fastapi import FastAPI
 
+from api.background import job_feed
 from api.http import conditional
-from api.routes import jobs as routes
 from jobs.report import Report
 from jobs.states import Phase, Reason, Status
 from store.jobs import Claim, Store
@@ -126,7 +126,7 @@ async def test_a_wait_ends_with_its_time(http: httpx.AsyncClient, submit: Any) -
 async def test_a_moved_place_in_the_queue_ends_a_wait(
     http: httpx.AsyncClient, submit: Any, waiting: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(routes, "REREAD_QUEUED_SECONDS", 0.02)
+    monkeypatch.setattr(job_feed, "REREAD_QUEUED_SECONDS", 0.02)
     first, second = await submit(), await submit()
     task = await waiting(second["id"])
     await http.post(f"/v1/jobs/{first['id']}/cancel")

@@ -1,0 +1,122 @@
+"""A job's events as they are sent to one who follows it: those that are missing first, then each as it happens."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+
+from api.background.job_feed import Follower, News
+from api.http.context import RequestContext
+from api.http.event_stream import KEEP_ALIVE, RETRY, Listener, frame
+from api.http.problems import Refused
+from jobs.errors import StoreUnavailable
+from jobs.record import Event, Job
+from jobs.states import TERMINAL
+from jobs.wire import LiveProgress
+from store.history import ENTRIES_PER_READ
+
+KEEP_ALIVE_SECONDS = 15.0
+CHECK_KEY_SECONDS = 5.0
+"""How often it is asked whether the key that a follower came with still holds."""
+DONE = "done"
+
+Sent = tuple[tuple[int, int], bytes]
+"""An event's id, in an order, and the event as it is sent."""
+
+
+async def events_of(
+    context: RequestContext, job_id: str, listener: Listener, *, after: str, first: Sequence[Event]
+) -> AsyncGenerator[bytes]:
+    """All that happened to a job behind the event `after`, of which `first` is known, and all that happens, until the
+    job's end or that of anybody concerned. Without `done` at the end nothing is said about the job.
+    """
+    feed = context.services.job_feed
+    async with feed.follow(job_id, collects=True, on_overrun=listener.let_go) as follower:
+        yield RETRY
+        cursor, known = after, list(first)
+        while known:
+            yield b"".join(sent for _, sent in map(_sent, known))
+            cursor = known[-1].id
+            if known[-1].type == DONE:
+                return
+            known = await _more(context, job_id, after=cursor)
+        if follower.job:
+            yield _progress(follower.job)
+        async for part in _live(context, follower, listener, sent=_order(cursor)):
+            yield part
+
+
+async def _more(context: RequestContext, job_id: str, *, after: str) -> list[Event]:
+    history = context.services.store.history
+    owner = context.caller.visible_owner
+    return list(await context.do(history.events(job_id, owner=owner, after=after, limit=ENTRIES_PER_READ)))
+
+
+async def _live(
+    context: RequestContext, follower: Follower, listener: Listener, *, sent: tuple[int, int]
+) -> AsyncGenerator[bytes]:
+    """What happens from now on, but for what was sent."""
+    clock = asyncio.get_running_loop().time
+    said_at = checked_at = clock()
+    gone = asyncio.create_task(_wake_when_gone(listener, follower))
+    try:
+        while not (listener.gone.is_set() or context.services.job_feed.closing):
+            await follower.wait(min(KEEP_ALIVE_SECONDS, CHECK_KEY_SECONDS))
+            now = clock()
+            if now - checked_at >= CHECK_KEY_SECONDS:
+                checked_at = now
+                if not await _may_go_on(context):
+                    return
+            news = follower.take()
+            events = [(order, part) for each in news for order, part in each.encoded(_encoded) if order > sent]
+            sent = events[-1][0] if events else sent
+            parts = [part for _, part in events]
+            if any(each.has_progressed for each in news) and news[-1].job.status not in TERMINAL:
+                parts.append(news[-1].encoded(_encoded_progress))
+            if parts:
+                said_at = now
+                yield b"".join(parts)
+            elif now - said_at >= KEEP_ALIVE_SECONDS:
+                said_at = now
+                yield KEEP_ALIVE
+            if any(each.events and each.events[-1].type == DONE for each in news):
+                return
+            if follower.trouble and not isinstance(follower.trouble, StoreUnavailable):
+                return
+    finally:
+        gone.cancel()
+
+
+async def _may_go_on(context: RequestContext) -> bool:
+    try:
+        await context.check_key()
+    except StoreUnavailable:
+        return True  # nobody can say
+    except Refused:
+        return False
+    return True
+
+
+async def _wake_when_gone(listener: Listener, follower: Follower) -> None:
+    await listener.gone.wait()
+    follower.wake()
+
+
+def _order(event_id: str) -> tuple[int, int]:
+    fence, _, number = event_id.partition("-")
+    return (int(fence), int(number)) if event_id else (-1, -1)
+
+
+def _sent(event: Event) -> Sent:
+    return _order(event.id), frame(event.type, event.model_dump_json(), event_id=event.id)
+
+
+def _encoded(news: News) -> list[Sent]:
+    return [_sent(event) for event in news.events]
+
+
+def _encoded_progress(news: News) -> bytes:
+    return _progress(news.job)
+
+
+def _progress(job: Job) -> bytes:
+    live = LiveProgress(status=job.status, phase=job.phase, queue_position=job.queue_position, progress=job.progress)
+    return frame("progress", live.model_dump_json())
