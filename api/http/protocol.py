@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from api.http import kinds
 from api.http.connections import Connections
+from api.http.event_stream import SCOPE_ABORT
 from api.http.kinds import Kind
 from api.http.problems import MEDIA_TYPE
 
@@ -124,6 +125,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._all.heads.pop(self, None)
         self._all.bodies[self] = None
         self._body_since = self._looked_at = self.loop.time()
+        cast("dict[str, Any]", self.scope)[SCOPE_ABORT] = self.abort
         super().on_headers_complete()
         self.cycle.transport = cast("asyncio.Transport", _Lingering(self))
 

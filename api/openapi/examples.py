@@ -149,6 +149,11 @@ PARTS: dict[str, Any] = FILE | {
     "multipart/byteranges": {"schema": {"type": "string", "format": "binary"}, "example": "several parts of the file"}
 }
 
+EVENT_STREAM: dict[str, Any] = {
+    "schema": {"type": "string", "description": "Server-sent events; the data of each is the event as JSON."},
+    "example": 'id: 1-4\nevent: metric\ndata: {"id": "1-4", "type": "metric", "data": {"epoch": 1, "loss": 0.31}}\n\n',
+}
+
 CSV: dict[str, Any] = {
     "schema": {"type": "string", "description": "RFC 4180: a header line, then one line an epoch."},
     "example": "epoch,step,loss,accuracy\r\n1,71,0.0605,0.5912\r\n2,142,0.0351,0.8214\r\n",

@@ -10,8 +10,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field
 from starlette.requests import Request
 
+from api.http.event_stream import MEDIA_TYPE
 from api.http.headers import (
     Accept,
+    Header,
     IdempotencyKey,
     IfNoneMatch,
     Prefer,
@@ -143,11 +145,28 @@ class EventsQuery(Query):
         return query
 
 
+def _event_id(value: str | None) -> str:
+    if value and not EVENT_ID.fullmatch(value):
+        raise not_a_cursor(value, "an event's id")
+    return value or ""
+
+
 @dataclass(frozen=True, slots=True)
 class JobEvents:
-    """Which part of which job's history."""
+    """Which part of which job's history, and in which form."""
 
     query: EventsQuery
+    last_event_id: Annotated[
+        str,
+        Header(
+            "Last-Event-ID",
+            _event_id,
+            "Go on behind this event; goes before `after`. A browser sends it when it connects again.",
+            "1-4",
+            {"pattern": f"^({EVENT_ID.pattern})?$"},
+        ),
+    ]
+    form: Annotated[str, Accept(("application/json", MEDIA_TYPE))]
     job_id: JobId
 
 

@@ -7,14 +7,19 @@ from starlette.responses import Response
 
 from api.http import kinds
 from api.http.context import RequestContextDep
+from api.http.event_stream import MEDIA_TYPE, EventStream
 from api.http.params import Params
+from api.http.problems import SCOPE_IS_HEAD
 from api.http.responses import refusals, to_json, to_page
 from api.http.route import DirectRoute
 from api.openapi import examples
 from api.parameters.jobs import JobEvents, JobMetrics, JobName
 from api.schemas import CheckpointPage, EventPage
 from api.series import NAMES, as_csv, columns, thinned
+from api.streams import events_of
+from jobs.states import TERMINAL
 from jobs.wire import KeptCheckpoint, Series
+from store.history import ENTRIES_PER_READ
 
 router = APIRouter(prefix="/v1/jobs", tags=["history"], route_class=DirectRoute)
 
@@ -25,24 +30,52 @@ router = APIRouter(prefix="/v1/jobs", tags=["history"], route_class=DirectRoute)
     summary="List a job's events",
     response_model=EventPage,
     responses={
-        200: {"description": "One page of events, oldest first."},
-        **refusals(kinds.JOB_NOT_FOUND, kinds.INVALID_CURSOR, kinds.INVALID_PARAMETER, kinds.STORE_UNAVAILABLE),
+        200: {
+            "description": "One page of events, oldest first; or all of them, and each further one as it happens.",
+            "content": {MEDIA_TYPE: examples.EVENT_STREAM},
+        },
+        204: {"description": "`Last-Event-ID` is that of `done`: nothing will follow, so do not connect again."},
+        **refusals(
+            kinds.JOB_NOT_FOUND,
+            kinds.NOT_ACCEPTABLE,
+            kinds.INVALID_CURSOR,
+            kinds.INVALID_PARAMETER,
+            kinds.STORE_UNAVAILABLE,
+        ),
     },
 )
 async def list_job_events(context: RequestContextDep, params: Annotated[JobEvents, Params(JobEvents)]) -> Response:
-    """Read what happened to a job, oldest first: each change of status, how it runs, and each epoch's metrics.
+    """Read what happened to a job, oldest first: each change of status, how it runs, each epoch's metrics, the
+    checkpoints that were kept, and at its end `done`.
 
     Of very many events of one type other than `metric` the first 10 and the last 90 are kept.
     Events never change and their ids only grow: with the last one as `after` you get those that are new.
+
+    `Accept: text/event-stream` follows the job: those events first, then each as it happens, until `done`. A stream
+    that ends without it says nothing about the job: connect again with the last id as `Last-Event-ID`, as browsers do.
+    `progress` is told while it lasts: it has no id, and is in no page and no replay.
     """
-    query = params.query
+    query, streams = params.query, params.form == MEDIA_TYPE
+    after = params.last_event_id or query.after
     found = await context.do(
         context.services.store.history.events(
-            params.job_id, owner=context.caller.visible_owner, after=query.after, limit=query.limit + 1
+            params.job_id,
+            owner=context.caller.visible_owner,
+            after=after,
+            limit=ENTRIES_PER_READ if streams else query.limit + 1,
         )
     )
-    events = found[: query.limit]
-    return to_json(to_page(EventPage, events, [event.id for event in events], has_more=len(found) > query.limit))
+    if not streams:
+        events = found[: query.limit]
+        page = to_page(EventPage, events, [event.id for event in events], has_more=len(found) > query.limit)
+        return to_json(page, headers={"vary": "Accept"})
+    if not found:
+        job = await context.do(context.services.store.get(params.job_id, owner=context.caller.visible_owner))
+        if job.status in TERMINAL:
+            return Response(status_code=204)
+    if context.request.scope[SCOPE_IS_HEAD]:  # whose answer has an end
+        return Response(headers={"cache-control": "no-cache", "vary": "Accept"}, media_type=MEDIA_TYPE)
+    return EventStream(lambda listener: events_of(context, params.job_id, listener, after=after, first=found))
 
 
 @router.get(

@@ -17,9 +17,11 @@ from tests.conftest import free_port, wait_until
 
 
 @contextmanager
-def serving(settings: Settings, *, descriptors: int | None = None) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serving(
+    settings: Settings, *, descriptors: int | None = None, port: int | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A real server on the test's store, and its address; with so many file descriptors, if that is given."""
-    port = free_port()
+    port = port or free_port()
     environment = {
         **os.environ,
         "GRADIENTD_REDIS_URL": settings.redis_url.get_secret_value(),
