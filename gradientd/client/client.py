@@ -7,7 +7,7 @@ with Client() as client:
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -17,9 +17,10 @@ from gradientd.client.errors import StillRunning
 from gradientd.client.models import ModelCalls
 from gradientd.client.paths import job_path
 from gradientd.client.responses import Document, parse
+from gradientd.client.streaming import PATIENCE_SECONDS, SILENCE_SECONDS, events_in, streamed
 from jobs.record import Event, Job, Worker
 from jobs.states import TERMINAL, Status
-from jobs.wire import KeptCheckpoint, Page, Preset, Series
+from jobs.wire import KeptCheckpoint, LiveProgress, Page, Preset, Series
 
 LONGEST_WAIT_SECONDS = 60
 """Longest long poll that the API grants."""
@@ -134,6 +135,23 @@ class Client(DatasetCalls, ModelCalls):
         """A page of the job's history, oldest first, after the event with the given id."""
         params = {"limit": str(limit)} | ({"after": after} if after else {})
         return parse(self._request("GET", f"{job_path(job_id)}/events", params=params), Page[Event])
+
+    def stream(
+        self, job_id: str, *, after: str = "", patience_seconds: float = PATIENCE_SECONDS
+    ) -> Iterator[Event | LiveProgress]:
+        """The job's history behind an event, then each event as it happens, the last one of the type `done`; and how
+        far the job is between them. Each event comes once, however often the connection breaks meanwhile.
+
+        Raises:
+            Refused: there is no such job.
+            ServerUnreachable: at the first call, or for longer than `patience_seconds`.
+        """
+        return streamed(lambda known: self._followed(job_id, known), after=after, patience_seconds=patience_seconds)
+
+    def _followed(self, job_id: str, after: str) -> Generator[Event | LiveProgress]:
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": after} if after else {})
+        with self._stream(f"{job_path(job_id)}/events", headers=headers, read_seconds=SILENCE_SECONDS) as answer:
+            yield from events_in(answer)
 
     def metrics(
         self, job_id: str, *, names: Sequence[str] = (), after_step: int = 0, max_points: int | None = None

@@ -96,11 +96,21 @@ class Connection:
         return answer
 
     @contextmanager
-    def _stream(self, path: str, *, params: Params | None = None) -> Generator[httpx.Response]:
-        """The answer to a GET, whose body is still to be read."""
+    def _stream(
+        self,
+        path: str,
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        read_seconds: float | None = None,
+    ) -> Generator[httpx.Response]:
+        """The answer to a GET, whose body is still to be read; `read_seconds` is the longest silence within it."""
         try:
-            timeout = httpx.Timeout(self._timeout_seconds, connect=min(CONNECT_SECONDS, self._timeout_seconds))
-            with self._http.stream("GET", path, params=query(params), timeout=timeout) as answer:
+            connect_seconds = min(CONNECT_SECONDS, self._timeout_seconds)
+            timeout = httpx.Timeout(self._timeout_seconds, connect=connect_seconds, read=read_seconds)
+            if read_seconds is None:
+                timeout = httpx.Timeout(self._timeout_seconds, connect=connect_seconds)
+            with self._http.stream("GET", path, params=query(params), headers=headers, timeout=timeout) as answer:
                 if answer.is_error:
                     answer.read()
                     raise refusal(answer, url=self.url)

@@ -35,8 +35,13 @@ def parse(response: httpx.Response, model: type[M]) -> M:
     Raises:
         UnexpectedAnswer: it is something else.
     """
+    return understood(response, response.content, model)
+
+
+def understood(response: httpx.Response, content: str | bytes, model: type[M]) -> M:
+    """A part of the response's body, in the same way. Raises UnexpectedAnswer."""
     try:
-        return model.model_validate_json(response.content, extra="ignore")
+        return model.model_validate_json(content, extra="ignore")
     except ValidationError as error:
         raise UnexpectedAnswer(
             f"{response.request.url} did not answer as a gradientd server does: {fault(error)}"
