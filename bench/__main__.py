@@ -23,6 +23,7 @@ FIGURES = {
     "predict": "predict",
     "tables": "tables",
     "pictures": "pictures",
+    "streams": "streams",
 }
 
 RESULTS = Path(__file__).parent / "RESULTS.md"

@@ -113,6 +113,8 @@ def serving(routes: dict[str, Route]) -> Iterator[str]:
             sent = body_of(status, answer)
             self.send_response(status)
             self.send_header("Content-Length", str(len(sent)))
+            if self.headers.get("Accept") == "text/event-stream":
+                self.send_header("Content-Type", "text/event-stream")
             self.end_headers()
             self.wfile.write(sent)
 
