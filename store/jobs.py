@@ -119,6 +119,7 @@ class Store:
         spec: Spec,
         *,
         steps: int,
+        train_examples: int = 0,
         owner: str = "",
         idempotency_key: str = "",
         digest: str = "",
@@ -127,7 +128,9 @@ class Store:
         dataset: DatasetRef | None = None,
         choices: Sequence[Choice] = (),
     ) -> Operation[Created]:
-        """Accept a job of `steps` steps. With a key that was used before, answer what was answered then.
+        """Accept a job of `steps` steps, `train_examples` examples an epoch.
+
+        With a key that was used before, answer what was answered then.
 
         `digest` tells requests with the same key apart: `rule:hash`, the rule being that by which the hash is made.
         `dataset` is the version of one of its owner's datasets that it needs, if it is none of the built-in ones.
@@ -142,6 +145,7 @@ class Store:
             "spec": spec.model_dump_json(),
             "metadata": json.dumps(spec.metadata),
             "max_attempts": spec.max_attempts,
+            "train_examples": train_examples,
             "progress": progress.model_dump_json(),
         }
         if choices:

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 
 from jobs.states import HELD, TERMINAL, TRANSITIONS, Status
-from store import keys, lanes
+from store import buckets, keys, lanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ def load(name: str) -> Script:
             "local NS = KEYS[1]",
             _tables(),
             lanes.lua_functions(),
+            buckets.lua_function(),
             keys.lua_builders(),
             (folder / "prelude.lua").read_text("utf-8"),
             (text := (folder / f"{name}.lua").read_text("utf-8")),

@@ -121,6 +121,7 @@ async def _created(context: RequestContext, body: JsonBody, idempotency_key: str
         new_job_id(),
         wanted.spec,
         steps=wanted.sizes.steps,
+        train_examples=wanted.sizes.train_examples,
         owner=owner,
         idempotency_key=key,
         digest=body.digest,

@@ -60,6 +60,7 @@ local line = cjson.encode({at = tonumber(at), status = 'queued', reason = '', at
 redis.call('HSET', job_key(id), 'transitions', line .. '\n')
 emit(id, 'status', line)
 touch(id)
+count('submitted')
 
 local position = redis.call('ZRANK', queue_key(lane), queue_member(id))
 local answer = {id = id, digest = digest, at = tonumber(at), position = position}

@@ -1,6 +1,6 @@
--- What every script begins with. `NS`, `ALLOWED`, `HELD`, `TERMINAL`, `wake_queues`, `wake_queue_of` and the
--- `<kind>_key` builders are put before this text by store/scripts.py, from jobs/states.py, store/lanes.py and
--- store/keys.py. A script names its arguments in its first statement, by which names store/calls.py hands them over.
+-- What every script begins with. `NS`, `ALLOWED`, `HELD`, `TERMINAL`, `wake_queues`, `wake_queue_of`, `bucket_of` and
+-- the `<kind>_key` builders are put before this text by store/scripts.py, from jobs/states.py, store/lanes.py,
+-- store/buckets.py and store/keys.py. A script names its arguments in its first statement, by which names store/calls.py hands them over.
 --
 -- The store is not trusted to be whole: it may have lost or evicted a record. Nor is its clock: it may be set, so an
 -- instant that lies further ahead than it can have been written counts as none.
@@ -32,6 +32,19 @@ end
 local function decoded(text)
   local understood, value = pcall(cjson.decode, text)
   if understood and type(value) == 'table' then return value end
+end
+
+-- Count something for whoever watches the service (store/stats.py). It goes with a change that was made, and what was
+-- counted may be damaged: no job fails for that.
+local function count(name, by)
+  redis.pcall('HINCRBY', stats_key(), name, whole(by or 1))
+end
+
+-- Count a duration in its bucket, and towards the sum of its kind.
+local function observe(name, seconds)
+  seconds = math.max(0, seconds)
+  count(name .. ':' .. bucket_of(seconds))
+  count(name .. ':microseconds', seconds * 1000000)
 end
 
 -- Whether the job has a record that can be worked with. What a newer version wrote is left to whoever decodes it.
@@ -104,6 +117,20 @@ end
 -- The job's last change of status within this call, for the log: id, before, after, reason, owner.
 local changed = ''
 
+-- Count a change of status: how long a claimed job waited, and how a final one ended, after running for how long.
+-- `transitions` are those before it.
+local function count_change(id, to, reason, at, transitions)
+  if to == 'running' then
+    local queued_at = tonumber(string.match(transitions, '.*"at":(%d+)'))
+    if queued_at then observe('queue_wait', (at - queued_at) / 1000) end
+  elseif TERMINAL[to] then
+    count('finished:' .. to .. ':' .. reason)
+    -- One that was cancelled in the queue never ran.
+    local ran_ms = number(id, 'ran_ms', nil)
+    if ran_ms then observe('running:' .. to, ran_ms / 1000) end
+  end
+end
+
 -- The only way a status changes. Returns false, and changes nothing, where the table forbids it.
 -- `held_until` is when a worker's hold on the job ended, in ms, if that was before now.
 local function transition(id, to, reason, held_until)
@@ -122,7 +149,8 @@ local function transition(id, to, reason, held_until)
   end
   redis.call('HSET', key, 'status', to, 'reason', reason)
   local line = cjson.encode({at = tonumber(at), status = to, reason = reason, attempt = number(id, 'attempt', 0)})
-  local transitions, gone = append(field(id, 'transitions'), line)
+  local before = field(id, 'transitions')
+  local transitions, gone = append(before, line)
   redis.call('HSET', key, 'transitions', transitions)
   if #gone > 0 then redis.call('HINCRBY', key, 'transitions_omitted', #gone) end
   emit(id, 'status', line)
@@ -134,6 +162,7 @@ local function transition(id, to, reason, held_until)
     redis.call('ZADD', expiring_key(), whole(tonumber(at) + retention), id .. '|' .. field(id, 'owner'))
   end
   touch(id)
+  count_change(id, to, reason, tonumber(at), before)
   changed = id .. ' ' .. from .. ' ' .. to .. ' ' .. reason .. ' ' .. field(id, 'owner')
   return true
 end
@@ -168,6 +197,7 @@ local function drop(id)
   for status in pairs(ALLOWED) do redis.call('ZREM', by_status_key('*', status), id) end
   redis.call('DEL', job_key(id), events_key(id))
   redis.call('PUBLISH', changes_key(id), 'lost')
+  count('lost')
 end
 
 -- Bytes that an owner's datasets take, and those set aside for others of its uploads than this.
@@ -203,6 +233,7 @@ end
 -- lost as many as it may. `failure` makes the error's JSON for that end, from the number of attempts lost.
 -- Returns the status it got.
 local function lose(id, reason, failure)
+  count('lease_losses:' .. reason)
   local onward = {cancelling = 'cancelled', pausing = 'paused'}
   local to = onward[field(id, 'status')]
   -- While nobody spoke for the job nothing ran: an outage, however long, is no running time.

@@ -31,6 +31,9 @@ for i = FIRST_NEWS, #ARGV, 4 do
     -- A resumed attempt walks again over epochs that were reported before: same bits, so nothing to add.
     redis.call('HSET', key, 'metric_step', step, 'latest', told)
     emit(id, 'metric', told)
+    local seconds = (decoded(told) or {}).seconds
+    if type(seconds) == 'number' then observe('epoch', seconds) end
+    count('trained_examples', tonumber(field(id, 'train_examples')) or 0)
     local best = redis.call('HGET', key, 'best_score')
     if not best or tonumber(score) > tonumber(best) then
       redis.call('HSET', key, 'best_score', score, 'best', told)

@@ -29,12 +29,14 @@ from store.calls import Operation, T, run
 from store.jobs import Filters, Store
 from store.keys import Keys
 from store.lanes import Lanes
+from store.stats import read_stats
 
 LANES = (Lanes.ANY,)
 WAKE_QUEUES = Lanes.WAKE_QUEUES[Lanes.ANY]
 KEYS = ("red", "green")
 OWNERS = ("ann", "bob")
 ENDS = (Status.SUCCEEDED, Status.FAILED)
+EXAMPLES = 7
 
 
 @dataclass
@@ -86,6 +88,7 @@ class Machine(RuleBasedStateMachine):
         self.store = Store(self.keys, lease_seconds=60)
         self.models: dict[str, Model] = {}
         self.answers: dict[tuple[str, str], tuple[str, Model]] = {}
+        self.leases_lost = 0
         # A store that is swept all along: no sweep grants the grace that follows a long absence.
         self.do(self.store.upkeep(every_seconds=0))
         self.client.hset(self._key("upkeep"), "hold_until", "1")
@@ -119,7 +122,15 @@ class Machine(RuleBasedStateMachine):
         job_id, spec = new_job_id(), Spec(priority=priority, max_attempts=max_attempts)
         for _ in range(1 + twice):  # the second time as if the first reply had been lost
             created = self.do(
-                self.store.create(job_id, spec, steps=10, owner=owner, idempotency_key=key, digest=digest)
+                self.store.create(
+                    job_id,
+                    spec,
+                    steps=10,
+                    train_examples=EXAMPLES,
+                    owner=owner,
+                    idempotency_key=key,
+                    digest=digest,
+                )
             )
             known = self.answers.get((owner, key)) if key else None
             if known and known[0] != digest:
@@ -268,6 +279,7 @@ class Machine(RuleBasedStateMachine):
         self._bells_are_told(swept.rings.get(WAKE_QUEUES, 0), at_once=bool(lost))
 
     def _lose(self, job: Model) -> None:
+        self.leases_lost += 1
         if job.status is not Status.RUNNING:
             self._give_back(job)
             return
@@ -327,6 +339,21 @@ class Machine(RuleBasedStateMachine):
             expected = {job.id for job in self.models.values() if (job.owner, job.status) == (owner, status)}
             page = self.do(self.store.list(Filters(statuses=frozenset({status})), owner=owner, limit=100))
             assert {job.id for job in page.jobs} == expected
+
+    @invariant()
+    def each_change_was_counted_once(self) -> None:
+        found, models = self.do(read_stats(self.keys)), self.models.values()
+        assert found.submitted == len(models)
+        assert found.queue_wait.buckets[-1][1] == sum(job.fence for job in models)
+        assert found.epochs.buckets[-1][1] == sum(job.epochs for job in models)
+        assert found.trained_examples == EXAMPLES * sum(job.epochs for job in models)
+        assert found.lease_losses == {"worker_lost": self.leases_lost, "stalled": 0}
+        for status in Status:
+            jobs = [job for job in models if job.status is status]
+            assert found.jobs[status] == len(jobs)
+            if status in TERMINAL:
+                assert sum(n for (end, _), n in found.finished.items() if end == status) == len(jobs)
+                assert found.running[status].buckets[-1][1] == sum(job.fence > 0 for job in jobs)
 
 
 def _job_of(operation: Operation) -> Operation[Job]:
