@@ -63,12 +63,13 @@ def main(arguments: list[str] | None = None) -> None:
     except Misconfigured as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
     bounds = Bounds.of_descriptors()
+    app.state.connections = connections = Connections(bounds)
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=partial(BoundedProtocol, Connections(bounds)),  # pyright: ignore[reportArgumentType] (it is only called)
+        http=partial(BoundedProtocol, connections),  # pyright: ignore[reportArgumentType] (it is only called)
         backlog=bounds.backlog,
         ws="none",
         lifespan="on",

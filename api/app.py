@@ -11,6 +11,7 @@ from api.http.middleware import RequestMiddleware
 from api.openapi import document
 from api.routes import artifacts, catalogue, datasets, docs, history, jobs, predict, service, uploads
 from api.services import open_services
+from api.telemetry.traffic import Traffic
 from jobs.api_keys import read_entries
 from jobs.exposure import check_exposure
 from jobs.settings import Settings
@@ -53,7 +54,9 @@ def create_app(settings: Settings) -> FastAPI:
         app.router.routes.extend(router.routes)  # `include_router` would look for a request's route twice
     exception_handlers.install(app)
     document.publish(app, keys_required=settings.keys_required)
-    app.add_middleware(RequestMiddleware)
+    app.state.traffic = traffic = Traffic()
+    app.state.connections = None
+    app.add_middleware(RequestMiddleware, traffic=traffic)
     return app
 
 

@@ -3,7 +3,9 @@
 import asyncio
 import resource
 import time
+from collections import Counter
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 import structlog
@@ -17,6 +19,21 @@ LOG_SECONDS = 10.0
 
 RESERVED_DESCRIPTORS = 96
 """For the store's and the broker's connections, files, and what the interpreter holds."""
+
+
+class Cause(StrEnum):
+    """What the peer of a connection did that was ended for it. Those with a problem of their own have its code."""
+
+    REQUEST_TOO_SLOW = "request_too_slow"
+    ANSWER_UNREAD = "answer_unread"
+    """It took nothing of its answer."""
+    MADE_ROOM = "made_room"
+    """It kept the server waiting longest when there were too many."""
+    BODY_TOO_LONG = "body_too_long"
+    """It went on sending after its answer."""
+    HEAD_TOO_LARGE = "head_too_large"
+    BAD_REQUEST = "bad_request"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +108,10 @@ class Connections:
         """Those that wait for a body."""
         self.idle: dict[Connection, None] = {}
         """Those that were answered and are kept for another request; uvicorn's own time ends them."""
+        self.ended: Counter[Cause] = Counter()
+        """How many were ended for what their peers did."""
         self._timer: asyncio.TimerHandle | None = None
-        self._ended = 0
+        self._ended_since = 0
         self._logged_at = 0.0
 
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -104,7 +123,7 @@ class Connections:
             for waiting in (self.idle, self.heads, self.bodies):
                 if oldest := next(iter(waiting), None):
                     oldest.abort()
-                    self.note_ended()
+                    self.note_ended(Cause.MADE_ROOM)
                     return
 
     def close(self, connection: Connection) -> None:
@@ -123,13 +142,14 @@ class Connections:
         """Whether there are too many, and all of the others are being answered."""
         return self.count > self.bounds.connections and not (self.idle or self.heads or self.bodies)
 
-    def note_ended(self) -> None:
+    def note_ended(self, cause: Cause) -> None:
         """A connection was ended for what its peer did; said in the log from time to time."""
-        self._ended += 1
+        self.ended[cause] += 1
+        self._ended_since += 1
         now = time.monotonic()
         if now - self._logged_at >= LOG_SECONDS:
-            log.warning("connections_ended", count=self._ended, open=self.count)
-            self._logged_at, self._ended = now, 0
+            log.warning("connections_ended", count=self._ended_since, open=self.count)
+            self._logged_at, self._ended_since = now, 0
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = loop.call_later(SWEEP_SECONDS, self._sweep, loop) if self.count else None
@@ -141,7 +161,7 @@ class Connections:
         unread = [connection for connection in self.made if connection.answer_is_unread(now)]
         for connection in late:
             connection.end_late()
-            self.note_ended()
+            self.note_ended(Cause.REQUEST_TOO_SLOW)
         for connection in unread:
             connection.end_unread()
-            self.note_ended()
+            self.note_ended(Cause.ANSWER_UNREAD)

@@ -1,4 +1,6 @@
-"""What surrounds every request: its id, its line in the log, security headers, and the answer to a fault of ours."""
+"""What surrounds every request: its id, its line in the log, its count, security headers, and the answer to a fault of
+ours.
+"""
 
 import logging
 import random
@@ -12,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import kinds
 from api.http.problems import SCOPE_IS_HEAD, SCOPE_ONLY_READS, SCOPE_REQUEST_ID, answer
+from api.telemetry.traffic import Traffic
 
 SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 """Request ids that are taken over from the caller; others are replaced."""
@@ -31,14 +34,16 @@ _logger = logging.getLogger(__name__)
 class RequestMiddleware:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, traffic: Traffic) -> None:
         self._app = app
+        self._traffic = traffic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         exchange = Exchange(scope, send)
+        self._traffic.in_flight += 1
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
         try:
@@ -55,6 +60,8 @@ class RequestMiddleware:
             )
             await problem(exchange.scope, receive, exchange.send)
         finally:
+            self._traffic.in_flight -= 1
+            exchange.count(self._traffic)
             exchange.note()
 
 
@@ -67,6 +74,7 @@ class Exchange:
         self._method: str = scope["method"]
         self.request_id = _request_id(scope)
         self.status = 0
+        self._answered_after = 0.0
         # HEAD is GET without the content, for every path.
         self._is_head = self._method == "HEAD"
         self.scope = {**scope, "method": "GET"} if self._is_head else scope
@@ -77,6 +85,7 @@ class Exchange:
         """Pass a part of the answer on, with the headers that every answer has."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            self._answered_after = time.perf_counter() - self._began_at
             headers: list[tuple[bytes, bytes]] = message["headers"]
             present = {name for name, _ in headers}
             headers.append((b"x-request-id", self.request_id.encode()))
@@ -85,6 +94,11 @@ class Exchange:
         elif self._is_head:
             message = {**message, "body": b""}
         await self._send(message)
+
+    def count(self, traffic: Traffic) -> None:
+        """Count the request, and the time until its answer began: how fast the rest is read is its peer's affair."""
+        seconds = self._answered_after or time.perf_counter() - self._began_at
+        traffic.note(self.scope.get("route"), method=self._method, status=self.status, seconds=seconds)
 
     def note(self) -> None:
         """Log the request: what changes something or was refused always, mere reading when debugging."""

@@ -17,7 +17,7 @@ from httptools import HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from api.http import kinds
-from api.http.connections import Connections
+from api.http.connections import Cause, Connections
 from api.http.event_stream import SCOPE_ABORT
 from api.http.kinds import Kind
 from api.http.problems import MEDIA_TYPE
@@ -45,6 +45,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unread_bytes = 0
         self._unread_since = 0.0
         self._is_refused = False
+        self._is_counted = False
         # Here and not in `connection_made`: uvloop accepts all that wait before it calls that for the first.
         connections.open(self.loop)
 
@@ -69,7 +70,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_refused or self.transport.is_closing():
             self._leftover_bytes += len(data)
             if self._leftover_bytes > self._bounds.leftover_bytes:
-                self.transport.abort()
+                self._end_endless()
             return
         self._all.idle.pop(self, None)
         if self not in self._all.bodies:
@@ -86,7 +87,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_too_large or self._parsed_bytes > self._bounds.head_bytes + 8 * self._body_bytes:
             self._refuse(kinds.HEAD_TOO_LARGE)
         elif self._leftover_bytes > self._bounds.leftover_bytes:
-            self.transport.abort()
+            self._end_endless()
 
     # --- the parser's side ------------------------------------------------------------------------
 
@@ -211,6 +212,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_too_large |= size > self._bounds.head_bytes or count > self._bounds.header_count
         return self._is_too_large
 
+    def _end_endless(self) -> None:
+        """End a connection whose peer goes on sending what nobody wants."""
+        if not self._is_counted:
+            self._all.ended[Cause.BODY_TOO_LONG] += 1
+        self.transport.abort()
+
     def _refuse(self, kind: Kind, detail: str = "") -> None:
         """Answer a problem, where that is not taken for the answer to another request, and end the connection."""
         if self._is_refused:
@@ -220,6 +227,9 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             self._all.forget(self)
             return
+        self._is_counted = True
+        if kind is not kinds.REQUEST_TOO_SLOW:  # the sweep that ends those counts them
+            self._all.ended[Cause(kind.code)] += 1
         cycle = cast("RequestResponseCycle | None", self.cycle)
         if cycle is None or cycle.response_complete or (is_body and not cycle.response_started):
             self.transport.write(_answer(kind, detail))

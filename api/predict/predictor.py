@@ -54,6 +54,8 @@ class Predictor:
         self._models = Models(most_bytes=most_bytes)
         self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
         self.runner = Runner()
+        self.instances = 0
+        """Those that were predicted since the process began."""
         self._reader = ThreadPoolExecutor(1, "rows")
         self._large = 0
 

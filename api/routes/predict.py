@@ -109,6 +109,7 @@ async def _predicted(context: RequestContext, params: Prediction, *, most_bytes:
     outputs = await predictor.runner.run(model, inputs)
     if not np.isfinite(outputs).all():
         raise Refused(kinds.INVALID_INPUTS, "the model's outputs are not finite for these inputs")
+    predictor.instances += len(outputs)
     # Without a preference the answer is of the form of the question.
     accept = ", ".join(context.request.headers.getlist("accept"))
     if (choose(accept, ("text/csv", "application/json")) if is_csv else params.form) == "text/csv":

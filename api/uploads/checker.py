@@ -47,6 +47,8 @@ class Checker:
     def __init__(self, bounds: Bounds | None = None) -> None:
         self._bounds = bounds or Bounds()
         self._turn, self._small_turn = asyncio.Lock(), asyncio.Lock()
+        self.checking = 0
+        """Uploads that are being checked now, not those that wait for it."""
 
     async def check(
         self, path: Path, options: UploadOptions, *, into: Path, progress: Progress = lambda _: None
@@ -68,7 +70,11 @@ class Checker:
             memory_bytes=bounds.memory_bytes // 2 if is_small else bounds.memory_bytes,
         )
         async with self._small_turn if is_small else self._turn:
-            answer = await self._ask(order, progress) or await self._ask(order, progress)
+            self.checking += 1
+            try:
+                answer = await self._ask(order, progress) or await self._ask(order, progress)
+            finally:
+                self.checking -= 1
         if answer is None:
             raise InvalidUpload("the upload could not be checked: the process that checks it ended twice before it did")
         if answer.storage:

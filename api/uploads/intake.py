@@ -78,14 +78,20 @@ class Intake:
         self._datasets = datasets
         self._files = files
         self._checker = checker
-        self._under_way = 0
+        self.under_way = 0
+        """Uploads that are being received, wait to be checked, are checked or published now."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._clearing: set[asyncio.Task[None]] = set()
 
     @property
     def is_full(self) -> bool:
         """Whether no other upload should be begun now."""
-        return self._under_way >= MOST_UNDER_WAY
+        return self.under_way >= MOST_UNDER_WAY
+
+    @property
+    def checking(self) -> int:
+        """Uploads that are being checked now."""
+        return self._checker.checking
 
     async def receive(
         self, owner: str, parts: AsyncIterator[bytes], *, room: Room, declared_bytes: int | None
@@ -96,11 +102,11 @@ class Intake:
         """
         if declared_bytes is not None and declared_bytes > room.most_bytes:
             raise UploadTooLarge(room.most_bytes)
-        self._under_way += 1
+        self.under_way += 1
         try:
             scratch = await _on_disk(self._files.begin)
         except BaseException:
-            self._under_way -= 1
+            self.under_way -= 1
             raise
         try:
             parts = self._with_room(owner, scratch.name, parts, room=room, declared_bytes=declared_bytes)
@@ -230,7 +236,7 @@ class Intake:
 
     async def _discard(self, owner: str, scratch: Path, *, has_files: bool = True) -> None:
         """Leave nothing of an upload: neither files nor what was set aside. Done to its end also when cancelled."""
-        self._under_way -= 1
+        self.under_way -= 1
         task = asyncio.create_task(self._cleared(owner, scratch, has_files=has_files))
         self._clearing.add(task)
         task.add_done_callback(self._clearing.discard)

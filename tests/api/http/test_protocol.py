@@ -165,6 +165,7 @@ async def test_a_silent_connection_is_ended() -> None:
     async with running(QUICK) as site:
         line = await site.dial()
         assert await line.ended() == b""
+        assert site.connections.ended == {"request_too_slow": 1}
 
 
 @pytest.mark.parametrize("begin", [GET, b"GET /", b"\r\n"])
@@ -186,6 +187,7 @@ async def test_a_body_slower_than_the_least_rate_is_ended() -> None:
     async with running(QUICK) as site:
         line = await site.dial(GET + b"content-length: 1000\r\n\r\n", b"x")
         assert await line.problem() == "request_too_slow"
+        assert site.connections.ended == {"request_too_slow": 1}
 
 
 async def test_a_body_that_keeps_moving_may_take_its_time() -> None:
@@ -230,12 +232,14 @@ async def test_a_head_that_is_too_large_is_refused(head: bytes) -> None:
     async with running(Bounds()) as site:
         line = await site.dial(head)
         assert await line.problem() == "head_too_large"
+        assert site.connections.ended == {"head_too_large": 1}
 
 
 async def test_as_many_headers_as_are_allowed_are_read() -> None:
     async with running(Bounds()) as site:
         line = await site.dial(GET + b"".join(b"a%d: x\r\n" % n for n in range(99)) + b"\r\n")
         assert await line.answer() == (200, b"0")
+        assert site.connections.ended == {}
 
 
 async def test_a_body_that_goes_on_behind_its_answer_ends_the_connection() -> None:
@@ -244,6 +248,7 @@ async def test_a_body_that_goes_on_behind_its_answer_ends_the_connection() -> No
         assert await line.answer() == (200, b"0")
         line.write(b"x" * 1_000_000)
         await line.ended()
+        assert site.connections.ended == {"body_too_long": 1}
 
 
 async def test_an_answer_before_the_end_of_its_body_is_not_taken_away_by_a_reset() -> None:
@@ -268,6 +273,7 @@ async def test_a_new_connection_takes_the_place_of_the_one_that_waited_longest()
         line = await site.dial(GET + b"\r\n")
         assert await line.answer() == (200, b"0")
         assert await silent[0].ended() == b""
+        assert site.connections.ended == {"made_room": 1}
         silent[2].write(GET + b"\r\n")
         assert await silent[2].answer() == (200, b"0")
 
@@ -280,6 +286,7 @@ async def test_those_being_answered_keep_their_places() -> None:
                 await asyncio.sleep(0.005)
         line = await site.dial(GET + b"\r\n")
         assert await line.problem() == "too_many_connections"
+        assert site.connections.ended == {"too_many_connections": 1}
         site.later.set()
         assert [await one.answer() for one in busy] == [(200, b"0")] * 2
 
@@ -309,6 +316,7 @@ async def test_an_answer_that_is_not_read_ends_the_connection(path: bytes, more:
     async with running(QUICK) as site:
         await site.dial(GET.replace(b"/ ", path + b" ") + more + b"\r\n")
         await gone(site)
+        assert site.connections.ended == {"answer_unread": 1}
 
 
 async def test_requests_whose_answers_are_not_read_end_the_connection() -> None:
@@ -360,6 +368,7 @@ async def test_what_is_no_request_is_answered_by_a_problem(head: bytes) -> None:
     async with running(Bounds()) as site:
         line = await site.dial(head)
         assert await line.problem() == "bad_request"
+        assert site.connections.ended == {"bad_request": 1}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""What `/metrics` tells of this process and of the store, for Prometheus."""
