@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from api.http import exception_handlers
 from api.http.middleware import RequestMiddleware
 from api.openapi import document
-from api.routes import artifacts, catalogue, datasets, docs, history, jobs, predict, service, uploads
+from api.routes import artifacts, catalogue, datasets, docs, history, jobs, metrics, predict, service, uploads
 from api.services import open_services
 from api.telemetry.traffic import Traffic
 from jobs.api_keys import read_entries
@@ -49,6 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
         datasets.router,
         catalogue.router,
         service.router,
+        metrics.router,
         docs.router,
     ):
         app.router.routes.extend(router.routes)  # `include_router` would look for a request's route twice

@@ -14,6 +14,7 @@ CHANGES = (
     "command",
     "status reason",
     "metric",
+    "number in `/metrics`",
     "export format",
     "dataset",
 )

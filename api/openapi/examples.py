@@ -154,6 +154,14 @@ EVENT_STREAM: dict[str, Any] = {
     "example": 'id: 1-4\nevent: metric\ndata: {"id": "1-4", "type": "metric", "data": {"epoch": 1, "loss": 0.31}}\n\n',
 }
 
+NUMBERS: dict[str, Any] = {
+    "text/plain": {
+        "schema": {"type": "string", "description": "Prometheus' text format, version 0.0.4."},
+        "example": "# HELP gradientd_jobs Jobs that the store has now, by status.\n# TYPE gradientd_jobs gauge\n"
+        'gradientd_jobs{status="queued"} 3.0\ngradientd_jobs{status="running"} 1.0\n',
+    }
+}
+
 CSV: dict[str, Any] = {
     "schema": {"type": "string", "description": "RFC 4180: a header line, then one line an epoch."},
     "example": "epoch,step,loss,accuracy\r\n1,71,0.0605,0.5912\r\n2,142,0.0351,0.8214\r\n",

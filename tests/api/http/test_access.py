@@ -471,7 +471,7 @@ async def test_the_document_tells_whether_keys_are_asked_for(settings: Settings)
         assert document["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"
         for path, operations in document["paths"].items():
             for operation in operations.values():
-                guarded = path.startswith("/v1/")
+                guarded = path.startswith("/v1/") or path == "/metrics"
                 assert operation["security"] == (security if guarded else [])
                 assert guarded <= ({"401", "403", "429"} <= operation["responses"].keys())
         refused = document["paths"]["/v1/jobs"]["post"]["responses"]["429"]["content"]["application/problem+json"]
