@@ -27,6 +27,8 @@ class Cause(StrEnum):
     REQUEST_TOO_SLOW = "request_too_slow"
     ANSWER_UNREAD = "answer_unread"
     """It took nothing of its answer."""
+    EVENTS_UNREAD = "events_unread"
+    """It took events more slowly than they came."""
     MADE_ROOM = "made_room"
     """It kept the server waiting longest when there were too many."""
     BODY_TOO_LONG = "body_too_long"

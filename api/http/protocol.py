@@ -126,7 +126,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._all.heads.pop(self, None)
         self._all.bodies[self] = None
         self._body_since = self._looked_at = self.loop.time()
-        cast("dict[str, Any]", self.scope)[SCOPE_ABORT] = self.abort
+        cast("dict[str, Any]", self.scope)[SCOPE_ABORT] = self.end_listener
         super().on_headers_complete()
         self.cycle.transport = cast("asyncio.Transport", _Lingering(self))
 
@@ -190,6 +190,12 @@ class BoundedProtocol(HttpToolsProtocol):
         """End a connection whose answer is not read: by a reset, or the kernel would go on offering what it holds."""
         peer = self.transport.get_extra_info("socket")
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.abort()
+
+    def end_listener(self) -> None:
+        """End a connection that takes events more slowly than they come."""
+        if not self.transport.is_closing():  # it is told of each event that is too many
+            self._all.note_ended(Cause.EVENTS_UNREAD)
         self.abort()
 
     def end_answered(self) -> None:

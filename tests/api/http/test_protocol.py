@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 
 from api.http.connections import Bounds, Connections
+from api.http.event_stream import Listener
 from api.http.protocol import BoundedProtocol
 
 pytestmark = pytest.mark.anyio
@@ -24,8 +25,14 @@ LARGE = 32 << 20
 async def echo(scope: Any, receive: Any, send: Any) -> None:
     """Answer with the body's length; `/now` before the body is there, `/later` when the test says so.
 
-    `/large` answers so much that no kernel keeps it, `/stream` the same bit by bit and never ends.
+    `/large` answers so much that no kernel keeps it, `/stream` the same bit by bit and never ends. `/events` lets its
+    listener go.
     """
+    if scope["path"] == "/events":
+        listener = Listener(scope)
+        for _ in range(2):
+            listener.let_go()
+        return
     if scope["path"] in ("/large", "/stream"):
         await answer_much(scope, send)
         return
@@ -317,6 +324,13 @@ async def test_an_answer_that_is_not_read_ends_the_connection(path: bytes, more:
         await site.dial(GET.replace(b"/ ", path + b" ") + more + b"\r\n")
         await gone(site)
         assert site.connections.ended == {"answer_unread": 1}
+
+
+async def test_a_listener_who_is_let_go_loses_the_connection() -> None:
+    async with running(Bounds()) as site:
+        line = await site.dial(GET.replace(b"/ ", b"/events ") + b"\r\n")
+        assert await line.ended() == b""
+        assert site.connections.ended == {"events_unread": 1}
 
 
 async def test_requests_whose_answers_are_not_read_end_the_connection() -> None:
