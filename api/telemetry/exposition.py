@@ -38,6 +38,8 @@ class Process:
     """None under a server that is not ours."""
     instances: int
     """Predicted."""
+    followers: int
+    """Streams of events and long polls, of all jobs."""
     uploads_under_way: int
     uploads_checking: int
 
@@ -106,6 +108,8 @@ def _of_process(process: Process) -> Iterator[Metric]:
         "http_requests_in_flight", "HTTP requests being answered now, this one included.", {(): traffic.in_flight}
     )
     yield _counter("predictions", "Examples that models were asked about and answered.", {(): process.instances})
+    followers = "Streams of events that are open now, and requests that wait for a job to change."
+    yield _gauge("followers", followers, {(): process.followers})
     under_way = "Uploads being received, checked or published now, and those that wait for their check."
     yield _gauge("uploads_under_way", under_way, {(): process.uploads_under_way})
     yield _gauge("uploads_checking", "Uploads being checked now.", {(): process.uploads_checking})
