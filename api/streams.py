@@ -7,7 +7,7 @@ from api.background.job_feed import Follower, News
 from api.http.context import RequestContext
 from api.http.event_stream import KEEP_ALIVE, RETRY, Listener, frame
 from api.http.problems import Refused
-from jobs.errors import StoreUnavailable
+from jobs.errors import JobNotFound, StoreUnavailable
 from jobs.record import Event, Job
 from jobs.states import TERMINAL
 from jobs.wire import LiveProgress
@@ -31,13 +31,24 @@ async def events_of(
     feed = context.services.job_feed
     async with feed.follow(job_id, collects=True, on_overrun=listener.let_go) as follower:
         yield RETRY
+        # From here on all is heard; what happened before, and behind `first`, is read afterwards. The other way round
+        # an event between the two would be missed.
+        await follower.look()
+        if follower.trouble:
+            return
         cursor, known = after, list(first)
-        while known:
-            yield b"".join(sent for _, sent in map(_sent, known))
-            cursor = known[-1].id
-            if known[-1].type == DONE:
+        while True:
+            if known:
+                yield b"".join(sent for _, sent in map(_sent, known))
+                cursor = known[-1].id
+                if known[-1].type == DONE:
+                    return
+            try:
+                known = await _more(context, job_id, after=cursor)
+            except (StoreUnavailable, JobNotFound):
                 return
-            known = await _more(context, job_id, after=cursor)
+            if not known:
+                break
         if follower.job:
             yield _progress(follower.job)
         async for part in _live(context, follower, listener, sent=_order(cursor)):
