@@ -172,13 +172,16 @@ class _Topic:
     async def _look(self) -> None:
         job = await self._do(self._store.get(self._job_id))
         events: list[Event] = []
+        assert self._cursor is not None
+        cursor = self._cursor
         while True:
-            assert self._cursor is not None
-            page = await self._do(self._history.events(self._job_id, after=self._cursor, limit=ENTRIES_PER_READ))
+            page = await self._do(self._history.events(self._job_id, after=cursor, limit=ENTRIES_PER_READ))
             events += page
-            self._cursor = page[-1].id if page else self._cursor
+            cursor = page[-1].id if page else cursor
             if len(page) < ENTRIES_PER_READ:
                 break
+        # Not before: of a look that the store breaks off nobody has heard anything.
+        self._cursor = cursor
         before, self.job = self.job, job
         has_progressed = before is None or (before.progress, before.phase) != (job.progress, job.phase)
         self._tell(None, News(job, tuple(events), has_progressed))
