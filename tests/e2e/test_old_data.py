@@ -107,7 +107,9 @@ def only(body: dict[str, Any], ids: set[str]) -> dict[str, Any]:
     if body.get("object") == "training.job":
         return {"transitions_omitted": 0, **body}
     if body.get("object") == "list" and body["data"] and "at" in body["data"][0]:
-        return {**body, "data": [{**event, "object": "training.event"} for event in body["data"]]}
+        # Older versions told the end by its status alone.
+        events = [{**event, "object": "training.event"} for event in body["data"] if event["type"] != "done"]
+        return {**body, "object": "list", "data": events, "last_id": events[-1]["id"]}
     if body.get("object") != "list" or not body["data"] or "spec" not in body["data"][0]:
         return body
     return {"data": [{"transitions_omitted": 0, **job} for job in body["data"] if job["id"] in ids]}
