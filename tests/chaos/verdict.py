@@ -137,8 +137,11 @@ def _history(job: dict[str, Any], events: list[dict[str, Any]]) -> list[str]:
     statuses = [event["data"] for event in events if event["type"] == "status"]
     if statuses != job["transitions"]:
         found.append("events and record tell different transitions")
-    if sum(Status(row["status"]) in TERMINAL for row in statuses) != 1 or events[-1]["data"] != statuses[-1]:
+    *before, done = events
+    if sum(Status(row["status"]) in TERMINAL for row in statuses) != 1 or before[-1]["data"] != statuses[-1]:
         found.append(f"not one final event, at the end: {digest_of(statuses)}")
+    if (done["type"], done["data"]["status"]) != ("done", statuses[-1]["status"]):
+        found.append(f"the last event is no end: {digest_of([done])}")
     path = [Status(row["status"]) for row in statuses]
     for one, other in pairwise(path):
         if other not in TRANSITIONS[one]:
