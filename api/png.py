@@ -30,7 +30,8 @@ def check_png(content: bytes) -> None:
         raise Incomplete("it has no head")
     if head[9] == _PALETTE and not has_palette:
         raise Incomplete("its palette is missing")
-    wanted, there = _wanted_bytes(head), _unpacked_bytes(parts)
+    wanted = _wanted_bytes(head)
+    there = _unpacked_bytes(parts, enough=wanted)
     if there < wanted:
         raise Incomplete(f"it has {there:,} bytes of {wanted:,}")
 
@@ -52,13 +53,16 @@ def _wanted_bytes(head: bytes) -> int:
     return sum(rows * (1 + -(-columns * bits // 8)) for columns, rows in sizes if columns > 0 and rows > 0)
 
 
-def _unpacked_bytes(parts: list[bytes]) -> int:
+def _unpacked_bytes(parts: list[bytes], *, enough: int) -> int:
+    """How much there is, as far as that matters: a thousand times as much may be packed behind it."""
     unpacking, size = zlib.decompressobj(), 0
     try:
         for part in parts:
             rest = part
             while rest:
                 size += len(unpacking.decompress(rest, _BLOCK))
+                if size >= enough:
+                    return size
                 rest = unpacking.unconsumed_tail
         return size + len(unpacking.flush())
     except zlib.error as error:

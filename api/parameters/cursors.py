@@ -5,7 +5,7 @@ from api.http.problems import Refused, shortened
 from jobs.wire import FieldError
 
 
-def not_a_cursor(text: str, wanted: str) -> Refused:
+def not_a_cursor(text: str, wanted: str, *, parameter: str = "after") -> Refused:
     """The problem of a cursor that is something else than is wanted."""
     detail = f"the cursor {shortened(text, 100)!r} is not {wanted}"
-    return Refused(kinds.INVALID_CURSOR, detail, errors=[FieldError(parameter="after", detail=detail)])
+    return Refused(kinds.INVALID_CURSOR, detail, errors=[FieldError(parameter=parameter, detail=detail)])

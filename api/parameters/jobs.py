@@ -147,7 +147,7 @@ class EventsQuery(Query):
 
 def _event_id(value: str | None) -> str:
     if value and not EVENT_ID.fullmatch(value):
-        raise not_a_cursor(value, "an event's id")
+        raise not_a_cursor(value, "an event's id", parameter="Last-Event-ID")
     return value or ""
 
 

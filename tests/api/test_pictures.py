@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from api import png
 from api.pictures import NotQuick, UnreadablePicture, decode, look
 from jobs.inputs import Fit, ImageEncoding
 
@@ -364,3 +365,9 @@ def test_a_jpeg_of_no_scan_or_of_very_many_is_refused() -> None:
         decode(jpeg[:-2] + scan * 5000 + jpeg[-2:], encoding(8, 8, 3))
     with pytest.raises(UnreadablePicture):
         look(jpeg[: jpeg.index(b"\xff\xda")] + b"\xff\xd9")
+
+
+def test_what_is_packed_behind_a_picture_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(png, "_BLOCK", 1000)
+    parts = [zlib.compress(bytes(50_000_000))]
+    assert 500 <= png._unpacked_bytes(parts, enough=500) <= 1000

@@ -228,6 +228,7 @@ def test_a_bad_last_event_id_is_refused(url: str, cursor: str) -> None:
     job_id = submitted(url)
     answer = httpx.get(f"{url}/v1/jobs/{job_id}/events", headers={**STREAM, "last-event-id": cursor}, trust_env=False)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")
+    assert answer.json()["errors"][0]["parameter"] == "Last-Event-ID"
 
 
 def test_a_stream_ends_with_its_key(
