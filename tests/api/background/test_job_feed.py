@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from api.background import job_feed
 from api.background.job_feed import JobFeed, News
-from jobs.errors import JobNotFound
+from jobs.errors import JobNotFound, StoreUnavailable
 from jobs.ids import new_job_id
 from jobs.report import Report
 from store.jobs import Claim, Store
@@ -107,3 +107,39 @@ async def test_a_bug_ends_the_wait_of_all(
         await asyncio.wait_for(follower.look(), 5)
         assert isinstance(follower.trouble, ZeroDivisionError)
         await asyncio.wait_for(follower.look(), 5)
+
+
+async def test_what_a_look_that_breaks_off_has_read_is_told_by_the_next(
+    feed: JobFeed,
+    submit: Any,
+    claim: Callable[[], Claim],
+    store: Store,
+    do: Do,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(job_feed, "ENTRIES_PER_READ", 2)
+    monkeypatch.setattr(job_feed, "AWAY_SECONDS", 0.01)
+    job_id = (await submit())["id"]
+    async with feed.follow(job_id, collects=True) as follower:
+        await follower.look()
+        follower.take()
+        topic, _ = feed._topics[job_id]
+        real, reads = topic._do, []
+
+        async def breaking(operation: Any) -> Any:
+            reads.append(operation.__name__)
+            if operation.__name__ == "events" and reads.count("events") == 2:
+                raise StoreUnavailable("away, in the middle of a history")
+            return await real(operation)
+
+        monkeypatch.setattr(topic, "_do", breaking)
+        fence = claim().fence
+        do(store.report(job_id, fence, Report(1, epochs=tuple(epoch(n) for n in range(1, 6)))))
+        events: list[str] = []
+        async with asyncio.timeout(20):
+            while len(events) < 6:
+                await follower.wait(5)
+                events += [event.id for news in follower.take() for event in news.events]
+        assert reads.count("events") > 2
+    page = do(store.history.events(job_id))
+    assert events == [event.id for event in page[1:]]
