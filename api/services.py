@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -15,6 +14,7 @@ from api.background.doorbell_sender import DoorbellSender
 from api.background.job_feed import JobFeed
 from api.background.upkeep import keep_up, sweep_uploads
 from api.fleet import Fleet
+from api.job_cache import JobCache
 from api.predict.predictor import Predictor
 from api.uploads.checker import Bounds, Checker
 from api.uploads.intake import Intake
@@ -22,7 +22,8 @@ from jobs.errors import DataLost
 from jobs.settings import Settings
 from store.api_keys import KeyRing
 from store.artifacts import LocalArtifacts
-from store.calls import Operation, aconnect, arun
+from store.batches import Batches
+from store.calls import Operation, aconnect
 from store.dataset_files import DatasetFiles
 from store.datasets import DatasetStore
 from store.doorbell import Doorbell, make_celery
@@ -40,8 +41,10 @@ class Services:
 
     settings: Settings
     client: Redis
+    batches: Batches
     store: Store
     doorbell_sender: DoorbellSender
+    job_cache: JobCache
     change_feed: ChangeFeed
     job_feed: JobFeed
     key_ring: KeyRing
@@ -55,7 +58,7 @@ class Services:
 
     async def do(self, operation: Operation[T]) -> T:
         """Carry out a store operation. Raises StoreUnavailable and whatever the operation raises."""
-        return await arun(self.client, operation)
+        return await self.batches.do(operation)
 
     def check_data_dir(self) -> None:
         """Raise DataLost where the data directory is not the one that was there before."""
@@ -72,27 +75,30 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     doorbell_sender = DoorbellSender(Doorbell(make_celery(settings)))
     with Folder(settings.data_dir) as folder:
         async with aconnect(settings) as client:
+            do = (batches := Batches(client)).do
             services = Services(
                 settings,
                 client,
+                batches,
                 store,
                 doorbell_sender,
+                job_cache := JobCache(store, do),
                 change_feed := ChangeFeed(client, store.keys),
-                JobFeed(change_feed, store=store, do=partial(arun, client)),
+                JobFeed(change_feed, store=store, do=do),
                 KeyRing.of(settings),
                 folder,
-                Fleet(lambda: arun(client, store.workers())),
+                Fleet(lambda: do(store.workers())),
                 datasets,
                 dataset_files,
                 intake := Intake(
-                    do=partial(arun, client),
+                    do=do,
                     datasets=datasets,
                     files=dataset_files,
                     checker=Checker(Bounds(most_bytes=settings.max_upload_mb << 20)),
                 ),
                 artifacts,
                 predictor := Predictor(
-                    read_job=lambda job_id, owner: arun(client, store.get(job_id, owner=owner)),
+                    read_job=job_cache.job,
                     artifacts=artifacts,
                     most_bytes=settings.predict_memory_mb << 20,
                 ),

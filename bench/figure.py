@@ -96,7 +96,10 @@ class Figure:
             return None
         if self.target.goal != "ratio at least":
             return self.target.value
-        return self.theirs.median / self.target.value if self.theirs else None
+        if self.theirs is None:
+            return None
+        factor = self.target.value if self.higher_is_better else 1 / self.target.value
+        return self.theirs.median * factor
 
     @property
     def out_of_reach(self) -> bool:

@@ -2,11 +2,13 @@
 
 `python -m bench.load HOST PORT SECONDS CONNECTIONS METHOD PATH [BODY]` prints the answers per second; with `--rate N`
 before them it asks so many times a second and prints the 99th percentile of the time to an answer, in seconds, from the
-moment when each request was due. A protocol of its own, since a client library would be slower than the server.
+moment when each request was due. With the variable BENCH_API_KEY it sends that key. A protocol of its own, since a
+client library would be slower than the server.
 """
 
 import asyncio
 import math
+import os
 import sys
 import time
 from collections import deque
@@ -124,6 +126,8 @@ def main() -> None:
     host, port, seconds, connections, method, path, *body = sys.argv[1:]
     content = body[0].encode() if body else b""
     head = f"{method} {path} HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: application/json\r\n"
+    if key := os.environ.get("BENCH_API_KEY"):
+        head += f"Authorization: Bearer {key}\r\n"
     if content:
         head += f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
     request = head.encode() + b"\r\n" + content

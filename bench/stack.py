@@ -22,6 +22,9 @@ from bench import INHERITED
 from bench.options import Options
 from gradientd.local.machine import claim_port
 from gradientd.local.valkey import EmbeddedStore
+from jobs.api_keys import Scope, new_key, new_secret
+from store.api_keys import KeyRing
+from store.calls import run
 from store.keys import Keys
 from worker.datasets.memory import PACKAGED, packaged
 from worker.datasets.mnist import DROPPED, obtain
@@ -123,8 +126,10 @@ class Processes:
 class Stack:
     """A running service, seen through HTTP and through its store."""
 
-    def __init__(self, folder: Folder, processes: Processes) -> None:
+    def __init__(self, folder: Folder, processes: Processes, *, keyed: bool = False) -> None:
         self.folder = folder
+        self.secret = new_secret() if keyed else ""
+        """The API key to send, where the service asks for one."""
         self.processes = processes
         self._fd = os.open(os.devnull, os.O_RDONLY)
         self._valkey = EmbeddedStore(folder.path, port=claim_port(HOST, 0), lock_fd=self._fd)
@@ -133,12 +138,17 @@ class Stack:
         self.redis_url = self._valkey.url
         self.store = redis.Redis.from_url(self.redis_url, decode_responses=True)
         self.http = httpx.Client(base_url=f"http://{HOST}:{self.port}", timeout=30, trust_env=False)
+        if keyed:
+            self.http.headers["Authorization"] = f"Bearer {self.secret}"
 
     def start(self, *, worker: bool) -> None:
         """Start the store, the API and, if wanted, a worker, and wait until they are ready."""
         launch = self._valkey.launch()
         self.processes.start("valkey", list(launch.command), launch.environment, fds=launch.pass_fds)
         self.processes.wait_until(self._store_answers, what="the store")
+        if self.secret:
+            key = new_key(self.secret, owner="bench", scopes=frozenset({Scope.READ, Scope.SUBMIT}))
+            run(self.store, KeyRing(self.keys).create(key))
         self.processes.start("api", [sys.executable, "-m", "api"], self._environment)
         self.processes.wait_until(self._api_is_ready, what="the API")
         if worker:
@@ -208,6 +218,7 @@ class Stack:
             "GRADIENTD_DATA_DIR": str(self.folder.path),
             "GRADIENTD_PORT": str(self.port),
             "GRADIENTD_LOG_LEVEL": "warning",
+            "GRADIENTD_AUTH": "required" if self.secret else "auto",
         }
 
     def _store_answers(self) -> bool:
@@ -246,13 +257,13 @@ def watch(store: "redis.Redis", stream: str, wanted: Callable[[dict[str, str]], 
 
 
 @contextmanager
-def running(options: Options, *, worker: bool = True) -> Iterator[Stack]:
+def running(options: Options, *, worker: bool = True, keyed: bool = False) -> Iterator[Stack]:
     """A started stack; peers may be started beside it through its `processes`."""
     with ExitStack() as exits:
         place = exits.enter_context(folder(options))
         processes = Processes(place.path)
         exits.callback(processes.stop)
-        stack = Stack(place, processes)
+        stack = Stack(place, processes, keyed=keyed)
         exits.callback(stack.close)
         stack.start(worker=worker)
         yield stack

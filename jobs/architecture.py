@@ -5,6 +5,7 @@ Estimates, refusals, the engine and exports read it; none of them computes a sha
 
 import math
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from jobs.datasets import DatasetInfo
@@ -32,7 +33,7 @@ class Weight:
         return math.prod(self.shape)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Layer:
     """A layer, with the activation, pooling and dropout that belong to it. Shapes are those of one example."""
 
@@ -50,7 +51,7 @@ class Layer:
     dropout: float = 0.0
     """Share of the inputs that training sets to 0."""
 
-    @property
+    @cached_property
     def outputs(self) -> Shape:
         """(width,), or (height, width, channels) after pooling."""
         if self.kind == "dense":
@@ -58,12 +59,12 @@ class Layer:
         height, width, _ = self.inputs
         return (height // self.pool[0], width // self.pool[1], self.kernel[-1])
 
-    @property
+    @cached_property
     def weights(self) -> tuple[Weight, Weight]:
         """Kernel and bias."""
         return Weight(f"{self.name}/kernel", self.kernel), Weight(f"{self.name}/bias", self.kernel[-1:])
 
-    @property
+    @cached_property
     def parameters(self) -> int:
         """Number of trained values."""
         return sum(weight.size for weight in self.weights)
@@ -84,7 +85,7 @@ class Layer:
         return math.prod(self.kernel) * self.places
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Architecture:
     """A network's layers, first to last; each takes what the one before gives, flattened where it is dense."""
 
@@ -92,12 +93,12 @@ class Architecture:
     """Of an example: (height, width, channels), or (width,) for a row."""
     layers: tuple[Layer, ...]
 
-    @property
+    @cached_property
     def weights(self) -> tuple[Weight, ...]:
         """All weights, layer by layer."""
         return tuple(weight for layer in self.layers for weight in layer.weights)
 
-    @property
+    @cached_property
     def parameters(self) -> int:
         """Number of trained values."""
         return sum(layer.parameters for layer in self.layers)
@@ -107,7 +108,7 @@ class Architecture:
         """Values of one example behind all kernels."""
         return sum(layer.values for layer in self.layers)
 
-    @property
+    @cached_property
     def flops(self) -> int:
         """Multiplications and additions of training on one example: two a product forward, as many for the kernel's
         gradient, and as many for the gradient of the layer's input, which the first layer does not need."""
@@ -115,8 +116,9 @@ class Architecture:
         return 3 * sum(work) - work[0]
 
 
+@lru_cache(maxsize=256)
 def describe(model: Model, dataset: DatasetInfo) -> Architecture:
-    """The network of a spec for a dataset's examples, and its classes or targets.
+    """The network of a spec for a dataset's examples, and its classes or targets. Jobs come in series of the same.
 
     Raises InvalidSpec for convolutions over what is no image.
     """

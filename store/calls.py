@@ -4,9 +4,9 @@ An operation is a generator: it yields `Call`s, is sent their replies and return
 I/O, so it is written once; `run` and `arun` carry it out.
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Awaitable, Generator, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import redis
 import redis.asyncio
@@ -54,6 +54,12 @@ class Call:
 Operation = Generator[Call, Any, T]
 
 
+class Do(Protocol):
+    """Carries an operation out on the event loop. Raises StoreUnavailable and whatever that raises."""
+
+    def __call__(self, operation: Operation[T]) -> Awaitable[T]: ...
+
+
 def script(keys: Keys, name: str, /, *, rest: Iterable[str | float] = (), **arguments: str | float) -> Call:
     """The call of a script with the arguments that it names in its first statement, then its `rest` of any length.
 
@@ -66,13 +72,15 @@ def script(keys: Keys, name: str, /, *, rest: Iterable[str | float] = (), **argu
     return Call((keys.namespace, *given, *rest), called)
 
 
-_AWAY = (ConnectionError, TimeoutError, BusyLoadingError, OSError)
+AWAY = (ConnectionError, TimeoutError, BusyLoadingError, OSError)
+"""What is raised where Redis cannot be reached."""
 # Redis is up but takes no writes: no disk, not enough replicas, a script over its time, a fail-over.
 _REFUSALS = ("MISCONF", "NOREPLICAS", "BUSY", "MASTERDOWN", "UNBLOCKED")
 
 
-def _translate(error: Exception) -> Exception:
-    if isinstance(error, _AWAY):
+def translated(error: Exception) -> Exception:
+    """What an error of Redis' means for whoever called."""
+    if isinstance(error, AWAY):
         return StoreUnavailable(f"the store cannot be reached: {error}")
     if isinstance(error, (OutOfMemoryError, ReadOnlyError)) or str(error).startswith(_REFUSALS):
         return StoreUnavailable(f"the store takes no writes: {error}")
@@ -155,8 +163,8 @@ def _execute(client: "redis.Redis", call: Call) -> Any:
             return client.execute_command(*call.arguments())  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         except NoScriptError:
             return client.execute_command(*call.arguments(with_source=True))  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    except (*_AWAY, ResponseError) as error:
-        raise _translate(error) from error
+    except (*AWAY, ResponseError) as error:
+        raise translated(error) from error
 
 
 async def arun(client: "redis.asyncio.Redis", operation: Operation[T]) -> T:
@@ -175,5 +183,5 @@ async def _aexecute(client: "redis.asyncio.Redis", call: Call) -> Any:
             return await client.execute_command(*call.arguments())  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         except NoScriptError:
             return await client.execute_command(*call.arguments(with_source=True))  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    except (*_AWAY, ResponseError) as error:
-        raise _translate(error) from error
+    except (*AWAY, ResponseError) as error:
+        raise translated(error) from error

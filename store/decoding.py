@@ -100,13 +100,41 @@ def _job(fields: dict[str, str], *, position: int, now_ms: int, lease_seconds: f
         started_at=_instant_or_none(fields.get("started_at")),
         finished_at=_instant_or_none(fields.get("finished_at")),
         last_heartbeat_at=_instant_or_none(beat),
-        responding=abs(now_ms - int(beat)) < lease_seconds * 1000 if beat and status in HELD else None,
+        responding=_responding(status, beat, now_ms=now_ms, lease_seconds=lease_seconds),
         transitions=tuple(_transition(json.loads(line)) for line in fields["transitions"].splitlines()),
         transitions_omitted=int(fields.get("transitions_omitted", 0)),
         error=stored(JobError, fields["error"]) if "error" in fields else None,
         metadata=spec.metadata,
         revision=int(fields["revision"]),
     )
+
+
+def version(known: Job) -> str:
+    """Names the record that a job was read from: what changes it without a new revision is its heartbeat alone."""
+    beat = known.last_heartbeat_at
+    return f"{known.revision}.{_milliseconds(beat) if beat else ''}"
+
+
+def known_still(known: Job, reply: Any, *, lease_seconds: float) -> Job:
+    """The job whose record is as it was, but for what changes by itself (position, clock)."""
+    position, now_ms = int(reply[0]), int(reply[1])
+    beat = known.last_heartbeat_at and _milliseconds(known.last_heartbeat_at)
+    now = {
+        "queue_position": position if known.status is Status.QUEUED else None,
+        "responding": _responding(known.status, beat, now_ms=now_ms, lease_seconds=lease_seconds),
+    }
+    if (known.queue_position, known.responding) == (now["queue_position"], now["responding"]):
+        return known
+    return known.model_copy(update=now)
+
+
+def _milliseconds(at: datetime) -> int:
+    return round(at.timestamp() * 1000)
+
+
+def _responding(status: Status, beat: int | str | None, *, now_ms: int, lease_seconds: float) -> bool | None:
+    """Whether the worker that holds a job spoke within the last lease; `beat` is when, in ms."""
+    return abs(now_ms - int(beat)) < lease_seconds * 1000 if beat and status in HELD else None
 
 
 def newborn(answer: dict[str, Any], *, spec: Spec, progress: Progress, choices: tuple[Choice, ...] = ()) -> Job:

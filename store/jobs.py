@@ -188,9 +188,16 @@ class Store:
             answer["spec"], answer["progress"] = yield Call(("HMGET", self.keys.job(answer["id"]), "spec", "progress"))
         return _repeated(answer, digest) if answer["spec"] else None
 
-    def get(self, job_id: str, *, owner: str = EVERYBODY) -> Operation[Job]:
-        """Read a job. Raises JobNotFound and UnreadableRecord."""
-        reply = yield script(self.keys, "get", id=job_id, owner=owner)
+    def get(self, job_id: str, *, owner: str = EVERYBODY, known: Job | None = None) -> Operation[Job]:
+        """Read a job. Raises JobNotFound and UnreadableRecord.
+
+        `known` is the job as the caller has it, if it has: that very object comes back where nothing has changed, and
+        little is read then.
+        """
+        version = decoding.version(known) if known else ""
+        reply = yield script(self.keys, "get", id=job_id, owner=owner, known=version)
+        if known and reply and len(reply) == 2:
+            return decoding.known_still(known, reply, lease_seconds=self.lease_seconds)
         return self._found(job_id, reply)
 
     def cancel(self, job_id: str, *, owner: str = EVERYBODY) -> Operation[Job]:

@@ -3,11 +3,11 @@ however many follow it.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -15,7 +15,7 @@ from api.background.change_feed import ChangeFeed, Watch
 from jobs.errors import JobNotFound, StoreUnavailable, UnreadableRecord
 from jobs.record import Event, Job
 from jobs.states import Status
-from store.calls import Operation
+from store.calls import Do
 from store.history import ENTRIES_PER_READ, History
 from store.jobs import Store
 
@@ -31,12 +31,6 @@ MOST_PENDING = 500
 """Looks whose news a follower may leave lying. One who reads more slowly than that is let go."""
 
 log = structlog.get_logger(__name__)
-
-
-class Do(Protocol):
-    """Carries an operation out. Raises StoreUnavailable and whatever that raises."""
-
-    def __call__(self, operation: Operation[T]) -> Awaitable[T]: ...
 
 
 @dataclass(frozen=True)

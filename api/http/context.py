@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 
 from api.http import kinds
 from api.http.problems import Refused, shortened
+from api.job_cache import Seen
 from api.services import Services
 from api.uploads.intake import Room
 from jobs.api_keys import ApiKey, KeyLimits, Scope, caps, highest_priority
@@ -78,6 +79,10 @@ class RequestContext:
     async def do(self, operation: Operation[T]) -> T:
         """Carry out a store operation. Raises StoreUnavailable and whatever the operation raises."""
         return await self.services.do(operation)
+
+    async def job(self, job_id: str) -> Seen:
+        """A job that the caller may see. Raises JobNotFound, UnreadableRecord and StoreUnavailable."""
+        return await self.services.job_cache.read(job_id, owner=self.caller.visible_owner)
 
     async def check_key(self) -> None:
         """Raise Refused (401) when the caller's key has been revoked since: what waits asks now and then."""

@@ -193,7 +193,7 @@ def _card(context: RequestContext, job: Job, found: Artifact, epochs: Sequence[R
 
 
 async def _job(context: RequestContext, job_id: str) -> Job:
-    return await context.do(context.services.store.get(job_id, owner=context.caller.visible_owner))
+    return (await context.job(job_id)).job
 
 
 async def _sent(context: RequestContext, job: Job, artifact: Artifact) -> Response:

@@ -69,10 +69,8 @@ async def list_job_events(context: RequestContextDep, params: Annotated[JobEvent
         events = found[: query.limit]
         page = to_page(EventPage, events, [event.id for event in events], has_more=len(found) > query.limit)
         return to_json(page, headers={"vary": "Accept"})
-    if not found:
-        job = await context.do(context.services.store.get(params.job_id, owner=context.caller.visible_owner))
-        if job.status in TERMINAL:
-            return Response(status_code=204)
+    if not found and (await context.job(params.job_id)).job.status in TERMINAL:
+        return Response(status_code=204)
     if context.request.scope[SCOPE_IS_HEAD]:  # whose answer has an end
         return Response(headers={"cache-control": "no-cache", "vary": "Accept"}, media_type=MEDIA_TYPE)
     return EventStream(lambda listener: events_of(context, params.job_id, listener, after=after, first=found))

@@ -25,6 +25,7 @@ from api.http.responses import (
     to_page,
 )
 from api.http.route import DirectRoute
+from api.job_cache import Seen
 from api.openapi import examples
 from api.parameters.jobs import JobChange, JobCreation, JobName, JobReading, ListQuery
 from api.schemas import JobPage, Resolved
@@ -191,37 +192,36 @@ async def list_jobs(context: RequestContextDep, query: Annotated[ListQuery, Para
 async def get_job(context: RequestContextDep, params: Annotated[JobReading, Params(JobReading)]) -> Response:
     """Tell all there is to know of a job. Unchanged jobs cost little: send `If-None-Match`, and `Prefer: wait=60`."""
     known, seconds = params.if_none_match, params.wait_seconds
-    job = await context.do(context.services.store.get(params.job_id, owner=context.caller.visible_owner))
-    if seconds and not conditional.is_news(known, job):
-        job = await _at_next_change(context, job, seconds=seconds)
-    tag = conditional.etag(job)
+    seen = await context.job(params.job_id)
+    if seconds and not conditional.is_news(known, seen.job):
+        seen = await _at_next_change(context, seen, seconds=seconds)
     # `no-cache`: may be kept, but asked for again each time.
-    headers = {"etag": tag, "cache-control": "private, no-cache", "vary": "Prefer"}
+    headers = {"etag": seen.etag, "cache-control": "private, no-cache", "vary": "Prefer"}
     if seconds:
         headers["preference-applied"] = f"wait={seconds}"
-    if conditional.matches(known, tag):
+    if conditional.matches(known, seen.etag):
         return Response(status_code=304, headers=headers)
-    return to_json(job, headers=headers)
+    return Response(seen.body, headers=headers, media_type="application/json")
 
 
-async def _at_next_change(context: RequestContext, known: Job, *, seconds: int) -> Job:
+async def _at_next_change(context: RequestContext, known: Seen, *, seconds: int) -> Seen:
     """The job once it is no longer what is known, or at the end of the patience of anybody concerned."""
-    before = conditional.moment(known)
+    before = conditional.moment(known.job)
     feed = context.services.job_feed
     clock = asyncio.get_running_loop().time
     deadline, checked_at = clock() + seconds, clock()
-    async with feed.follow(known.id) as follower:
+    async with feed.follow(known.job.id) as follower:
         await follower.look()
         while True:
             now = clock()
             job = follower.job
             if follower.trouble or job is None:
                 # As whoever asks now is told: that the store is away, or the job.
-                return await context.do(context.services.store.get(known.id, owner=context.caller.visible_owner))
+                return await context.job(known.job.id)
             if conditional.moment(job) != before or job.status in TERMINAL or now >= deadline or feed.closing:
-                return job
+                return Seen(job)
             if await context.request.is_disconnected():
-                return job
+                return Seen(job)
             if now - checked_at >= CHECK_KEY_SECONDS:
                 checked_at = now
                 await context.check_key()

@@ -15,6 +15,7 @@ import onnxruntime
 import redis.asyncio
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
 
 store = redis.asyncio.Redis.from_url(
     os.environ.get("BARE_REDIS_URL", "redis://127.0.0.1:6379/0"), decode_responses=True
@@ -80,6 +81,12 @@ async def constant() -> dict[str, str]:
 async def read(key: str) -> dict[str, Any]:
     """A hash as a dict."""
     return cast("dict[str, Any]", await store.hgetall(key))
+
+
+@api.get("/bytes/{key}")
+async def read_bytes(key: str) -> Response:
+    """A string as it is kept."""
+    return Response(await store.get(key), media_type="application/json")
 
 
 @api.post("/jobs", status_code=202)

@@ -261,14 +261,16 @@ local function renew(id, lease_ms)
   redis.call('HSET', job_key(id), 'last_heartbeat_at', whole(at), 'lease_ms', lease_ms)
 end
 
+-- A queued job's place in its lane; -1 where it is not there.
+local function queue_position(id)
+  return redis.call('ZRANK', queue_key(field(id, 'lane')), queue_member(id)) or -1
+end
+
 -- What a reader needs to show a job: position in the queue, the clock, the record; and what this call changed.
 local function snapshot(id)
   local record = redis.call('HGETALL', job_key(id))
   if #record == 0 then return false end
-  local position = -1
-  if field(id, 'status') == 'queued' then
-    position = redis.call('ZRANK', queue_key(field(id, 'lane')), queue_member(id)) or -1
-  end
+  local position = field(id, 'status') == 'queued' and queue_position(id) or -1
   return {position, whole(now_ms()), record, changed}
 end
 
