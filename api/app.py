@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from api.http import exception_handlers
 from api.http.middleware import RequestMiddleware
 from api.openapi import document
-from api.routes import artifacts, catalogue, datasets, docs, history, jobs, metrics, predict, service, uploads
+from api.routes import artifacts, catalogue, datasets, docs, events, history, jobs, metrics, predict, service, uploads
 from api.services import open_services
 from api.telemetry.traffic import Traffic
 from jobs.api_keys import read_entries
@@ -44,6 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
         predict.router,  # the first that a request is compared with: it is asked by the thousand a second
         jobs.router,
         history.router,
+        events.router,
         artifacts.router,
         uploads.router,
         datasets.router,

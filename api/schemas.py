@@ -8,7 +8,7 @@ from jobs.automatic import Choice
 from jobs.estimate import Estimate
 from jobs.record import Artifact, Event, Job, Value, Worker
 from jobs.spec import Spec
-from jobs.wire import Dataset, KeptCheckpoint, Page, Preset
+from jobs.wire import Dataset, JobEvent, KeptCheckpoint, Page, Preset
 
 Parameters = Annotated[int, Field(ge=0, description="Number of trained values.", examples=[235_146])]
 
@@ -91,6 +91,10 @@ class JobPage(Page[Job]):
 
 class EventPage(Page[Event]):
     """Part of a job's history."""
+
+
+class JobEventPage(Page[JobEvent]):
+    """Part of what happened to all jobs."""
 
 
 class CheckpointPage(Page[KeptCheckpoint]):

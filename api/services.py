@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from api.background.change_feed import ChangeFeed
 from api.background.doorbell_sender import DoorbellSender
+from api.background.event_feed import EventFeed
 from api.background.job_feed import JobFeed
 from api.background.upkeep import keep_up, sweep_uploads
 from api.fleet import Fleet
@@ -47,6 +48,7 @@ class Services:
     job_cache: JobCache
     change_feed: ChangeFeed
     job_feed: JobFeed
+    event_feed: EventFeed
     key_ring: KeyRing
     data_dir: Folder
     fleet: Fleet
@@ -85,6 +87,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
                 job_cache := JobCache(store, do),
                 change_feed := ChangeFeed(client, store.keys),
                 JobFeed(change_feed, store=store, do=do),
+                EventFeed(change_feed, feed=store.feed, job_cache=job_cache, do=do),
                 KeyRing.of(settings),
                 folder,
                 Fleet(lambda: do(store.workers())),

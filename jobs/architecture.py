@@ -116,12 +116,17 @@ class Architecture:
         return 3 * sum(work) - work[0]
 
 
-@lru_cache(maxsize=256)
 def describe(model: Model, dataset: DatasetInfo) -> Architecture:
-    """The network of a spec for a dataset's examples, and its classes or targets. Jobs come in series of the same.
+    """The network of a spec for a dataset's examples, and its classes or targets.
 
     Raises InvalidSpec for convolutions over what is no image.
     """
+    return _described(model, dataset)  # pyright: ignore[reportArgumentType] (frozen, as pydantic says it)
+
+
+# Jobs come in series of the same.
+@lru_cache(maxsize=256)
+def _described(model: Model, dataset: DatasetInfo) -> Architecture:
     match model:
         case Softmax():
             layers = _dense(dataset.values, (), dataset.outputs, activation="linear")

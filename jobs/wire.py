@@ -9,7 +9,7 @@ from jobs import presets
 from jobs.columns import Column
 from jobs.dataset_versions import DatasetVersion
 from jobs.datasets import DatasetInfo
-from jobs.record import Checkpoint, Progress, Value
+from jobs.record import Checkpoint, Event, Progress, Value
 from jobs.spec import Spec
 from jobs.states import Phase, Status
 
@@ -63,6 +63,20 @@ class LiveProgress(Value):
         int | None, Field(description="Jobs that will be claimed before it; `null` unless queued.", examples=[0])
     ] = None
     progress: Annotated[Progress, Field(description="How far it has come.")]
+
+
+class JobEvent(Event):
+    """An event of one of the jobs that are followed together. Ids are those of the common order."""
+
+    id: Annotated[str, Field(description="Position in the common order.", examples=["1764300000000-0"])]
+    job_id: Annotated[str, Field(description="The job.", examples=["job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC"])]
+    job_event_id: Annotated[str, Field(description="The event's id in that job's own history.", examples=["1-4"])]
+
+
+class JobProgress(LiveProgress):
+    """How far one of the jobs that are followed together is at this moment."""
+
+    job_id: Annotated[str, Field(description="The job.", examples=["job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC"])]
 
 
 class Preset(Value):

@@ -19,6 +19,7 @@ from jobs.spec import Spec
 from jobs.states import Reason, Status
 from store import audit, decoding
 from store.calls import Call, Operation, script
+from store.feed import Feed
 from store.history import History
 from store.keys import EVERYBODY, Keys
 from store.lanes import Lanes
@@ -106,6 +107,11 @@ class Store:
     def history(self) -> History:
         """What the jobs' histories tell."""
         return History(self.keys)
+
+    @property
+    def feed(self) -> Feed:
+        """What happens to all of them."""
+        return Feed(self.keys)
 
     @property
     def _lease_ms(self) -> int:

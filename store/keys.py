@@ -6,7 +6,8 @@ from dataclasses import dataclass
 TEMPLATES: dict[str, str] = {
     "job": "{ns}:job:{id}",  # HASH: the record
     "events": "{ns}:job:{id}:events",  # STREAM: its history
-    "changes": "{ns}:changes:{id}",  # channel: its revision, published at every change
+    "changes": "{ns}:changes:{id}",  # channel: its revision, published at every change; of '*' "<job> <owner>" of all
+    "feed": "{ns}:feed",  # STREAM: the last events of all jobs, each as where it is: job, owner, event
     "control": "{ns}:control:{id}",  # channel: wishes to stop a job of this worker, as "<job> <status>"
     "queue": "{ns}:queue:{lane}",  # ZSET: waiting jobs of a lane, -priority, "<order>:<id>"
     "leases": "{ns}:leases",  # ZSET: held jobs by the time their lease ends, in ms
@@ -44,6 +45,7 @@ PERMANENT = (
     "workers",
     "upkeep",
     "stats",
+    "feed",
     "lost",
     "trash",
     "wake_queue",
@@ -86,6 +88,11 @@ class Keys:
     def changes(self, job_id: str) -> str:
         """The channel that tells of a job's changes."""
         return self._build("changes", id=job_id)
+
+    @property
+    def feed(self) -> str:
+        """The last events of all jobs."""
+        return self._build("feed")
 
     def control(self, worker: str) -> str:
         """The channel that tells a worker of wishes to stop its job."""

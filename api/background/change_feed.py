@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from jobs.errors import StoreUnavailable
-from store.keys import Keys
+from store.keys import EVERYBODY, Keys
 
 SUBSCRIBE_SECONDS = 3.0
 """How long the store may take to confirm a subscription."""
@@ -25,6 +25,8 @@ class Watch:
     """One waiter's view of one job."""
 
     def __init__(self) -> None:
+        self.heard: set[str] = set()
+        """Of a watch of all jobs: those that changed, as "<job> <owner>"; whoever waits empties it."""
         self.live = asyncio.Event()
         """Set while the store has confirmed the subscription."""
         self._changed = asyncio.Event()
@@ -54,6 +56,7 @@ class ChangeFeed:
     def __init__(self, client: Redis, keys: Keys) -> None:
         self._client = client
         self._keys = keys
+        self._of_all = keys.changes(EVERYBODY)
         self._watches: dict[str, set[Watch]] = {}
         self._live: set[str] = set()
         self._wanted = asyncio.Event()
@@ -63,7 +66,7 @@ class ChangeFeed:
 
     @asynccontextmanager
     async def watch(self, job_id: str) -> AsyncGenerator[Watch]:
-        """Watch a job. Read it only after entering: a change after that moment is not missed.
+        """Watch a job, or all of them (EVERYBODY). Read only after entering: a change after that moment is not missed.
 
         Raises StoreUnavailable when the store does not confirm in time.
         """
@@ -141,6 +144,8 @@ class ChangeFeed:
                 watch.live.set()
         elif kind == "message":
             for watch in watches:
+                if channel == self._of_all:
+                    watch.heard.add(str(reply[2]))  # pyright: ignore[reportUnknownArgumentType]
                 watch.wake()
 
     def _wake_all(self) -> None:

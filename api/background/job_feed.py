@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import structlog
 
 from api.background.change_feed import ChangeFeed, Watch
+from api.background.mailbox import Mailbox
 from jobs.errors import JobNotFound, StoreUnavailable, UnreadableRecord
 from jobs.record import Event, Job
 from jobs.states import Status
@@ -27,8 +28,6 @@ REREAD_QUEUED_SECONDS = 1.0
 """The same while it waits: its place in the queue moves without telling."""
 AWAY_SECONDS = 0.5
 """Wait before a store that was away is asked again."""
-MOST_PENDING = 500
-"""Looks whose news a follower may leave lying. One who reads more slowly than that is let go."""
 
 log = structlog.get_logger(__name__)
 
@@ -54,15 +53,13 @@ class News:
         return {}
 
 
-class Follower:
+class Follower(Mailbox[News]):
     """One who follows a job."""
 
     def __init__(self, topic: "_Topic", *, collects: bool, on_overrun: Callable[[], None]) -> None:
+        super().__init__(on_overrun=on_overrun)
         self._topic = topic
         self._collects = collects
-        self._on_overrun = on_overrun
-        self._news: list[News] = []
-        self._woken = asyncio.Event()
 
     @property
     def job(self) -> Job | None:
@@ -74,32 +71,12 @@ class Follower:
         """Why the last look saw nothing: the store is away, or has no such job any more."""
         return self._topic.trouble
 
-    def wake(self) -> None:
-        """End a wait."""
-        self._woken.set()
-
     def hear(self, news: News) -> None:
         """Take note of a look."""
         if self._collects:
-            self._news.append(news)
-            if len(self._news) > MOST_PENDING:
-                self._on_overrun()
-        self._woken.set()
-
-    def take(self) -> list[News]:
-        """What has come since the last call."""
-        news, self._news = self._news, []
-        return news
-
-    async def wait(self, seconds: float) -> bool:
-        """Return once there was a look or a wake, or after so long; tells which."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._woken.wait()
-        except TimeoutError:
-            return False
-        self._woken.clear()
-        return True
+            self.put(news)
+        else:
+            self.wake()
 
     async def look(self) -> None:
         """Return once the job was looked at in a look that began after this call, or could not be."""

@@ -40,7 +40,7 @@ from jobs.record import (
 )
 from jobs.spec import Augmentation, EarlyStopping, Spec
 from jobs.states import Phase, Reason, Status
-from jobs.wire import Dataset, FaultAt, KeptCheckpoint, Preset, Regressand, Upload, UploadReport
+from jobs.wire import Dataset, FaultAt, JobEvent, KeptCheckpoint, Preset, Regressand, Upload, UploadReport
 
 JOB_ID = "job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC"
 AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -152,6 +152,12 @@ PARTS: dict[str, Any] = FILE | {
 EVENT_STREAM: dict[str, Any] = {
     "schema": {"type": "string", "description": "Server-sent events; the data of each is the event as JSON."},
     "example": 'id: 1-4\nevent: metric\ndata: {"id": "1-4", "type": "metric", "data": {"epoch": 1, "loss": 0.31}}\n\n',
+}
+
+EVENTS_OF_ALL: dict[str, Any] = {
+    "schema": {"type": "string", "description": "Server-sent events; the data of each is the event as JSON."},
+    "example": 'id: 1764300000000-0\nevent: metric\ndata: {"id": "1764300000000-0", "type": "metric", '
+    '"job_id": "job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC", "data": {"epoch": 1, "loss": 0.31}}\n\n',
 }
 
 NUMBERS: dict[str, Any] = {
@@ -417,6 +423,10 @@ def by_schema() -> dict[str, dict[str, Any]]:
     artifact = found["Job"]["artifacts"][0]
     found["ArtifactPage"] = _page(artifact, artifact["name"])
     found["CheckpointPage"] = _page(found["KeptCheckpoint"], found["KeptCheckpoint"]["name"])
+    event = JobEvent(
+        id="1764300000000-0", job_id=JOB_ID, job_event_id="1-4", type="metric", at=AT, data=found["Event"]["data"]
+    ).model_dump(mode="json")
+    found["JobEvent"], found["JobEventPage"] = event, _page(event, event["id"])
     kind = found["ProblemKind"]
     found["ProblemPage"] = _page(kind, kind["code"])
     return found

@@ -3,17 +3,14 @@
 Fields of a dataclass are read in their order, so the first that cannot be is the one that is refused.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
 from pydantic import Field
 from starlette.requests import Request
 
-from api.http.event_stream import MEDIA_TYPE
 from api.http.headers import (
     Accept,
-    Header,
     IdempotencyKey,
     IfNoneMatch,
     Prefer,
@@ -21,13 +18,10 @@ from api.http.headers import (
 )
 from api.http.params import JobId
 from api.http.query import Flag, Instant, Query, Several, Whole
-from api.parameters.cursors import not_a_cursor
 from api.series import NAMES, MetricName
 from jobs.errors import InvalidCursor
 from jobs.ids import PATTERN
 from jobs.states import Status
-
-EVENT_ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
 
 
 class CreateQuery(Query):
@@ -120,53 +114,6 @@ class JobChange:
 
     query: Query
     idempotency_key: UnneededIdempotencyKey
-    job_id: JobId
-
-
-class EventsQuery(Query):
-    """Which part of the history."""
-
-    after: Annotated[
-        str,
-        Field(
-            description="Go on behind this event: the `last_id` of the page before.",
-            examples=["1-4"],
-            json_schema_extra={"pattern": f"^({EVENT_ID.pattern})?$"},
-        ),
-    ] = ""
-    limit: Annotated[int, Field(ge=1, le=1000, description="Most events on the page.", examples=[100]), Whole] = 100
-
-    @classmethod
-    def read(cls, request: Request) -> Self:
-        """The request's query parameters. Raises Refused."""
-        query = super().read(request)
-        if query.after and not EVENT_ID.fullmatch(query.after):
-            raise not_a_cursor(query.after, "an event's id")
-        return query
-
-
-def _event_id(value: str | None) -> str:
-    if value and not EVENT_ID.fullmatch(value):
-        raise not_a_cursor(value, "an event's id", parameter="Last-Event-ID")
-    return value or ""
-
-
-@dataclass(frozen=True, slots=True)
-class JobEvents:
-    """Which part of which job's history, and in which form."""
-
-    query: EventsQuery
-    last_event_id: Annotated[
-        str,
-        Header(
-            "Last-Event-ID",
-            _event_id,
-            "Go on behind this event; goes before `after`. A browser sends it when it connects again.",
-            "1-4",
-            {"pattern": f"^({EVENT_ID.pattern})?$"},
-        ),
-    ]
-    form: Annotated[str, Accept(("application/json", MEDIA_TYPE))]
     job_id: JobId
 
 

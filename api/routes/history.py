@@ -13,10 +13,11 @@ from api.http.problems import SCOPE_IS_HEAD
 from api.http.responses import refusals, to_json, to_page
 from api.http.route import DirectRoute
 from api.openapi import examples
-from api.parameters.jobs import JobEvents, JobMetrics, JobName
+from api.parameters.events import JobEvents
+from api.parameters.jobs import JobMetrics, JobName
 from api.schemas import CheckpointPage, EventPage
 from api.series import NAMES, as_csv, columns, thinned
-from api.streams import events_of
+from api.streams.of_job import events_of
 from jobs.states import TERMINAL
 from jobs.wire import KeptCheckpoint, Series
 from store.history import ENTRIES_PER_READ

@@ -29,7 +29,7 @@ from api.job_cache import Seen
 from api.openapi import examples
 from api.parameters.jobs import JobChange, JobCreation, JobName, JobReading, ListQuery
 from api.schemas import JobPage, Resolved
-from api.streams import CHECK_KEY_SECONDS
+from api.streams.pace import CHECK_KEY_SECONDS
 from jobs.dataset_versions import DatasetNotFound
 from jobs.errors import InvalidSpec
 from jobs.ids import new_job_id

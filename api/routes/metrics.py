@@ -53,7 +53,7 @@ async def get_metrics(context: Annotated[RequestContext, Depends(ContextReader(S
         traffic=state.traffic,
         connections=state.connections,
         instances=services.predictor.instances,
-        followers=services.job_feed.followers,
+        followers=services.job_feed.followers + services.event_feed.followers,
         uploads_under_way=services.intake.under_way,
         uploads_checking=services.intake.checking,
     )

@@ -77,21 +77,49 @@ local function append(text, line)
   return table.concat(kept, '\n') .. '\n', gone
 end
 
+-- Whether an event's id, <number>-<number>, comes before another one; '' before all.
+local function precedes(one, other)
+  local function parts(of)
+    local first, second = string.match(of, '^(%d+)-(%d+)$')
+    return tonumber(first or -1), tonumber(second or -1)
+  end
+  local one_first, one_second = parts(one)
+  local other_first, other_second = parts(other)
+  return one_first < other_first or (one_first == other_first and one_second < other_second)
+end
+
+-- Events of all jobs together that are kept for whoever follows those: somewhat more than these.
+local FEED_KEPT = 10000
+
+-- Note where an event is, for whoever follows all jobs: it is read there, so what is deleted is told no more.
+local function announce(id, event)
+  redis.call('XADD', feed_key(), 'MAXLEN', '~', FEED_KEPT, '*', 'job', id, 'owner', field(id, 'owner'), 'event', event)
+end
+
 -- Append to the history. The id is <fence>-<n>: both only grow, so order is the order of writing. Metrics are as many
 -- as the job has epochs; of every other kind only so many are kept.
 local function emit(id, kind, data)
   local n = redis.call('HINCRBY', job_key(id), 'events', 1)
   local event = field(id, 'fence') .. '-' .. n
   redis.call('XADD', events_key(id), event, 'type', kind, 'at', whole(now_ms()), 'data', data)
+  announce(id, event)
   if kind == 'metric' then return end
   local kept, gone = append(field(id, 'kept:' .. kind), event)
   redis.call('HSET', job_key(id), 'kept:' .. kind, kept)
   if #gone > 0 then redis.call('XDEL', events_key(id), unpack(gone)) end
 end
 
+-- The last entry of a final job's history, [id, fields]: it is kept by the record.
+local function done_entry(id)
+  local event = field(id, 'fence') .. '-' .. whole(number(id, 'events', 0) + 1)
+  local data = cjson.encode({status = field(id, 'status'), reason = field(id, 'reason')})
+  return {event, {'type', 'done', 'at', whole(number(id, 'finished_at', 0)), 'data', data}}
+end
+
 local function touch(id)
   local revision = redis.call('HINCRBY', job_key(id), 'revision', 1)
   redis.call('PUBLISH', changes_key(id), revision)
+  redis.call('PUBLISH', changes_key('*'), id .. ' ' .. field(id, 'owner'))
 end
 
 local function index(id, status, verb)
@@ -160,6 +188,7 @@ local function transition(id, to, reason, held_until)
     redis.call('PEXPIRE', key, whole(retention))
     redis.call('PEXPIRE', events_key(id), whole(retention))
     redis.call('ZADD', expiring_key(), whole(tonumber(at) + retention), id .. '|' .. field(id, 'owner'))
+    announce(id, done_entry(id)[1])
   end
   touch(id)
   count_change(id, to, reason, tonumber(at), before)

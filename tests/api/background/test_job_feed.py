@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from api.background import job_feed
+from api.background import job_feed, mailbox
 from api.background.job_feed import JobFeed, News
 from jobs.errors import JobNotFound, StoreUnavailable
 from jobs.ids import new_job_id
@@ -64,7 +64,7 @@ async def test_one_who_takes_nothing_is_let_go(
     do: Do,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(job_feed, "MOST_PENDING", 3)
+    monkeypatch.setattr(mailbox, "MOST_PENDING", 3)
     job_id = (await submit())["id"]
     fence = claim().fence
     let_go = asyncio.Event()

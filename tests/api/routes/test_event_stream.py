@@ -68,13 +68,14 @@ def read(answer: httpx.Response, into: Received) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def listening(url: str, job_id: str, *, after: str = "", **headers: str) -> Iterator[Received]:
-    """Read a stream in a thread of its own."""
+def listening(url: str, job_id: str = "", *, after: str = "", **headers: str) -> Iterator[Received]:
+    """Read a stream in a thread of its own: that of a job, or of all."""
+    path = f"/v1/jobs/{job_id}/events" if job_id else "/v1/events"
     received = Received()
     given = {**STREAM, **headers, **({"last-event-id": after} if after else {})}
     with (
         httpx.Client(base_url=url, trust_env=False, timeout=30) as http,
-        http.stream("GET", f"/v1/jobs/{job_id}/events", headers=given) as answer,
+        http.stream("GET", path, headers=given) as answer,
     ):
         assert answer.status_code == 200, answer.read()
         assert answer.headers["content-type"].startswith("text/event-stream")

@@ -1,21 +1,18 @@
 """A job's events as they are sent to one who follows it: those that are missing first, then each as it happens."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 from api.background.job_feed import Follower, News
 from api.http.context import RequestContext
-from api.http.event_stream import KEEP_ALIVE, RETRY, Listener, frame
-from api.http.problems import Refused
+from api.http.event_stream import RETRY, Listener, frame
+from api.streams.pace import heard, kept_alive
 from jobs.errors import JobNotFound, StoreUnavailable
 from jobs.record import Event, Job
 from jobs.states import TERMINAL
 from jobs.wire import LiveProgress
 from store.history import ENTRIES_PER_READ
 
-KEEP_ALIVE_SECONDS = 15.0
-CHECK_KEY_SECONDS = 5.0
-"""How often it is asked whether the key that a follower came with still holds."""
 DONE = "done"
 
 Sent = tuple[tuple[int, int], bytes]
@@ -51,8 +48,10 @@ async def events_of(
                 break
         if follower.job:
             yield _progress(follower.job)
-        async for part in _live(context, follower, listener, sent=_order(cursor)):
-            yield part
+        live = kept_alive(_live(context, follower, listener, sent=_order(cursor)))
+        async with aclosing(live):
+            async for part in live:
+                yield part
 
 
 async def _more(context: RequestContext, job_id: str, *, after: str) -> list[Event]:
@@ -64,51 +63,19 @@ async def _more(context: RequestContext, job_id: str, *, after: str) -> list[Eve
 async def _live(
     context: RequestContext, follower: Follower, listener: Listener, *, sent: tuple[int, int]
 ) -> AsyncGenerator[bytes]:
-    """What happens from now on, but for what was sent."""
-    clock = asyncio.get_running_loop().time
-    said_at = checked_at = clock()
-    gone = asyncio.create_task(_wake_when_gone(listener, follower))
-    try:
-        while not (listener.gone.is_set() or context.services.job_feed.closing):
-            await follower.wait(min(KEEP_ALIVE_SECONDS, CHECK_KEY_SECONDS))
-            now = clock()
-            if now - checked_at >= CHECK_KEY_SECONDS:
-                checked_at = now
-                if not await _may_go_on(context):
-                    return
-            news = follower.take()
+    """What happens from now on, but for what was sent; empty where there is nothing to say."""
+    async with aclosing(heard(context, follower, listener, context.services.job_feed)) as pieces:
+        async for news in pieces:
             events = [(order, part) for each in news for order, part in each.encoded(_encoded) if order > sent]
             sent = events[-1][0] if events else sent
             parts = [part for _, part in events]
             if any(each.has_progressed for each in news) and news[-1].job.status not in TERMINAL:
                 parts.append(news[-1].encoded(_encoded_progress))
-            if parts:
-                said_at = now
-                yield b"".join(parts)
-            elif now - said_at >= KEEP_ALIVE_SECONDS:
-                said_at = now
-                yield KEEP_ALIVE
+            yield b"".join(parts)
             if any(each.events and each.events[-1].type == DONE for each in news):
                 return
             if follower.trouble and not isinstance(follower.trouble, StoreUnavailable):
                 return
-    finally:
-        gone.cancel()
-
-
-async def _may_go_on(context: RequestContext) -> bool:
-    try:
-        await context.check_key()
-    except StoreUnavailable:
-        return True  # nobody can say
-    except Refused:
-        return False
-    return True
-
-
-async def _wake_when_gone(listener: Listener, follower: Follower) -> None:
-    await listener.gone.wait()
-    follower.wake()
 
 
 def _order(event_id: str) -> tuple[int, int]:
