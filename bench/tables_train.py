@@ -4,7 +4,7 @@ import numpy as np
 
 from jobs.datasets import DatasetInfo
 from jobs.estimate import Estimate
-from jobs.record import EpochMetrics, Progress, Runtime
+from jobs.record import EpochMetrics, LogLevel, Progress, Runtime
 from jobs.settings import Settings
 from jobs.spec import Spec
 from jobs.states import Phase
@@ -24,7 +24,11 @@ class _Quiet:
 
     def progress(self, progress: Progress) -> None: ...
 
+    def remaining(self, seconds: float) -> None: ...
+
     def epoch(self, metrics: EpochMetrics) -> None: ...
+
+    def log(self, level: LogLevel, message: str) -> None: ...
 
     def check_stop(self) -> None: ...
 

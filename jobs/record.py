@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.automatic import Choice
+from jobs.escapes import escaped
 from jobs.estimate import Rounding
 from jobs.spec import Execution, Spec
 from jobs.states import Phase, Reason, Status
@@ -130,21 +131,34 @@ class Metrics(Value):
 class Progress(Value):
     """How far a job has come. Refreshed a few times a second while it trains."""
 
-    percent: Annotated[float, Field(ge=0, le=100, description="Share of all steps done.", examples=[42.5])] = 0.0
+    percent: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=100,
+            description="Share of all steps done; evaluation and export follow the last. Never falls in an attempt.",
+            examples=[42.5],
+        ),
+    ] = 0.0
     epoch: Annotated[int, Field(ge=0, description="Epoch under way, from 1; 0 before the first.", examples=[5])] = 0
     epochs: Annotated[int, Field(ge=1, description="Epochs asked for.", examples=[10])]
     step: Annotated[int, Field(ge=0, description="Steps done.", examples=[1993])] = 0
     steps: Annotated[int, Field(ge=1, description="Steps in all epochs.", examples=[4690])]
-    steps_per_second: Annotated[float | None, Field(description="Recent speed of training.", examples=[1100.0])] = None
-    examples_per_second: Annotated[
-        float | None, Field(description="Recent speed of training.", examples=[140_800.0])
+    steps_per_second: Annotated[
+        float | None, Field(description="Speed of training in the last few seconds.", examples=[1100.0])
     ] = None
+    examples_per_second: Annotated[float | None, Field(description="The same.", examples=[140_800.0])] = None
     loss: Annotated[float | None, Field(description="Mean loss per example of the epoch so far.", examples=[0.03])] = (
         None
     )
     accuracy: Annotated[float | None, Field(description="Accuracy of the epoch so far.", examples=[0.97])] = None
     estimated_finish_at: Annotated[
-        datetime | None, Field(description="When the last step should be done, at the present speed.")
+        datetime | None,
+        Field(
+            description="When a running job should have succeeded, at this attempt's speed, with what follows each "
+            "epoch and, at the end, evaluation and export; `null` until the speed is known. A job that stops early "
+            "is done before."
+        ),
     ] = None
 
 
@@ -235,6 +249,14 @@ class Job(Value):
     queue_position: Annotated[
         int | None, Field(description="Jobs that will be claimed before it; `null` unless queued.", examples=[0])
     ] = None
+    estimated_start_at: Annotated[
+        datetime | None,
+        Field(
+            description="When a worker should claim a queued job, if nothing of higher priority comes: from what the "
+            "running jobs still take and how long jobs took lately. `null` unless queued, without a live worker for "
+            "it, and where that is not known."
+        ),
+    ] = None
     attempt: Annotated[int, Field(ge=0, description="Times a worker has claimed it.", examples=[1])] = 0
     worker: Annotated[str | None, Field(description="Name of the worker that has or had it.")] = None
     run: Annotated[Runtime | None, Field(description="How it runs; `null` before its first claim.")] = None
@@ -270,6 +292,34 @@ class Job(Value):
     revision: Annotated[int, Field(ge=1, description="Grows with every change; the ETag is made of it.", examples=[7])]
 
 
+LogLevel = Literal["info", "warning", "error"]
+LONGEST_MESSAGE = 500
+"""Characters of a log line."""
+
+
+class LogLine(Value):
+    """What a job's worker, or the service, has to say about it."""
+
+    level: Annotated[
+        LogLevel,
+        Field(description="`info`; `warning` for what went otherwise than it should; `error` for why it failed."),
+    ]
+    message: Annotated[
+        str,
+        Field(
+            max_length=LONGEST_MESSAGE,
+            description="One line for people; its wording may change.",
+            examples=["compiled by XLA in 0.6 s"],
+        ),
+    ]
+
+    @classmethod
+    def of(cls, level: LogLevel, text: str) -> "LogLine":
+        """The line of a text, however long, whoever wrote parts of it."""
+        line = escaped(" ".join(text.split()))
+        return cls(level=level, message=line if len(line) <= LONGEST_MESSAGE else f"{line[: LONGEST_MESSAGE - 1]}…")
+
+
 class Event(Value):
     """One entry of a job's history. `id`s grow, have no duplicates, and never change."""
 
@@ -278,8 +328,8 @@ class Event(Value):
     type: Annotated[
         str,
         Field(
-            description="What the entry tells: `status`, `run`, `metric`, `checkpoint`, or at last `done`; newer "
-            "versions may have others.",
+            description="What the entry tells: `status`, `run`, `metric`, `checkpoint`, `log`, or at last `done`; "
+            "newer versions may have others.",
             examples=["metric"],
         ),
     ]
@@ -288,7 +338,8 @@ class Event(Value):
         dict[str, Any],
         Field(
             description="For `status` a transition, for `run` how the job runs, "
-            "for `metric` an epoch's metrics, for `checkpoint` what was kept, for `done` the final status.",
+            "for `metric` an epoch's metrics, for `checkpoint` what was kept, for `log` a `level` (`info`, `warning`, "
+            "`error`) and a `message`, for `done` the final status.",
             examples=[{"epoch": 1, "step": 469, "loss": 0.31, "accuracy": 0.81}],
         ),
     ]

@@ -68,14 +68,16 @@ def job(reply: Any, *, lease_seconds: float) -> Job:
     try:
         if (written := int(fields.get("format", "0"))) > FORMAT:
             raise UnreadableRecord(job_id, f"it has format {written}, known are those up to {FORMAT}")
-        return _job(fields, position=int(reply[0]), now_ms=int(reply[1]), lease_seconds=lease_seconds)
+        return _job(
+            fields, position=int(reply[0]), now_ms=int(reply[1]), start_at=reply[4], lease_seconds=lease_seconds
+        )
     except KeyError as error:
         raise UnreadableRecord(job_id, f"it has no {error}") from error
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise UnreadableRecord(job_id, brief(error)) from error
 
 
-def _job(fields: dict[str, str], *, position: int, now_ms: int, lease_seconds: float) -> Job:
+def _job(fields: dict[str, str], *, position: int, now_ms: int, start_at: str, lease_seconds: float) -> Job:
     status = Status(fields["status"])
     beat = fields.get("last_heartbeat_at")
     return Job(
@@ -85,8 +87,9 @@ def _job(fields: dict[str, str], *, position: int, now_ms: int, lease_seconds: f
         phase=Phase(fields["phase"]) if fields.get("phase") in _PHASES else None,
         spec=(spec := stored(Spec, fields["spec"])),
         choices=choices(fields.get("choices")),
-        progress=stored(Progress, current_names(fields["progress"])),
+        progress=_progress(fields, status),
         queue_position=position if status is Status.QUEUED else None,
+        estimated_start_at=_instant_or_none(start_at),
         attempt=int(fields["attempt"]),
         worker=fields.get("worker"),
         run=stored(Runtime, fields["run"]) if "run" in fields else None,
@@ -146,6 +149,7 @@ def newborn(answer: dict[str, Any], *, spec: Spec, progress: Progress, choices: 
         choices=choices,
         progress=progress,
         queue_position=answer["position"],
+        estimated_start_at=_instant_or_none(answer.get("start_at")),
         created_at=instant(answer["at"]),
         transitions=(Transition(at=instant(answer["at"]), status=Status.QUEUED),),
         metadata=spec.metadata,
@@ -171,6 +175,15 @@ def choices(text: str | None) -> tuple[Choice, ...]:
 def checkpoint(text: str | None) -> Checkpoint | None:
     """The checkpoint in a job's field or a script's answer, if there is one."""
     return stored(Checkpoint, current_names(text)) if text else None
+
+
+def _progress(fields: dict[str, str], status: Status) -> Progress:
+    """How far a job is; when it should be done, only while it runs."""
+    progress = stored(Progress, current_names(fields["progress"]))
+    # Workers of older versions told the instant itself, by their own clocks.
+    finish_at = progress.estimated_finish_at or _instant_or_none(fields.get("finish_at"))
+    estimated = finish_at if status is Status.RUNNING else None
+    return progress.model_copy(update={"estimated_finish_at": estimated})
 
 
 def _metrics(fields: dict[str, str]) -> Metrics:

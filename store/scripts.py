@@ -43,6 +43,7 @@ def load(name: str) -> Script:
             buckets.lua_function(),
             keys.lua_builders(),
             (folder / "prelude.lua").read_text("utf-8"),
+            (folder / "snapshot.lua").read_text("utf-8"),
             (text := (folder / f"{name}.lua").read_text("utf-8")),
         ]
     )

@@ -3,13 +3,14 @@
 import os
 import signal
 import threading
+import time
 from uuid import uuid4
 
 import redis
 import structlog
 
 from jobs.dataset_versions import DatasetNotFound, DatasetRef, DatasetVersion
-from jobs.datasets import CATALOGUE
+from jobs.datasets import CATALOGUE, DatasetInfo
 from jobs.errors import DatasetUnavailable, DeadlineExceeded, StaleFence, Stalled, StoreUnavailable, TrainingFailed
 from jobs.escapes import escaped
 from jobs.estimate import estimate
@@ -179,7 +180,9 @@ class Trainer:
                 log.warning("claim_ended")
             except Exception as error:  # the one place where a failure becomes a record
                 log.exception("job_crashed")
-                self._fail(lease, TrainingFailed(f"{type(error).__name__}: {error}"))
+                # Its words may tell of this machine: they are in the record and the log, for those who run it.
+                told = f"{type(error).__name__}; whoever runs the server finds more in its log, under this job's id"
+                self._fail(lease, TrainingFailed(f"{type(error).__name__}: {error}"), told=told)
             else:
                 if stop_reason:
                     self._stop(lease, stop_reason)
@@ -188,11 +191,14 @@ class Trainer:
         """Train the job and record its success; returns why it was stopped before, if it was."""
         spec = lease.job.spec
         device = devices.choose(spec.device)
+        lease.log("info", f"claimed by {lease.job.worker}, attempt {lease.job.attempt}: {device.model} ({device.name})")
         lease.phase(Phase.LOADING_DATA)
+        began = time.perf_counter()
         named = self._dataset_of(lease)
         dataset = self._datasets.load(named, check_stop=lease.check_stop_waiting) if named else None
         if (stop_reason := lease.check_stop()) or dataset is None:
             return stop_reason
+        lease.log("info", _loaded(spec.dataset, dataset.info, seconds=time.perf_counter() - began))
         begun = lease.job.run
         sizes = estimate(spec, dataset.info, rounding=begun.rounding if begun else "nearest")
         with Checkpoints(
@@ -212,6 +218,7 @@ class Trainer:
                 control=lease,
                 checkpointer=checkpoints,
                 resume=checkpoints.latest(),
+                export_seconds=self._exporter.expected_seconds(spec, weight_bytes=sizes.weight_bytes),
             )
             if isinstance(ending, Stopped):
                 if ending.reason is StopReason.LOST:
@@ -219,6 +226,7 @@ class Trainer:
                 else:
                     lease.phase(Phase.CHECKPOINTING)
                     checkpoints.write(ending.snapshot)
+                    lease.log("info", _stopped(ending, steps_per_epoch=sizes.steps_per_epoch))
                 return ending.reason
             checkpoints.write_best()
         return self._succeed(lease, dataset, ending)
@@ -309,8 +317,9 @@ class Trainer:
             self.leave()
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def _fail(self, lease: Lease, error: TrainingFailed) -> None:
+    def _fail(self, lease: Lease, error: TrainingFailed, *, told: str = "") -> None:
         record = _error(error)
+        lease.log("error", f"{error.title}: {told or error}")
         reason = Reason(error.code)
         try:
             lease.flush()
@@ -328,5 +337,24 @@ def _error(error: TrainingFailed) -> JobError:
     return JobError(code=error.code, title=error.title, detail=escaped(str(error)), step=getattr(error, "step", None))
 
 
+def _loaded(name: str, info: DatasetInfo, *, seconds: float) -> str:
+    examples = f"{info.train_examples:,} training and {info.test_examples:,} test examples"
+    return f"{name} is loaded in {seconds:.1f} s: {examples}"
+
+
+def _stopped(ending: Stopped, *, steps_per_epoch: int) -> str:
+    at = ending.snapshot
+    why = {
+        StopReason.CANCEL: "as somebody asked for its end",
+        StopReason.PAUSE: "as somebody asked for a pause",
+        StopReason.DRAIN: "as its worker stops",
+        StopReason.DEADLINE: "as it has run for as long as it may",
+    }[ending.reason]
+    return f"stops after step {at.epoch * steps_per_epoch + at.step}, {why}"
+
+
 def _deadline_exceeded(lease: Lease) -> DeadlineExceeded:
-    return DeadlineExceeded(f"the job ran longer than its max_runtime_seconds of {lease.job.spec.max_runtime_seconds}")
+    return DeadlineExceeded(
+        f"the job ran longer than its max_runtime_seconds of {lease.job.spec.max_runtime_seconds}; allow it more, or "
+        "fewer epochs"
+    )

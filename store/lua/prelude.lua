@@ -47,6 +47,12 @@ local function observe(name, seconds)
   count(name .. ':microseconds', seconds * 1000000)
 end
 
+-- How long a job of a lane runs by the last ones there, each counting the less the more came after it: for estimates.
+local function note_run(lane, ran_ms)
+  local usual = tonumber(redis.pcall('HGET', stats_key(), 'usual_run_ms:' .. lane))
+  redis.pcall('HSET', stats_key(), 'usual_run_ms:' .. lane, whole(usual and usual + (ran_ms - usual) / 8 or ran_ms))
+end
+
 -- Whether the job has a record that can be worked with. What a newer version wrote is left to whoever decodes it.
 local function exists(id)
   local found = redis.pcall('HMGET', job_key(id), 'id', 'status', 'owner', 'lane',
@@ -116,6 +122,11 @@ local function done_entry(id)
   return {event, {'type', 'done', 'at', whole(number(id, 'finished_at', 0)), 'data', data}}
 end
 
+-- Say something to whoever follows the job (LogLine in jobs/record.py).
+local function log_line(id, level, message)
+  emit(id, 'log', cjson.encode({level = level, message = string.sub(message, 1, 500)}))
+end
+
 local function touch(id)
   local revision = redis.call('HINCRBY', job_key(id), 'revision', 1)
   redis.call('PUBLISH', changes_key(id), revision)
@@ -155,7 +166,10 @@ local function count_change(id, to, reason, at, transitions)
     count('finished:' .. to .. ':' .. reason)
     -- One that was cancelled in the queue never ran.
     local ran_ms = number(id, 'ran_ms', nil)
-    if ran_ms then observe('running:' .. to, ran_ms / 1000) end
+    if ran_ms then
+      observe('running:' .. to, ran_ms / 1000)
+      note_run(field(id, 'lane'), ran_ms)
+    end
   end
 end
 
@@ -173,7 +187,7 @@ local function transition(id, to, reason, held_until)
   if HELD[from] and not HELD[to] then
     redis.call('ZREM', leases_key(), id)
     count_running(id, held_until or tonumber(at))
-    redis.call('HDEL', key, 'phase', 'lease_ms')
+    redis.call('HDEL', key, 'phase', 'lease_ms', 'finish_at')
   end
   redis.call('HSET', key, 'status', to, 'reason', reason)
   local line = cjson.encode({at = tonumber(at), status = to, reason = reason, attempt = number(id, 'attempt', 0)})
@@ -272,7 +286,12 @@ local function lose(id, reason, failure)
     return to
   end
   local losses = redis.call('HINCRBY', job_key(id), 'losses', 1)
-  to = losses < number(id, 'max_attempts', 1) and 'queued' or 'failed'
+  local most = number(id, 'max_attempts', 1)
+  to = losses < most and 'queued' or 'failed'
+  local what = reason == 'stalled' and ' came no step further' or ' fell silent'
+  log_line(id, 'warning', 'its worker ' .. field(id, 'worker') .. what .. ' in attempt ' .. field(id, 'attempt') ..
+    (to == 'queued' and '; it is queued again and goes on from its last checkpoint' or '; it may not lose another') ..
+    ' (' .. losses .. ' lost, ' .. most .. ' end it)')
   if to == 'failed' then redis.call('HSET', job_key(id), 'error', failure(losses)) end
   transition(id, to, reason, held_until)
   return to
@@ -288,19 +307,6 @@ local function renew(id, lease_ms)
   count_running(id, at)
   redis.call('ZADD', leases_key(), whole(at + tonumber(lease_ms)), id)
   redis.call('HSET', job_key(id), 'last_heartbeat_at', whole(at), 'lease_ms', lease_ms)
-end
-
--- A queued job's place in its lane; -1 where it is not there.
-local function queue_position(id)
-  return redis.call('ZRANK', queue_key(field(id, 'lane')), queue_member(id)) or -1
-end
-
--- What a reader needs to show a job: position in the queue, the clock, the record; and what this call changed.
-local function snapshot(id)
-  local record = redis.call('HGETALL', job_key(id))
-  if #record == 0 then return false end
-  local position = field(id, 'status') == 'queued' and queue_position(id) or -1
-  return {position, whole(now_ms()), record, changed}
 end
 
 -- Bells that should be waiting in the wake queue of these lanes and are not. A busy worker asks for the next job

@@ -1,7 +1,8 @@
 -- Write what a worker has to tell, once. The number of a report grows by one within a claim. The rest, in fours:
 --   'progress', json, '', ''          'phase', name, '', ''          'run', json, '', ''
 --   'metric', json, step, score (the best epoch's is highest)          'checkpoint', json, '', ''
---   'best', json, '', '' (the checkpoint of the best epoch)
+--   'best', json, '', '' (the checkpoint of the best epoch)          'log', json, '', ''
+--   'remaining', ms that the job still takes, '', '' (by this clock that is an instant: the worker's may be another)
 -- Returns: status, or nil when the claim has ended. A number that was seen changes nothing.
 local id, fence, lease_ms, number = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local FIRST_NEWS = 5
@@ -17,6 +18,10 @@ for i = FIRST_NEWS, #ARGV, 4 do
   local kind, told, step, score = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   if kind == 'progress' then
     redis.call('HSET', key, 'progress', told)
+  elseif kind == 'remaining' then
+    redis.call('HSET', key, 'finish_at', whole(now_ms() + tonumber(told)))
+  elseif kind == 'log' then
+    emit(id, 'log', told)
   elseif kind == 'phase' then
     redis.call('HSET', key, 'phase', told)
   elseif kind == 'run' then

@@ -13,7 +13,6 @@ class ChunkSizer:
 
     def __init__(self) -> None:
         self._steps = FIRST_STEPS
-        self._seconds_per_step: float | None = None
 
     def steps(self) -> int:
         """Steps for the next chunk."""
@@ -21,11 +20,5 @@ class ChunkSizer:
 
     def took(self, steps: int, seconds: float) -> None:
         """Learn from a chunk, from the last one only: a chunk that something held up makes just the next one short."""
-        self._seconds_per_step = seconds / steps
-        wanted = int(AIM_SECONDS / self._seconds_per_step)
+        wanted = int(AIM_SECONDS * steps / seconds)
         self._steps = max(1, min(wanted, self._steps * GROWTH))
-
-    @property
-    def steps_per_second(self) -> float | None:
-        """Speed of the last chunk, once known."""
-        return 1 / self._seconds_per_step if self._seconds_per_step else None

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from jobs.record import EpochMetrics, Progress, Runtime
+from jobs.record import EpochMetrics, LogLevel, Progress, Runtime
 from jobs.states import Phase
 from worker.engine.snapshot import Snapshot
 
@@ -23,8 +23,16 @@ class Reporter(Protocol):
         """How far the job has come; called once a chunk."""
         ...
 
+    def remaining(self, seconds: float) -> None:
+        """How long the job still takes, counted from now."""
+        ...
+
     def epoch(self, metrics: EpochMetrics) -> None:
         """An epoch is done."""
+        ...
+
+    def log(self, level: LogLevel, message: str) -> None:
+        """Something that whoever follows the job should read."""
         ...
 
 

@@ -152,8 +152,10 @@ class Program:
         with tf.device(self.device):
             return self.run_chunk(state, examples, epoch, hyper, tf.constant(start), tf.constant(stop))
 
-    def trace(self, state: State, examples: Examples, epoch: Epoch, hyper: Hyper) -> None:
-        """Run no step at all: that traces and compiles the program, if this process has not yet done so."""
+    def trace(self, state: State, examples: Examples, epoch: Epoch, hyper: Hyper) -> bool:
+        """Run no step at all: that traces and compiles the program, if this process has not yet done so; whether it had
+        to."""
+        before = self._traces
         arguments = (state, examples, epoch, hyper)
         shapes = [sizes(tensor) for tensor in tf.nest.flatten(arguments)]
         # What another process compiled is found by its names.
@@ -161,6 +163,12 @@ class Program:
             stable_names(self.kind, self.batch_size, self.device, shapes) if self.execution == "xla" else nullcontext()
         ):
             self.chunk(*arguments, start=0, stop=0)
+        return self._traces > before
+
+    @property
+    def _traces(self) -> int:
+        """How often the chunk was traced; never where it runs eagerly."""
+        return 0 if self.execution == "eager" else self.run_chunk.experimental_get_tracing_count()  # pyright: ignore[reportFunctionMemberAccess] (of tf.function)
 
     def evaluate(self, train_state: TrainState, examples: Examples) -> tuple[float, np.ndarray]:
         """Mean loss over all examples, and their counts. Waits for the device."""

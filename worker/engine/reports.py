@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 
 import tensorflow as tf
 
@@ -29,6 +28,14 @@ def describe(execution: Mode, device: Device, weights: Mapping[str, tf.Tensor], 
     )
 
 
+def compiled(execution: Mode, *, is_new: bool, seconds: float) -> str:
+    """What came before the first step, for people."""
+    if execution == "eager":
+        return "runs eagerly: nothing is compiled"
+    what = "compiled by XLA" if execution == "xla" else "traced as a graph"
+    return f"{what} in {seconds:.1f} s" if is_new else f"{what} before, for another job of this kind"
+
+
 def progress(
     spec: Spec,
     sizes: Estimate,
@@ -47,7 +54,6 @@ def progress(
     done = epoch * sizes.steps_per_epoch + step
     examples = min(step * spec.batch_size, sizes.train_examples)
     speed = steps_per_second
-    left = timedelta(seconds=(sizes.steps - done) / speed) if speed else None
     return Progress(
         percent=round(100 * done / sizes.steps, 2),
         epoch=min(epoch + 1, spec.epochs),
@@ -58,7 +64,6 @@ def progress(
         examples_per_second=speed * sizes.train_examples / sizes.steps_per_epoch if speed else None,
         loss=loss_sum / examples if examples else None,
         accuracy=right / examples if examples and right is not None else None,
-        estimated_finish_at=datetime.now(UTC) + left if left is not None else None,
     )
 
 

@@ -16,6 +16,7 @@ from worker.engine import reports
 from worker.engine.evaluation import ModelEvaluation
 from worker.engine.interfaces import Checkpointer, Control, Reporter
 from worker.engine.optimizers import hyper_of
+from worker.engine.pace import Pace
 from worker.engine.program import Epoch, Program, State, Sums
 from worker.engine.schedules import learning_rates
 from worker.engine.shuffle import padded, shuffled
@@ -67,6 +68,7 @@ class Slot:
         reporter: Reporter,
         control: Control,
         checkpointer: Checkpointer,
+        pace: Pace,
         resume: Snapshot | None = None,
         class_weights: np.ndarray | None = None,
     ) -> None:
@@ -76,6 +78,7 @@ class Slot:
         """
         self.spec, self.sizes = spec, sizes
         self.reporter = reporter
+        self.pace = pace
         self._program = program
         self._control, self._checkpointer = control, checkpointer
         self._rates = learning_rates(
@@ -93,6 +96,7 @@ class Slot:
         self.state = _state(program, spec.seed, resume)
         self.plan: Epoch | None = None
         """Of the epoch under way, once it has begun."""
+        self._told_of_skipped = False
         self.ending: Ending | None = None
 
     @property
@@ -135,8 +139,8 @@ class Slot:
         if reason is not None:
             self.ending = Stopped(reason, self.snapshot())
 
-    def report_progress(self, *, steps_per_second: float | None) -> None:
-        """Tell how far the job has come. Reads the sums from the device."""
+    def report_progress(self) -> None:
+        """Tell how far the job has come, and how long it still takes. Reads the sums from the device."""
         sums = self.state.sums
         right = float(sums.counts[0]) if self._program.kind.task == "classification" else None
         self.reporter.progress(
@@ -147,9 +151,12 @@ class Slot:
                 step=self.step,
                 loss_sum=float(sums.loss),
                 right=right,
-                steps_per_second=steps_per_second,
+                steps_per_second=self.pace.steps_per_second,
             )
         )
+        remaining = self.pace.remaining_seconds(epoch=self.epoch, step=self.step)
+        if remaining is not None:
+            self.reporter.remaining(remaining)
 
     # --- between epochs ---------------------------------------------------------------------------
 
@@ -197,8 +204,26 @@ class Slot:
         self._skipped_before = self._skipped
         self.state = self.state._replace(sums=sums)
         self.reporter.epoch(metrics)
+        if metrics.skipped_steps and not self._told_of_skipped:
+            self._told_of_skipped = True
+            skipped, all_steps = metrics.skipped_steps, self.sizes.steps_per_epoch
+            self.reporter.log(
+                "warning",
+                f"{skipped} of epoch {metrics.epoch}'s {all_steps} steps changed nothing: their gradients were too "
+                "large for float16, and the loss is scaled less now; a few are usual at the beginning, many ask for a "
+                "lower learning rate, or for the precision float32",
+            )
         self._stopper.note(metrics, self.state.train_state.weights)
         self._checkpointer.epoch_done(metrics, self.snapshot)
+
+    @property
+    def best_epoch_words(self) -> str:
+        """Which epoch early stopping takes for the best, and by what."""
+        rule, best = self.spec.early_stopping, self._stopper.best
+        assert rule
+        assert best
+        kept = ", whose weights are taken" if rule.restore_best else ""
+        return f"{rule.monitor} was best in epoch {best.epoch} ({best.value:.4g}){kept}"
 
     def restore_best(self) -> None:
         """Take the best epoch's weights back, where early stopping asks for them."""

@@ -20,6 +20,7 @@ from worker.engine.class_weights import class_weights
 from worker.engine.device_data import DeviceData, Part, device_data
 from worker.engine.evaluation import evaluate
 from worker.engine.interfaces import Checkpointer, Control, NoCheckpoints, Reporter
+from worker.engine.pace import Pace
 from worker.engine.program import FINITE, Epoch, Mode, Program, program
 from worker.engine.slot import Outcome, Slot, Stopped
 from worker.engine.snapshot import Snapshot
@@ -36,8 +37,11 @@ def train(
     control: Control,
     checkpointer: Checkpointer | None = None,
     resume: Snapshot | None = None,
+    export_seconds: float = 0.0,
 ) -> Outcome | Stopped:
     """Train a job of these `sizes` to its end, or until `control` gives a reason to stop.
+
+    What remains is told with the `export_seconds` that whoever takes the outcome needs for it.
 
     The result is a pure function of the spec, the dataset, the execution and the kind of device with its number
     of threads: neither where chunks end nor stopping and resuming changes a bit of it.
@@ -54,6 +58,13 @@ def train(
             reporter=reporter,
             control=control,
             checkpointer=checkpointer or NoCheckpoints(),
+            pace=Pace(
+                sizes,
+                epochs=spec.epochs,
+                batch_size=spec.batch_size,
+                test_examples=dataset.info.test_examples,
+                export_seconds=export_seconds,
+            ),
             resume=resume,
             class_weights=_class_weights(spec, dataset, data),
         )
@@ -110,15 +121,18 @@ class Training:
         slot.reporter.run(reports.describe(self._execution, self._device, slot.named_weights, rounding=rounding))
         slot.reporter.phase(Phase.TRACING)
         # What an attempt before had beyond the snapshot is to be done again, and must not be shown as done.
-        slot.report_progress(steps_per_second=self._chunk_sizer.steps_per_second)
+        slot.report_progress()
         if slot.trained:
             self._finish(slot)
             return
-        self._trace(slot, slot.begin_epoch())
+        began = time.perf_counter()
+        is_new = self._trace(slot, slot.begin_epoch())
+        slot.reporter.log("info", reports.compiled(self._execution, is_new=is_new, seconds=time.perf_counter() - began))
         slot.reporter.phase(Phase.TRAINING)
+        slot.pace.begin()
 
-    def _trace(self, slot: Slot, plan: Epoch) -> None:
-        self._program.trace(slot.state, self._data.train.examples, plan, slot.hyper)
+    def _trace(self, slot: Slot, plan: Epoch) -> bool:
+        return self._program.trace(slot.state, self._data.train.examples, plan, slot.hyper)
 
     def _advance(self, slot: Slot) -> None:
         """Bring a slot one chunk further, or from the end of an epoch to the next or to its ending."""
@@ -146,7 +160,8 @@ class Training:
         seconds = time.perf_counter() - began
         slot.seconds += seconds
         self._chunk_sizer.took(stop - start, seconds)
-        slot.report_progress(steps_per_second=self._chunk_sizer.steps_per_second)
+        slot.pace.stepped(stop - start)
+        slot.report_progress()
 
     def _end_epoch(self, slot: Slot) -> None:
         """Evaluate the epoch whose steps are done, then begin the next one or finish."""
@@ -178,21 +193,26 @@ class Training:
             self._finish(slot)
         else:
             slot.begin_epoch()
+            slot.pace.ended_epoch()
 
     def _finish(self, slot: Slot) -> None:
         """End a slot that is trained: test it."""
         slot.reporter.phase(Phase.EVALUATING)
+        slot.reporter.remaining(slot.pace.after_seconds())
         slot.restore_best()
         test_loss, counts = self._program.evaluate(slot.state.train_state, self._data.test.examples)
         if not math.isfinite(test_loss):
             slot.ending = NonFiniteLoss(step=slot.epoch * slot.sizes.steps_per_epoch, loss=test_loss)
             return
         learned, tested, loss = slot.state.train_state, self._data.test.examples, slot.spec.loss
+        reason = Reason.COMPLETED if slot.epoch == slot.spec.epochs else Reason.EARLY_STOPPED
+        if reason is Reason.EARLY_STOPPED:
+            slot.reporter.log("info", f"stops early after epoch {slot.epoch}: {slot.best_epoch_words}")
         slot.ending = Outcome(
             weights={name: weight.numpy() for name, weight in slot.named_weights.items()},
             test={"loss": test_loss, **self._measured(counts, self._data.test)},
             evaluate=lambda: evaluate(self._program.outputs(learned, tested), self._dataset, loss=loss),
-            reason=Reason.COMPLETED if slot.epoch == slot.spec.epochs else Reason.EARLY_STOPPED,
+            reason=reason,
         )
 
     def _epoch_metrics(self, counts: np.ndarray, val_counts: np.ndarray, *, count: int) -> dict[str, float]:

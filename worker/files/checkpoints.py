@@ -71,6 +71,9 @@ class Checkpoints:
         self._writing = threading.RLock()
         """Held while files are written, so that an older one is not recorded after a newer one."""
         self._is_writing = False
+        self._refused = False
+        """Whether the last file could not be written, which is told once."""
+        self._kinds_kept: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -155,15 +158,24 @@ class Checkpoints:
             content = self._artifacts.read(self._lease.job.id, checkpoint.name)
         except OSError as error:
             log.warning("checkpoint_missing", job_id=self._lease.job.id, name=checkpoint.name, error=str(error))
+            self._begins_anew(checkpoint, "cannot be read")
             return None
         if hashlib.sha256(content).hexdigest() != checkpoint.sha256:
             log.warning("checkpoint_damaged", job_id=self._lease.job.id, name=checkpoint.name)
+            self._begins_anew(checkpoint, "is damaged")
             return None
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             snapshot = Snapshot.from_arrays(arrays)
         self._metrics = checkpoint.metrics
         log.info("resumed", checkpoint=checkpoint.name, step=checkpoint.step)
+        self._lease.log(
+            "info", f"goes on from {checkpoint.name}: epoch {checkpoint.epoch} done, step {checkpoint.step}"
+        )
         return snapshot
+
+    def _begins_anew(self, checkpoint: Checkpoint, why: str) -> None:
+        message = f"its checkpoint {checkpoint.name} {why}: it begins anew, to the same result"
+        self._lease.log("warning", message)
 
     # --- files ------------------------------------------------------------------------------------
 
@@ -185,7 +197,19 @@ class Checkpoints:
             file = self._artifacts.write(self._lease.job.id, name, npz_parts(snapshot.arrays()))
         except OSError as error:
             log.warning("checkpoint_not_written", job_id=self._lease.job.id, name=name, error=str(error))
+            if not self._refused:
+                why = error.strerror or "I/O error"
+                self._lease.log("warning", f"the disk does not take {name} ({why}): training goes on without")
+            self._refused = True
             return None
+        if self._refused or kind not in self._kinds_kept:
+            # Each checkpoint is an event of its own: this is for who asks whether the job would survive.
+            what = (
+                f"another follows every {self._every_seconds:g} s of training" if kind == LAST else "the best epoch's"
+            )
+            self._lease.log("info", f"kept {name} ({file.size_bytes / 1e6:.1f} MB): {what}")
+        self._refused = False
+        self._kinds_kept.add(kind)
         return Checkpoint(
             name=name,
             epoch=snapshot.epoch,

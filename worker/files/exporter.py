@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -13,11 +14,13 @@ from jobs.architecture import describe
 from jobs.model_encoding import ModelEncoding
 from jobs.model_files import ENCODING, EVALUATION, FILES
 from jobs.record import Artifact, Job
+from jobs.spec import Spec
 from store.artifacts import Artifacts
 from store.files import Content, make_folder
 from worker.datasets.memory import Dataset
 from worker.engine.slot import Outcome
 from worker.files.evaluation import evaluation_json
+from worker.files.export_times import ExportTimes
 from worker.files.exports import chunks_of_file, weights_npz, write_export
 from worker.files.keras_model import keras_model
 from worker.lease.lease import Lease, StopReason
@@ -39,6 +42,11 @@ class Exporter:
         self._artifacts = artifacts
         self._scratch = scratch
         self._draining = draining
+        self._times = ExportTimes()
+
+    def expected_seconds(self, spec: Spec, *, weight_bytes: int) -> float:
+        """How long writing everything should take."""
+        return self._times.expected_seconds(_kinds(spec), weight_bytes=weight_bytes)
 
     def export(self, lease: Lease, dataset: Dataset, outcome: Outcome) -> tuple[Artifact, ...] | StopReason:
         """Write everything, the weights first; what was written, or why it was stopped.
@@ -46,12 +54,20 @@ class Exporter:
         Waits where the disk is full, unless told to stop: the training for them is done.
         """
         stored: list[Artifact] = []
-        for name, make in self._files(lease.job, dataset, outcome):
-            written = self._write(lease, name, make)
+        began = time.perf_counter()
+        left, weight_bytes = list(_kinds(lease.job.spec)), sum(weight.nbytes for weight in outcome.weights.values())
+        for kind, make in self._files(lease.job, dataset, outcome):
+            lease.remaining(self._times.expected_seconds(left, weight_bytes=weight_bytes))
+            file_began = time.perf_counter()
+            written = self._write(lease, kind, make)
             if isinstance(written, StopReason):
                 return written
+            left.remove(kind)
             if written:
                 stored.append(written)
+                self._times.took(kind, time.perf_counter() - file_began, weight_bytes=weight_bytes)
+        files = ", ".join(f"{file.name} ({_size(file.size_bytes)})" for file in stored)
+        lease.log("info", f"wrote {files} in {time.perf_counter() - began:.1f} s")
         return tuple(stored)
 
     def _files(self, job: Job, dataset: Dataset, outcome: Outcome) -> Iterator[tuple[str, Callable[[Path], Written]]]:
@@ -75,6 +91,7 @@ class Exporter:
 
     def _write(self, lease: Lease, kind: str, make: Callable[[Path], Written]) -> Artifact | StopReason | None:
         """Make a file and store it; None where it cannot be made: the others, and the job, are not to suffer."""
+        refused = False
         while True:
             if stop_reason := lease.check_stop():  # asking also shows that this is no hang
                 return stop_reason
@@ -85,12 +102,28 @@ class Exporter:
                 return self._artifacts.write(lease.job.id, *make(folder))
             except OSError as error:
                 log.warning("artifact_not_written", artifact=kind, error=str(error))
+                if not refused:
+                    lease.log(
+                        "warning", f"the disk does not take {kind} ({error.strerror or 'I/O error'}): trying again"
+                    )
+                refused = True
                 self._draining.wait(STORAGE_RETRY_SECONDS)
-            except Exception:  # of a library: the weights are there already
+            except Exception as error:  # of a library: the weights are there already
                 if kind in (WEIGHTS, ENCODING):
                     raise
                 log.exception("export_failed", artifact=kind)
+                lease.log("warning", f"{kind} was left out, as it cannot be made: {type(error).__name__}")
                 return None
             finally:
                 if folder:
                     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _kinds(spec: Spec) -> tuple[str, ...]:
+    """What is written for a job, each once, in this order."""
+    return WEIGHTS, ENCODING, EVALUATION, *dict.fromkeys(spec.export)
+
+
+def _size(length: int) -> str:
+    """`0.9 MB`."""
+    return f"{length / 1e6:.1f} MB" if length >= 100_000 else f"{length / 1e3:.1f} kB"

@@ -14,7 +14,7 @@ import redis
 import structlog
 
 from jobs.errors import StaleFence, StoreUnavailable
-from jobs.record import Checkpoint, EpochMetrics, Progress, Runtime
+from jobs.record import Checkpoint, EpochMetrics, LogLevel, LogLine, Progress, Runtime
 from jobs.report import Report
 from jobs.states import Phase, Status
 from store.calls import Operation, T, run
@@ -118,11 +118,20 @@ class Lease:
         if before and before.circumstances != run.circumstances:
             # It goes on all the same: other bits are better than no result.
             log.warning("resumed_otherwise", job_id=self.job.id, before=before.circumstances, now=run.circumstances)
+            self.log("warning", f"goes on otherwise than before: {_differences(before, run)}; its bits may be others")
         self._outbox.add(run=run)
 
     def progress(self, progress: Progress) -> None:
         """How far the job has come. Sent at most every `PROGRESS_SECONDS`."""
         self._outbox.add(progress=progress)
+
+    def remaining(self, seconds: float) -> None:
+        """How long the job still takes; sent as often as progress."""
+        self._outbox.add(remaining_seconds=seconds)
+
+    def log(self, level: LogLevel, message: str) -> None:
+        """A line for whoever follows the job: nothing of this machine's own, such as paths, belongs there."""
+        self._outbox.add(log=LogLine.of(level, message))
 
     def epoch(self, metrics: EpochMetrics) -> None:
         """An epoch is done."""
@@ -277,6 +286,12 @@ class Lease:
         """Take note of the job's status, which may be a reason to stop. From any thread."""
         if self._stop_reason is None:
             self._stop_reason = _STOP_REASONS.get(status)
+
+
+def _differences(before: Runtime, now: Runtime) -> str:
+    """`threads 2 became 4`, for each thing that the bits depend on."""
+    old, new = before.circumstances, now.circumstances
+    return ", ".join(f"{name} {old[name]} became {new[name]}" for name in old if old[name] != new[name])
 
 
 def _deadline(claim: Claim) -> float | None:

@@ -4,13 +4,17 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-from jobs.record import Checkpoint, EpochMetrics, Progress, Runtime
+from jobs.record import Checkpoint, EpochMetrics, LogLine, Progress, Runtime
 from jobs.report import Report
 from jobs.states import Phase
 
+MOST_LOGS = 90
+"""Log lines that wait at most: the store keeps no more of the last ones either."""
+
 
 class Outbox:
-    """Newer progress, phases and checkpoints replace older ones; epochs are all kept. Any thread may use it.
+    """Newer progress, phases and checkpoints replace older ones; epochs are all kept, and the last log lines. Any
+    thread may use it.
 
     `wake` is called whenever there is more to send, or more reason to send it soon.
     """
@@ -24,11 +28,19 @@ class Outbox:
         self._last_number = 0
         self._flushing = False
 
-    def add(self, *, epoch: EpochMetrics | None = None, **newest: Phase | Runtime | Progress | Checkpoint) -> None:
-        """Leave an epoch, or the newest `phase`, `run`, `progress`, `checkpoint` or `best`."""
+    def add(
+        self,
+        *,
+        epoch: EpochMetrics | None = None,
+        log: LogLine | None = None,
+        **newest: Phase | Runtime | Progress | Checkpoint | float,
+    ) -> None:
+        """Leave an epoch, a log line, or the newest `phase`, `run`, `progress`, `remaining_seconds`, `checkpoint` or
+        `best`."""
         with self._changed:
             epochs = (*self._pending.epochs, epoch) if epoch else self._pending.epochs
-            self._pending = replace(self._pending, epochs=epochs, **newest)
+            logs = (*self._pending.logs, log)[-MOST_LOGS:] if log else self._pending.logs
+            self._pending = replace(self._pending, epochs=epochs, logs=logs, **newest)
         self._wake()
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from jobs.estimate import estimate
-from jobs.record import EpochMetrics, Progress, Runtime
+from jobs.record import EpochMetrics, LogLevel, Progress, Runtime
 from jobs.spec import Spec
 from jobs.states import Phase
 from worker.datasets.memory import Dataset
@@ -27,6 +27,8 @@ class Listener:
     runs: list[Runtime] = field(default_factory=list)
     steps: list[Progress] = field(default_factory=list)
     epochs: list[EpochMetrics] = field(default_factory=list)
+    remains: list[float] = field(default_factory=list)
+    logs: list[tuple[LogLevel, str]] = field(default_factory=list)
     looks: int = 0
     offers: int = 0
     kept: list[tuple[EpochMetrics, Snapshot]] = field(default_factory=list)
@@ -42,6 +44,12 @@ class Listener:
 
     def epoch(self, metrics: EpochMetrics) -> None:
         self.epochs.append(metrics)
+
+    def remaining(self, seconds: float) -> None:
+        self.remains.append(seconds)
+
+    def log(self, level: LogLevel, message: str) -> None:
+        self.logs.append((level, message))
 
     def check_stop(self) -> str | None:
         self.looks += 1

@@ -26,10 +26,3 @@ def test_one_held_up_chunk_is_forgotten_soon() -> None:
     lengths = chunks(ChunkSizer(), [0.001] * 6 + [1.0] + [0.001] * 5)
     assert lengths[7] == 1
     assert lengths[11] == lengths[6]
-
-
-def test_speed_is_known_after_the_first_chunk() -> None:
-    pace = ChunkSizer()
-    assert pace.steps_per_second is None
-    pace.took(10, 0.5)
-    assert pace.steps_per_second == 20

@@ -9,6 +9,7 @@ from tests.worker.engine.listening import Listener, run, same_bits, spec_of
 from worker.datasets.memory import Dataset
 from worker.engine import devices
 from worker.engine.device_data import device_data
+from worker.engine.pace import Pace
 from worker.engine.program import program
 from worker.engine.slot import Outcome, Slot, Stopped
 from worker.engine.train import Training
@@ -36,6 +37,7 @@ def trained(dataset: Dataset, *jobs: tuple[dict[str, Any], Listener]) -> list[Sl
             reporter=heard,
             control=heard,
             checkpointer=heard,
+            pace=Pace(estimate(spec_of(**body), dataset.info), epochs=3, batch_size=96, test_examples=1),
         )
         for body, heard in jobs
     ]

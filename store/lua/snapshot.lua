@@ -1,0 +1,86 @@
+-- What a reader needs to show a job, and when a queued one should start. Put behind the prelude in every script.
+
+-- The live workers that serve a lane, as a set of names.
+local function servers(lane)
+  local found, gpu = {}, string.match(lane, '^gpu:?(%d*)$')
+  for _, name in ipairs(redis.call('ZRANGEBYSCORE', workers_key(), whole(now_ms()), '+inf')) do
+    local serves = not gpu
+    if gpu then
+      local gpus = 0
+      local devices = (decoded(redis.pcall('GET', worker_key(name))) or {}).devices
+      for _, device in ipairs(type(devices) == 'table' and devices or {}) do
+        if device.kind == 'gpu' then gpus = gpus + 1 end
+      end
+      serves = gpus > (tonumber(gpu) or 0)
+    end
+    if serves then found[name] = true end
+  end
+  return found
+end
+
+-- Of a lane: in how many ms each of its workers is free, the soonest first, as far as that is known; and how many ms a
+-- job runs there, nil where neither those that ran nor those that do tell. Looked up once in a call.
+local outlooks = {}
+local function outlook(lane)
+  if outlooks[lane] then return outlooks[lane] end
+  local idle, at, free, runs = servers(lane), now_ms(), {}, {}
+  local usual = tonumber(redis.pcall('HGET', stats_key(), 'usual_run_ms:' .. lane))
+  for _, id in ipairs(next(idle) and redis.call('ZRANGE', leases_key(), 0, -1) or {}) do
+    local held = redis.pcall('HMGET', job_key(id), 'worker', 'finish_at', 'claimed_at', 'status')
+    if not held.err and held[1] and idle[held[1]] then
+      idle[held[1]] = nil
+      local finish_at, claimed_at = tonumber(held[2] or ''), tonumber(held[3] or '')
+      if finish_at and claimed_at then runs[#runs + 1] = math.max(0, finish_at - claimed_at) end
+      if held[4] ~= 'running' then
+        finish_at = at
+      elseif not finish_at and usual and claimed_at then
+        finish_at = claimed_at + usual
+      end
+      if finish_at then free[#free + 1] = math.max(0, finish_at - at) end
+    end
+  end
+  for _ in pairs(idle) do free[#free + 1] = 0 end
+  table.sort(free)
+  if not usual and #runs > 0 then
+    usual = 0
+    for _, ran in ipairs(runs) do usual = usual + ran / #runs end
+  end
+  outlooks[lane] = {free = free, usual = usual}
+  return outlooks[lane]
+end
+
+-- When a job with so many before it in its lane should be claimed, as an instant in ms; '' where that is not known.
+local function start_estimate(lane, position)
+  local of = outlook(lane)
+  if #of.free == 0 then return '' end
+  if not of.usual then
+    -- A worker that is idle takes its one without asking how long that runs.
+    local known = position == 0 or of.free[position + 1] == 0
+    return known and whole(now_ms() + of.free[position + 1]) or ''
+  end
+  local run = math.max(1, of.usual)
+  local low, high = of.free[1], of.free[1] + position * run
+  while high - low > math.max(1, run / 50) do
+    local middle, claimed = (low + high) / 2, 0
+    for _, ms in ipairs(of.free) do
+      if ms > middle then break end
+      claimed = claimed + math.floor((middle - ms) / run) + 1
+    end
+    if claimed > position then high = middle else low = middle end
+  end
+  return whole(now_ms() + high)
+end
+
+-- What a reader needs to show a job: position in the queue, the clock, the record; what this call changed; and when a
+-- queued job should start.
+local function snapshot(id)
+  local record = redis.call('HGETALL', job_key(id))
+  if #record == 0 then return false end
+  local position, start_at = -1, ''
+  if field(id, 'status') == 'queued' then
+    local lane = field(id, 'lane')
+    position = redis.call('ZRANK', queue_key(lane), queue_member(id)) or -1
+    if position >= 0 then start_at = start_estimate(lane, position) end
+  end
+  return {position, whole(now_ms()), record, changed, start_at}
+end
