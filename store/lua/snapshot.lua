@@ -58,7 +58,11 @@ local function start_estimate(lane, position)
     local known = position == 0 or of.free[position + 1] == 0
     return known and whole(now_ms() + of.free[position + 1]) or ''
   end
-  local run = math.max(1, of.usual)
+  local run, workers = math.max(1, of.usual), #of.free
+  if of.free[workers] - of.free[1] < run then
+    -- All take turns.
+    return whole(now_ms() + of.free[position % workers + 1] + math.floor(position / workers) * run)
+  end
   local low, high = of.free[1], of.free[1] + position * run
   while high - low > math.max(1, run / 50) do
     local middle, claimed = (low + high) / 2, 0

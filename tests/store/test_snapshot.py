@@ -181,6 +181,19 @@ def test_those_ahead_take_as_long_as_jobs_took_lately(
     assert [starts_in(job) for job in queued] == [pytest.approx(s, abs=3) for s in (10, 30, 110, 130, 210)]
 
 
+def test_a_worker_that_is_busy_for_long_is_not_waited_for(
+    submit: Any, claim: Any, present: Any, remaining: Any, starts_in: Any, usual: Any
+) -> None:
+    present("w1", "w2")
+    usual(100)
+    for _ in range(2):
+        submit()
+    remaining(claim("w1"), 10)
+    remaining(claim("w2"), 250)
+    queued = [submit() for _ in range(5)]
+    assert [starts_in(job) for job in queued] == [pytest.approx(s, abs=5) for s in (10, 110, 210, 250, 310)]
+
+
 def test_jobs_that_run_tell_how_long_one_takes_where_none_has_ended_yet(
     submit: Any, claim: Any, present: Any, remaining: Any, starts_in: Any
 ) -> None:
