@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from gradientd.cli import card, datasets, history, jobs, keys, local, models, server
+from gradientd.cli import card, datasets, history, jobs, keys, local, logs, models, server
 from gradientd.cli.exit_codes import EXIT_CODES_HELP, explain, of_error
 from gradientd.cli.options import complain
 from gradientd.cli.streams import written_output
@@ -74,6 +74,7 @@ app.command("jobs")(jobs.list_jobs)
 app.command()(jobs.show)
 app.command()(history.metrics)
 app.command()(history.events)
+app.command()(logs.logs)
 app.command()(history.checkpoints)
 app.command()(models.predict)
 app.command()(models.download)

@@ -148,19 +148,22 @@ def happened(event: Event, *, epochs: int) -> str:
     data = event.data
     match event.type:
         case "metric":
-            return measures(EpochMetrics.model_validate(data, extra="ignore"), epochs=epochs)
+            said = measures(EpochMetrics.model_validate(data, extra="ignore"), epochs=epochs)
         case "status":
             transition = Transition.model_validate({"at": event.at, **data}, extra="ignore")
             attempt = f", attempt {transition.attempt}" if transition.attempt > 1 else ""
-            return f"{transition.status}{because(transition)}{attempt}"
+            said = f"{transition.status}{because(transition)}{attempt}"
         case "run":
-            return f"runs as {data.get('execution')} on {data.get('device_name')}"
+            said = f"runs as {data.get('execution')} on {data.get('device_name')}"
         case "checkpoint":
-            return f"kept {data.get('name')} after epoch {data.get('epoch')}, step {data.get('step')}"
+            said = f"kept {data.get('name')} after epoch {data.get('epoch')}, step {data.get('step')}"
+        case "log":
+            said = str(data.get("message"))
         case "done":
-            return "nothing more will follow"
+            said = "nothing more will follow"
         case other:  # of a newer server
-            return other
+            said = other
+    return said
 
 
 def because(transition: Transition) -> str:

@@ -67,7 +67,7 @@ def remaining(store: Store, do: Do) -> Callable[..., None]:
 
 
 @pytest.fixture
-def usual(client: redis.Redis, keys: Keys) -> Callable[[float], None]:
+def usual(client: redis.Redis, keys: Keys) -> Callable[[float], object]:
     """Have jobs run for so long, as a rule."""
     return lambda seconds: client.hset(f"{keys.namespace}:stats", "usual_run_ms:any", str(round(seconds * 1000)))
 
