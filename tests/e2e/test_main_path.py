@@ -2,12 +2,18 @@
 
 import hashlib
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from tests.conftest import wait_until
-from tests.e2e.conftest import LONG, Stack
+from tests.e2e.conftest import FINAL, LONG, Stack
+
+
+def instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def test_an_empty_spec_trains_the_textbook_network(stack: Stack) -> None:
@@ -52,6 +58,53 @@ def test_a_loss_that_turns_non_finite_fails_at_its_step(stack: Stack) -> None:
 def test_a_job_that_takes_too_long_fails_with_that_reason(stack: Stack) -> None:
     job = stack.wait(stack.submit(**LONG, max_runtime_seconds=1))
     assert (job["status"], job["status_reason"]) == ("failed", "deadline_exceeded")
+
+
+def test_what_a_job_tells_of_its_time_can_be_believed(stack: Stack) -> None:
+    job_id = stack.submit(model={"type": "cnn"}, epochs=6)
+    seen: list[dict[str, Any]] = []
+
+    def ended() -> bool:
+        seen.append(stack.job(job_id))
+        return seen[-1]["status"] in FINAL
+
+    wait_until(ended, what="the end", timeout_seconds=120)
+    assert (seen[-1]["status"], seen[-1]["progress"]["estimated_finish_at"]) == ("succeeded", None)
+    running = [job for job in seen if job["status"] == "running"]
+    shares = [job["progress"]["percent"] for job in running]
+    assert shares == sorted(shares)
+    assert all(job["responding"] for job in running)
+    told = [job for job in running if job["progress"]["estimated_finish_at"]]
+    # Once told it stays told, while the model is tested and exported too.
+    assert running[-len(told) :] == told
+    assert told[-1]["phase"] == "exporting"
+    # Not a benchmark: only that it is no other kind of number.
+    half = next(job for job in told if job["progress"]["percent"] >= 50)
+    rest = instant(seen[-1]["finished_at"]) - instant(half["last_heartbeat_at"])
+    error = abs(instant(half["progress"]["estimated_finish_at"]) - instant(seen[-1]["finished_at"]))
+    assert error < 2 * rest + timedelta(seconds=1)
+
+
+def test_a_jobs_log_tells_of_it_from_its_claim_to_its_files(stack: Stack) -> None:
+    job = stack.wait(stack.submit(epochs=1, execution="xla"))
+    lines = [event["data"]["message"] for event in stack.events(job["id"], "log")]
+    assert {event["data"]["level"] for event in stack.events(job["id"], "log")} == {"info"}
+    begun = (
+        f"claimed by {job['worker']}, attempt 1: ",
+        "mnist-10k is loaded in ",
+        "compiled by XLA ",
+        "kept best-1-",
+        "wrote ",
+    )
+    assert [line[: len(start)] for line, start in zip(lines, begun, strict=True)] == list(begun)
+
+
+def test_a_failed_jobs_log_says_why_and_what_to_do(stack: Stack) -> None:
+    job = stack.wait(stack.submit(optimizer={"type": "sgd", "learning_rate": 1e9}))
+    last = stack.events(job["id"], "log")[-1]["data"]
+    assert last["level"] == "error"
+    assert job["error"]["detail"] in last["message"]
+    assert "a lower learning rate usually helps" in last["message"]
 
 
 def test_early_stopping_is_success_with_a_reason(stack: Stack) -> None:

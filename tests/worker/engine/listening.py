@@ -68,11 +68,16 @@ def spec_of(**body: Any) -> Spec:
 
 
 def run(
-    dataset: Dataset, spec: Spec, *, listener: Listener | None = None, resume: Snapshot | None = None
+    dataset: Dataset,
+    spec: Spec,
+    *,
+    listener: Listener | None = None,
+    resume: Snapshot | None = None,
+    export_seconds: float = 0.0,
 ) -> tuple[Outcome, Listener]:
     """Train on the CPU, to the end."""
     listener = listener or Listener()
-    ending = _train(dataset, spec, listener=listener, resume=resume)
+    ending = _train(dataset, spec, listener=listener, resume=resume, export_seconds=export_seconds)
     assert isinstance(ending, Outcome)
     return ending, listener
 
@@ -84,7 +89,14 @@ def stopped(dataset: Dataset, spec: Spec, *, listener: Listener) -> Stopped:
     return ending
 
 
-def _train(dataset: Dataset, spec: Spec, *, listener: Listener, resume: Snapshot | None = None) -> Outcome | Stopped:
+def _train(
+    dataset: Dataset,
+    spec: Spec,
+    *,
+    listener: Listener,
+    resume: Snapshot | None = None,
+    export_seconds: float = 0.0,
+) -> Outcome | Stopped:
     sizes, device = estimate(spec, dataset.info), devices.choose("cpu")
     return train(
         spec,
@@ -96,6 +108,7 @@ def _train(dataset: Dataset, spec: Spec, *, listener: Listener, resume: Snapshot
         control=listener,
         checkpointer=listener,
         resume=resume,
+        export_seconds=export_seconds,
     )
 
 

@@ -12,7 +12,7 @@ from jobs.estimate import estimate
 from jobs.states import Phase, Reason
 from tests.worker.engine.listening import Listener, measured, run, same_bits, spec_of, stopped
 from worker.datasets.memory import Dataset
-from worker.engine import chunk_sizer, program, scaling
+from worker.engine import chunk_sizer, pace, program, scaling
 from worker.engine.program import Mode
 
 SMALL = {
@@ -40,6 +40,27 @@ def test_a_run_is_told_from_its_beginning_to_its_end(bands: Dataset) -> None:
     assert outcome.reason is Reason.COMPLETED
     assert list(outcome.weights) == ["dense_1/kernel", "dense_1/bias", "output/kernel", "output/bias"]
     assert all(array.dtype == np.float32 for array in outcome.weights.values())
+
+
+def test_what_remains_is_told_from_the_first_steps_to_the_test(bands: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "SETTLING_SECONDS", 0.0)
+    _, heard = run(bands, spec_of(**SMALL, epochs=6), export_seconds=2.0)
+    # After each chunk, and before the test.
+    assert len(heard.remains) == len([progress for progress in heard.steps if progress.step > 0]) + 1
+    assert min(heard.remains) == heard.remains[-1] > 2.0
+    assert heard.remains[0] > heard.remains[-1]
+    assert heard.steps[0].steps_per_second is None
+    assert all(progress.steps_per_second for progress in heard.steps[1:])
+
+
+@pytest.mark.parametrize(("execution", "line"), [("graph", "traced as a graph"), ("eager", "runs eagerly")])
+def test_what_came_before_the_first_step_is_told(bands: Dataset, execution: Mode, line: str) -> None:
+    spec = spec_of(**{**SMALL, "model": {"type": "mlp", "hidden": [21]}}, epochs=1, execution=execution)
+    lines = [heard.logs[0][1] for _, heard in (run(bands, spec), run(bands, spec))]
+    assert all(told.startswith(line) for told in lines)
+    if execution == "graph":
+        assert lines[0].endswith(" s")
+        assert lines[1].endswith("before, for another job of this kind")
 
 
 def test_without_held_out_images_validation_is_on_the_test_images(bands: Dataset) -> None:
@@ -174,6 +195,11 @@ def test_skipped_steps_are_counted_epoch_by_epoch(bands: Dataset, monkeypatch: p
     assert first > 5
     assert second < 3
     assert last == 0
+    ((level, line),) = [
+        (level, line) for level, line in heard.logs if "changed nothing" in line
+    ]  # once, not each epoch
+    assert level == "warning"
+    assert line.startswith(f"{first} of epoch 1's 11 steps changed nothing")
     # Steps that were skipped did not use up the schedule, which ends at 0 otherwise.
     assert heard.epochs[-1].learning_rate == pytest.approx(0.02 * (first + second) / 32)
 
@@ -208,6 +234,9 @@ def test_early_stopping_keeps_the_best_epochs_weights(bands: Dataset) -> None:
     assert outcome.reason is Reason.EARLY_STOPPED
     assert len(losses) < 60
     assert min(losses[best:]) > losses[best - 1] - 0.02
+    (line,) = [line for _, line in heard.logs if line.startswith("stops early")]
+    told = f"stops early after epoch {len(losses)}: val_loss was best in epoch {best} ({losses[best - 1]:.4g}), whose"
+    assert line.startswith(told)
     up_to_best, _ = run(bands, spec_of(**body, epochs=best))
     assert same_bits(outcome.weights, up_to_best.weights)
     last, _ = run(bands, spec_of(**body, epochs=60, early_stopping={**rule, "restore_best": False}))

@@ -11,6 +11,7 @@ import redis
 
 from jobs.ids import new_job_id
 from jobs.spec import Spec
+from jobs.states import Reason
 from store.artifacts import LocalArtifacts
 from store.jobs import Store
 from store.lanes import Lanes
@@ -53,6 +54,13 @@ def lease(client: redis.Redis, store: Store, do: Do, renewer: LeaseRenewer) -> I
 @pytest.fixture
 def checkpoints(lease: Lease, writer: CheckpointWriter, tmp_path: Path) -> Checkpoints:
     return Checkpoints(lease, artifacts=LocalArtifacts(tmp_path), writer=writer, steps_per_epoch=2, every_seconds=3600)
+
+
+def lines(lease: Lease, store: Store, do: Do) -> list[tuple[str, str]]:
+    """Level and message of the job's log lines."""
+    lease.flush()
+    events = do(store.history.events(lease.job.id))
+    return [(event.data["level"], event.data["message"]) for event in events if event.type == "log"]
 
 
 def told(checkpoints: Checkpoints, accuracies: list[float]) -> None:
@@ -99,6 +107,61 @@ def test_a_disk_that_refuses_costs_the_checkpoint_only(
     lease.flush()
     job = do(store.get(lease.job.id))
     assert (job.checkpoint, job.best_checkpoint) == (None, None)
+    (tmp_path / lease.job.id).unlink()
+    told(checkpoints, [0.6])
+    checkpoints.write(snapshot(1))
+    # The disk's refusal once, and that it takes files again.
+    assert [level for level, _ in lines(lease, store, do)] == ["warning", "info", "info"]
+    assert (
+        lines(lease, store, do)[0][1]
+        == "the disk does not take best-1-2.npz (File exists): training goes on without"
+    )
+
+
+def test_a_checkpoint_is_told_once_in_an_attempt(checkpoints: Checkpoints, lease: Lease, store: Store, do: Do) -> None:
+    for number in (1, 2, 3):
+        checkpoints.write(snapshot(number))
+    assert lines(lease, store, do) == [
+        ("info", "kept checkpoint-1-2.npz (0.0 MB): another follows every 3600 s of training")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (None, ("warning", "its checkpoint checkpoint-1-4.npz cannot be read: it begins anew, to the same result")),
+        (b"no", ("warning", "its checkpoint checkpoint-1-4.npz is damaged: it begins anew, to the same result")),
+        (b"", ("info", "goes on from checkpoint-1-4.npz: epoch 2 done, step 4")),
+    ],
+)
+def test_where_an_attempt_goes_on_from_is_told(
+    checkpoints: Checkpoints,
+    lease: Lease,
+    store: Store,
+    do: Do,
+    renewer: LeaseRenewer,
+    client: redis.Redis,
+    tmp_path: Path,
+    content: bytes | None,
+    line: tuple[str, str],
+) -> None:
+    checkpoints.write(snapshot(2))
+    lease.flush()
+    do(store.requeue(lease.job.id, lease.fence, reason=Reason.WORKER_DRAINED))
+    claim = do(store.claim("w", token=new_job_id(), lanes=(Lanes.ANY,)))
+    file = tmp_path / lease.job.id / "checkpoint-1-4.npz"
+    if content is None:
+        file.unlink()
+    elif content:
+        file.write_bytes(content)
+    with Lease(
+        claim, client=client, store=store, renewer=renewer, beat_seconds=60, draining=threading.Event()
+    ) as second:
+        again = Checkpoints(
+            second, artifacts=LocalArtifacts(tmp_path), writer=CheckpointWriter(), steps_per_epoch=2, every_seconds=9
+        )
+        assert (again.latest() is not None) == (content == b"")
+        assert lines(second, store, do)[-1] == line
 
 
 def test_a_spec_can_ask_for_a_checkpoint_every_so_many_epochs(

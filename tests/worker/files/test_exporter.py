@@ -1,5 +1,6 @@
 """What a job leaves: all of it, or at least what others can do without it."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -105,9 +106,36 @@ def test_a_job_leaves_weights_encoding_evaluation_and_model(
 
 @pytest.mark.parametrize("evaluate", [beyond_all_examples, out_of_memory])
 def test_an_evaluation_that_cannot_be_made_costs_nothing_else(
-    leased: Any, artifacts: LocalArtifacts, tmp_path: Path, evaluate: Callable[[], ModelEvaluation]
+    leased: Any,
+    artifacts: LocalArtifacts,
+    tmp_path: Path,
+    evaluate: Callable[[], ModelEvaluation],
+    store: Store,
+    do: Callable[[Any], Any],
 ) -> None:
     with leased() as lease, capture_logs() as logs:
         names = left(lease, artifacts, tmp_path, evaluate)
+        lease.flush()
+        lines = [e.data for e in do(store.history.events(lease.job.id)) if e.type == "log"]
+    assert lines[0]["level"] == "warning"
+    assert lines[0]["message"].startswith("evaluation.json was left out")
+    assert re.fullmatch(
+        r"wrote weights\.npz \([\d.]+ kB\), encoding\.json .*, model\.keras \([\d.]+ kB\) in \d\.\d s",
+        lines[1]["message"],
+    )
     assert names == ["weights.npz", "encoding.json", "model.keras"]
     assert [(log["event"], log["artifact"]) for log in logs] == [("export_failed", "evaluation.json")]
+
+
+def test_what_remains_falls_from_file_to_file(leased: Any, artifacts: LocalArtifacts, tmp_path: Path) -> None:
+    told_seconds: list[float] = []
+    with leased() as lease:
+        lease.remaining = told_seconds.append
+        left(lease, artifacts, tmp_path, told)
+        expected = Exporter(artifacts, scratch=tmp_path, draining=threading.Event()).expected_seconds(
+            lease.job.spec, weight_bytes=sum(weight.nbytes for weight in WEIGHTS.values())
+        )
+    assert len(told_seconds) == 4
+    assert told_seconds[0] == pytest.approx(expected)
+    assert told_seconds == sorted(told_seconds, reverse=True)
+    assert 0 < told_seconds[-1] < expected

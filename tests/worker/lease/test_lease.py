@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -87,6 +88,18 @@ def test_reports_arrive_once_and_in_order(lease_one: Any, store: Store, do: Do) 
     assert (job.phase, job.progress.step) == (Phase.TRAINING, 39)
 
 
+def test_log_lines_arrive_in_order_and_what_remains_with_them(lease_one: Any, store: Store, do: Do) -> None:
+    with lease_one() as lease:
+        for number in range(20):
+            lease.log("info", f"line {number}")
+            lease.remaining(1000 - number)
+        lease.flush()
+        at = do(store.get(lease.job.id)).progress.estimated_finish_at
+        told = [event.data["message"] for event in do(store.history.events(lease.job.id)) if event.type == "log"]
+    assert told == [f"line {number}" for number in range(20)]
+    assert 970 < (at - datetime.now(UTC)).total_seconds() <= 981
+
+
 def test_a_flush_does_not_wait_out_the_pause_between_progress_reports(
     lease_one: Any, store: Store, do: Do, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,3 +173,12 @@ def test_going_on_where_other_bits_must_be_expected_is_said(
     with capture_logs() as logs:
         lease.run(RUN.model_copy(update={"threads": threads}))
     assert [entry["event"] for entry in logs] == said
+    lease.renew()
+    told = [event.data for event in do(store.history.events(first.job.id)) if event.type == "log"]
+    assert told == [
+        {
+            "level": "warning",
+            "message": f"goes on otherwise than before: threads 2 became {threads}; its bits may be others",
+        }
+        for _ in said
+    ]

@@ -2,11 +2,11 @@
 
 import threading
 
-from jobs.record import Progress
+from jobs.record import LogLine, Progress
 from jobs.states import Phase
 from tests.conftest import wait_until
 from tests.worker.lease.test_lease import epoch
-from worker.lease.outbox import Outbox
+from worker.lease.outbox import MOST_LOGS, Outbox
 
 
 def at(step: int) -> Progress:
@@ -65,3 +65,20 @@ def test_who_flushes_can_give_up() -> None:
     outbox.give_up_changed()
     waiting.join(10)
     assert not waiting.is_alive()
+
+
+def test_what_remains_is_as_little_urgent_as_progress_and_a_log_line_is_urgent() -> None:
+    outbox = Outbox(wake=lambda: None)
+    outbox.add(remaining_seconds=0.0)
+    assert (outbox.empty, outbox.urgent) == (False, False)
+    outbox.add(log=LogLine.of("info", "so"))
+    assert outbox.urgent
+
+
+def test_of_log_lines_that_wait_the_last_are_kept() -> None:
+    outbox = Outbox(wake=lambda: None)
+    for number in range(MOST_LOGS + 5):
+        outbox.add(log=LogLine.of("info", str(number)))
+    report = outbox.take()
+    assert report
+    assert [line.message for line in report.logs] == [str(number) for number in range(5, MOST_LOGS + 5)]
