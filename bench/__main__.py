@@ -24,6 +24,7 @@ FIGURES = {
     "tables": "tables",
     "pictures": "pictures",
     "streams": "streams",
+    "eta": "eta",
 }
 
 RESULTS = Path(__file__).parent / "RESULTS.md"

@@ -224,6 +224,34 @@ class Transition(Value):
     attempt: Annotated[int, Field(ge=0, description="Claims so far.", examples=[1])] = 0
 
 
+LogLevel = Literal["info", "warning", "error"]
+LONGEST_MESSAGE = 500
+"""Characters of a log line."""
+
+
+class LogLine(Value):
+    """What a job's worker, or the service, has to say about it."""
+
+    level: Annotated[
+        LogLevel,
+        Field(description="`info`; `warning` for what went otherwise than it should; `error` for why it failed."),
+    ]
+    message: Annotated[
+        str,
+        Field(
+            max_length=LONGEST_MESSAGE,
+            description="One line for people; its wording may change.",
+            examples=["compiled by XLA in 0.6 s"],
+        ),
+    ]
+
+    @classmethod
+    def of(cls, level: LogLevel, text: str) -> "LogLine":
+        """The line of a text, however long, whoever wrote parts of it."""
+        line = escaped(" ".join(text.split()))
+        return cls(level=level, message=line if len(line) <= LONGEST_MESSAGE else f"{line[: LONGEST_MESSAGE - 1]}…")
+
+
 class JobError(Value):
     """Why a job failed, in the shape of an RFC 9457 problem."""
 
@@ -231,6 +259,17 @@ class JobError(Value):
     title: Annotated[str, Field(description="The cause in words.", examples=["Loss or gradients are not finite"])]
     detail: Annotated[str, Field(description="What happened and what to do.")]
     step: Annotated[int | None, Field(description="Step at which it happened, where known.", examples=[117])] = None
+
+    @property
+    def log_line(self) -> LogLine:
+        """The same for whoever reads the job's log."""
+        if self.code == Reason.TRAINING_ERROR:
+            # What a library said may tell of the machine, and means nothing to who cannot see it.
+            kind = self.detail.partition(":")[0]
+            told = f"{self.title}: {kind}; whoever runs the server finds more in its log, under this job's id"
+        else:
+            told = f"{self.title}: {self.detail}"
+        return LogLine.of("error", told)
 
 
 class Job(Value):
@@ -290,34 +329,6 @@ class Job(Value):
     error: Annotated[JobError | None, Field(description="Why it failed; `null` otherwise.")] = None
     metadata: Annotated[dict[str, str], Field(description="The labels given in the spec.")] = {}
     revision: Annotated[int, Field(ge=1, description="Grows with every change; the ETag is made of it.", examples=[7])]
-
-
-LogLevel = Literal["info", "warning", "error"]
-LONGEST_MESSAGE = 500
-"""Characters of a log line."""
-
-
-class LogLine(Value):
-    """What a job's worker, or the service, has to say about it."""
-
-    level: Annotated[
-        LogLevel,
-        Field(description="`info`; `warning` for what went otherwise than it should; `error` for why it failed."),
-    ]
-    message: Annotated[
-        str,
-        Field(
-            max_length=LONGEST_MESSAGE,
-            description="One line for people; its wording may change.",
-            examples=["compiled by XLA in 0.6 s"],
-        ),
-    ]
-
-    @classmethod
-    def of(cls, level: LogLevel, text: str) -> "LogLine":
-        """The line of a text, however long, whoever wrote parts of it."""
-        line = escaped(" ".join(text.split()))
-        return cls(level=level, message=line if len(line) <= LONGEST_MESSAGE else f"{line[: LONGEST_MESSAGE - 1]}…")
 
 
 class Event(Value):

@@ -353,7 +353,10 @@ class Store:
         metrics: Metrics | None = None,
         artifacts: Sequence[Artifact] = (),
     ) -> Operation[None]:
-        """End a job. Of `metrics` only the test figures are taken: the rest was reported. Raises StaleFence."""
+        """End a job. Of `metrics` only the test figures are taken: the rest was reported. An error is in its log, too.
+
+        Raises StaleFence.
+        """
         fields: dict[str, str] = {}
         if error:
             fields["error"] = error.model_dump_json()
@@ -362,7 +365,14 @@ class Store:
         if artifacts:
             fields["artifacts"] = json.dumps([artifact.model_dump() for artifact in artifacts])
         reply = yield script(
-            self.keys, "finish", id=job_id, fence=fence, status=status, reason=reason, rest=_flat(fields)
+            self.keys,
+            "finish",
+            id=job_id,
+            fence=fence,
+            status=status,
+            reason=reason,
+            log=error.log_line.model_dump_json() if error else "",
+            rest=_flat(fields),
         )
         if reply is None:
             raise StaleFence(job_id, fence)

@@ -180,9 +180,7 @@ class Trainer:
                 log.warning("claim_ended")
             except Exception as error:  # the one place where a failure becomes a record
                 log.exception("job_crashed")
-                # Its words may tell of this machine: they are in the record and the log, for those who run it.
-                told = f"{type(error).__name__}; whoever runs the server finds more in its log, under this job's id"
-                self._fail(lease, TrainingFailed(f"{type(error).__name__}: {error}"), told=told)
+                self._fail(lease, TrainingFailed(f"{type(error).__name__}: {error}"))
             else:
                 if stop_reason:
                     self._stop(lease, stop_reason)
@@ -317,9 +315,8 @@ class Trainer:
             self.leave()
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def _fail(self, lease: Lease, error: TrainingFailed, *, told: str = "") -> None:
+    def _fail(self, lease: Lease, error: TrainingFailed) -> None:
         record = _error(error)
-        lease.log("error", f"{error.title}: {told or error}")
         reason = Reason(error.code)
         try:
             lease.flush()

@@ -233,6 +233,7 @@ def _job() -> Job:
             estimated_finish_at=AT + timedelta(seconds=12),
         ),
         queue_position=0,
+        estimated_start_at=AT + timedelta(seconds=1),
         attempt=1,
         worker="worker-1",
         run=Runtime(

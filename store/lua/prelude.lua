@@ -122,9 +122,15 @@ local function done_entry(id)
   return {event, {'type', 'done', 'at', whole(number(id, 'finished_at', 0)), 'data', data}}
 end
 
--- Say something to whoever follows the job (LogLine in jobs/record.py).
+-- Say something to whoever follows the job (LogLine in jobs/record.py). In bytes, of which a message has no fewer than
+-- letters.
+local LONGEST_LINE = 500
 local function log_line(id, level, message)
-  emit(id, 'log', cjson.encode({level = level, message = string.sub(message, 1, 500)}))
+  if #message > LONGEST_LINE then
+    -- Not within a letter of several bytes.
+    message = string.gsub(string.sub(message, 1, LONGEST_LINE), '[\194-\244][\128-\191]*$', '')
+  end
+  emit(id, 'log', cjson.encode({level = level, message = message}))
 end
 
 local function touch(id)

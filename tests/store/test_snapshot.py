@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from jobs.ids import new_job_id
-from jobs.record import Device, Job, LogLine, Progress, Worker
+from jobs.record import Device, Job, JobError, LogLine, Progress, Worker
 from jobs.report import Report
 from jobs.spec import Spec
 from jobs.states import Reason, Status
@@ -309,6 +309,38 @@ def test_a_lost_worker_is_told_before_what_it_leads_to(
     assert first["level"] == last["level"] == "warning"
     assert "worker w7 fell silent in attempt 1; it is queued again" in first["message"]
     assert "attempt 2; it may not lose another (2 lost, 2 end it)" in last["message"]
+
+
+def test_why_a_job_failed_is_its_last_line(submit: Any, claim: Any, store: Store, do: Do) -> None:
+    job = submit()
+    held = claim()
+    error = JobError(code="out_of_memory", title="Out of memory", detail="lower batch_size")
+    for _ in range(2):
+        do(store.finish(job.id, held.fence, Status.FAILED, reason=Reason.OUT_OF_MEMORY, error=error))
+    log, status, done = do(store.history.events(job.id))[-3:]
+    assert (log.type, log.data) == ("log", {"level": "error", "message": "Out of memory: lower batch_size"})
+    assert (status.data["status"], done.type) == ("failed", "done")
+
+
+def test_what_a_library_said_of_the_machine_is_not_told() -> None:
+    error = JobError(code="training_error", title="Training failed", detail="OSError: /srv/secret/place")
+    assert error.log_line.message.startswith("Training failed: OSError; whoever runs the server")
+    assert "/srv" not in error.log_line.message
+
+
+def test_a_workers_long_name_is_cut_between_letters(
+    submit: Any, claim: Any, store: Store, do: Do, client: redis.Redis, keys: Keys
+) -> None:
+    job = submit()
+    for shift in range(3):
+        claim("w" * shift + "ü€" * 300)
+        do(store.upkeep(every_seconds=0))
+        client.hset(f"{keys.namespace}:upkeep", "hold_until", "1")
+        client.zadd(f"{keys.namespace}:leases", {job.id: 1})
+        do(store.upkeep(every_seconds=0))
+        lines = [e.data["message"] for e in do(store.history.events(job.id)) if e.type == "log"]
+        assert lines[-1].startswith("its worker w" if shift else "its worker ü")
+        assert 490 < len(lines[-1].encode()) <= 500
 
 
 def test_a_line_is_one_line_of_bounded_length_that_commands_no_terminal() -> None:

@@ -113,8 +113,7 @@ def test_a_disk_that_refuses_costs_the_checkpoint_only(
     # The disk's refusal once, and that it takes files again.
     assert [level for level, _ in lines(lease, store, do)] == ["warning", "info", "info"]
     assert (
-        lines(lease, store, do)[0][1]
-        == "the disk does not take best-1-2.npz (File exists): training goes on without"
+        lines(lease, store, do)[0][1] == "the disk does not take best-1-2.npz (File exists): training goes on without"
     )
 
 
