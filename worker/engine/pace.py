@@ -11,8 +11,10 @@ enough that it knows within a minute of work that began beside."""
 RECENT_SECONDS = 3.0
 """The same for the speed that is shown as the recent one."""
 
-SETTLING_SECONDS = 0.3
+SETTLING_SECONDS = 0.5
 """Training that has to be measured before anything is said."""
+LONG_CHUNK_SECONDS = 3.0
+"""A first chunk that takes so long is a measurement: setting up is little beside it."""
 MOST_SLOWER = 4.0
 """What a measurement counts at most, in times of those before: a process that was frozen has not become slow. A second
 one in a row is believed."""
@@ -86,8 +88,8 @@ class Pace:
         """So many steps were done since the last mark."""
         seconds = self._mark()
         self._chunks += 1
-        # The first chunk also sets up what a program needs at its first run, unless it is long beside that.
-        if self._chunks == 1 and seconds < SETTLING_SECONDS * 10:
+        # The first chunk also sets up what a program needs at its first run.
+        if self._chunks == 1 and seconds < LONG_CHUNK_SECONDS:
             return
         most = MOST_SLOWER * steps * (self._lasting.seconds_per_step or seconds)
         self._held_up = self._settled and seconds > most and not self._held_up

@@ -89,7 +89,7 @@ def test_nothing_is_told_before_enough_was_measured() -> None:
     job.chunk()
     assert job.remaining is None
     assert job.pace.steps_per_second == pytest.approx(100)
-    for _ in range(3):
+    for _ in range(5):
         job.chunk()
     assert job.remaining is not None
 
@@ -120,7 +120,7 @@ def test_time_before_training_began_counts_for_nothing() -> None:
 def test_an_attempt_that_goes_on_amid_an_epoch_knows_its_own_speed_only() -> None:
     job = Job()
     job.epoch, job.step = 4, 130
-    for _ in range(6):
+    for _ in range(8):
         job.chunk()
     # The end of an epoch is guessed until one was seen.
     assert job.remaining == pytest.approx(job.truly_remaining, rel=0.1)

@@ -44,6 +44,7 @@ def test_a_run_is_told_from_its_beginning_to_its_end(bands: Dataset) -> None:
 
 def test_what_remains_is_told_from_the_first_steps_to_the_test(bands: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "SETTLING_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "LONG_CHUNK_SECONDS", 0.0)
     _, heard = run(bands, spec_of(**SMALL, epochs=6), export_seconds=2.0)
     # After each chunk, and before the test.
     assert len(heard.remains) == len([progress for progress in heard.steps if progress.step > 0]) + 1
