@@ -23,7 +23,7 @@ TEMPLATES: dict[str, str] = {
     "api_keys": "{ns}:keys",  # SET: ids of the API keys
     "rate": "{ns}:rate:{id}",  # STRING: when an API key's next request is due by its rate, in us
     "upkeep": "{ns}:upkeep",  # HASH: the last sweep, and sweeps in a row with bells missing
-    "stats": "{ns}:stats",  # HASH: what was counted of all jobs since the store began, by name
+    "stats": "{ns}:stats",  # HASH: what was counted of all jobs since the store began, by name; how long one runs
     "lost": "{ns}:lost",  # SET: jobs without a record that may still be in their owner's lists
     "trash": "{ns}:trash",  # SET: deleted jobs whose files are still to be deleted
     "datasets": "{ns}:datasets:{owner}",  # ZSET: names of an owner's datasets, by name

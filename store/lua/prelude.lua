@@ -283,8 +283,7 @@ end
 -- Returns the status it got.
 local function lose(id, reason, failure)
   count('lease_losses:' .. reason)
-  local onward = {cancelling = 'cancelled', pausing = 'paused'}
-  local to = onward[field(id, 'status')]
+  local to = ({cancelling = 'cancelled', pausing = 'paused'})[field(id, 'status')]
   -- While nobody spoke for the job nothing ran: an outage, however long, is no running time.
   local held_until = number(id, 'last_heartbeat_at', nil)
   if to then
@@ -295,8 +294,9 @@ local function lose(id, reason, failure)
   local most = number(id, 'max_attempts', 1)
   to = losses < most and 'queued' or 'failed'
   local what = reason == 'stalled' and ' came no step further' or ' fell silent'
+  local onward = field(id, 'checkpoint') ~= '' and 'goes on from its last checkpoint' or 'begins anew'
   log_line(id, 'warning', 'its worker ' .. field(id, 'worker') .. what .. ' in attempt ' .. field(id, 'attempt') ..
-    (to == 'queued' and '; it is queued again and goes on from its last checkpoint' or '; it may not lose another') ..
+    (to == 'queued' and '; it is queued again and ' .. onward or '; it may not lose another') ..
     ' (' .. losses .. ' lost, ' .. most .. ' end it)')
   if to == 'failed' then redis.call('HSET', job_key(id), 'error', failure(losses)) end
   transition(id, to, reason, held_until)

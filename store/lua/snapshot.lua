@@ -49,19 +49,19 @@ local function outlook(lane)
   return outlooks[lane]
 end
 
--- When a job with so many before it in its lane should be claimed, as an instant in ms; '' where that is not known.
-local function start_estimate(lane, position)
+-- In how many ms a job with so many before it in its lane should be claimed; nil where that is not known.
+local function start_in(lane, position)
   local of = outlook(lane)
-  if #of.free == 0 then return '' end
+  if #of.free == 0 then return end
   if not of.usual then
     -- A worker that is idle takes its one without asking how long that runs.
     local known = position == 0 or of.free[position + 1] == 0
-    return known and whole(now_ms() + of.free[position + 1]) or ''
+    return known and of.free[position + 1] or nil
   end
   local run, workers = math.max(1, of.usual), #of.free
   if of.free[workers] - of.free[1] < run then
     -- All take turns.
-    return whole(now_ms() + of.free[position % workers + 1] + math.floor(position / workers) * run)
+    return of.free[position % workers + 1] + math.floor(position / workers) * run
   end
   local low, high = of.free[1], of.free[1] + position * run
   while high - low > math.max(1, run / 50) do
@@ -72,7 +72,14 @@ local function start_estimate(lane, position)
     end
     if claimed > position then high = middle else low = middle end
   end
-  return whole(now_ms() + high)
+  return high
+end
+
+-- The same as an instant in ms; '' where there is none, or none that has a date.
+local HUNDRED_YEARS = 100 * 365 * 86400000
+local function start_estimate(lane, position)
+  local ms = start_in(lane, position)
+  return ms and ms < HUNDRED_YEARS and whole(now_ms() + ms) or ''
 end
 
 -- What a reader needs to show a job: position in the queue, the clock, the record; what this call changed; and when a

@@ -194,6 +194,16 @@ def test_a_worker_that_is_busy_for_long_is_not_waited_for(
     assert [starts_in(job) for job in queued] == [pytest.approx(s, abs=5) for s in (10, 110, 210, 250, 310)]
 
 
+def test_a_start_that_has_no_date_is_not_told(
+    submit: Any, claim: Any, present: Any, remaining: Any, starts_in: Any
+) -> None:
+    present("w1")
+    submit()
+    remaining(claim(), 1e30)
+    # A hundred years less a moment, and as much again for each behind.
+    assert [starts_in(job) is None for job in [submit() for _ in range(3)]] == [False, True, True]
+
+
 def test_jobs_that_run_tell_how_long_one_takes_where_none_has_ended_yet(
     submit: Any, claim: Any, present: Any, remaining: Any, starts_in: Any
 ) -> None:
@@ -307,7 +317,9 @@ def test_a_lost_worker_is_told_before_what_it_leads_to(
     assert kinds == ["queued", "running", "log", "queued", "running", "log", "failed"]
     first, last = (data for kind, data in events if kind == "log")
     assert first["level"] == last["level"] == "warning"
-    assert "worker w7 fell silent in attempt 1; it is queued again" in first["message"]
+    assert (
+        "worker w7 fell silent in attempt 1; it is queued again and begins anew (1 lost, 2 end it)" in first["message"]
+    )
     assert "attempt 2; it may not lose another (2 lost, 2 end it)" in last["message"]
 
 

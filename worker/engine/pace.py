@@ -64,7 +64,7 @@ class Pace:
         export_seconds: float = 0.0,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`export_seconds` is what comes behind the tests of the trained model."""
+        """`export_seconds` is what its files take when the model was tested."""
         self._steps_per_epoch, self._epochs, self._batch_size = sizes.steps_per_epoch, epochs, batch_size
         self._validation_examples = sizes.validation_examples or test_examples
         self._test_examples = test_examples
@@ -129,13 +129,8 @@ class Pace:
         return steps * seconds + epochs * self._epoch_end_seconds(seconds) + self._after_seconds(seconds)
 
     def after_seconds(self) -> float:
-        """What is left when all epochs are done: the tests, `evaluation.json`, the exports."""
+        """What is left when all epochs are done: the test, the evaluation, the export."""
         return self._after_seconds(self._lasting.seconds_per_step or 0.0)
-
-    @property
-    def export_seconds(self) -> float:
-        """What is left when the trained model was tested, too."""
-        return self._export_seconds
 
     def _mark(self) -> float:
         before, self._marked_at = self._marked_at, self._clock()
@@ -152,5 +147,6 @@ class Pace:
         return min(expected, self._first_end_seconds)
 
     def _after_seconds(self, seconds_per_step: float) -> float:
-        tests = self._epoch_end_seconds(seconds_per_step) * self._test_examples / max(1, self._validation_examples)
-        return tests + self._export_seconds
+        test = self._epoch_end_seconds(seconds_per_step) * self._test_examples / max(1, self._validation_examples)
+        # Once for the metrics, and once more for what `evaluation.json` tells of each example.
+        return 2 * test + self._export_seconds
