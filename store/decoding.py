@@ -119,14 +119,15 @@ def version(known: Job) -> str:
 
 
 def known_still(known: Job, reply: Any, *, lease_seconds: float) -> Job:
-    """The job whose record is as it was, but for what changes by itself (position, clock)."""
-    position, now_ms = int(reply[0]), int(reply[1])
+    """The job whose record is as it was, but for what changes by itself (position, clock, start)."""
+    position, now_ms, start_at = int(reply[0]), int(reply[1]), _instant_or_none(reply[2])
     beat = known.last_heartbeat_at and _milliseconds(known.last_heartbeat_at)
     now = {
         "queue_position": position if known.status is Status.QUEUED else None,
+        "estimated_start_at": start_at,
         "responding": _responding(known.status, beat, now_ms=now_ms, lease_seconds=lease_seconds),
     }
-    if (known.queue_position, known.responding) == (now["queue_position"], now["responding"]):
+    if all(getattr(known, name) == value for name, value in now.items()):
         return known
     return known.model_copy(update=now)
 

@@ -202,7 +202,7 @@ class Store:
         """
         version = decoding.version(known) if known else ""
         reply = yield script(self.keys, "get", id=job_id, owner=owner, known=version)
-        if known and reply and len(reply) == 2:
+        if known and reply and len(reply) == 3:
             return decoding.known_still(known, reply, lease_seconds=self.lease_seconds)
         return self._found(job_id, reply)
 

@@ -19,11 +19,12 @@ def moment(job: Job) -> str:
 def etag(job: Job) -> str:
     """A strong validator: equal exactly when the whole answer is.
 
-    Beside `moment` it covers what the store changes without a revision: the heartbeat and what follows from it.
+    Beside `moment` it covers what changes without a revision: the heartbeat and what follows from it, and the estimate.
     """
     beat = "" if job.last_heartbeat_at is None else round(job.last_heartbeat_at.timestamp() * 1000)
     responding = "" if job.responding is None else int(job.responding)
-    return f'"{moment(job)}.{beat}.{responding}"'
+    start = "" if job.estimated_start_at is None else round(job.estimated_start_at.timestamp())
+    return f'"{moment(job)}.{beat}.{responding}.{start}"'
 
 
 def matches(if_none_match: str | None, tag: str) -> bool:

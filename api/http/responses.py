@@ -42,7 +42,7 @@ def _header(name: str, description: str, example: str) -> Json:
 # Headers of responses, as the document has them; a route joins those that it answers: `LOCATION | ETAG`.
 LOCATION = _header("Location", "Address of the job.", "/v1/jobs/job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC")
 CONTENT_LOCATION = _header("Content-Location", "Address of the job shown.", "/v1/jobs/job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC")
-ETAG = _header("ETag", "Names this state of the job; send it as `If-None-Match`.", '"7.0.."')
+ETAG = _header("ETag", "Names this state of the job; send it as `If-None-Match`.", '"7.0..."')
 PREFERENCE_APPLIED = _header("Preference-Applied", "The wait that was granted.", "wait=30")
 CONTENT_RANGE = _header("Content-Range", "Which part of the file this is, and its length.", "bytes 0-99/1234")
 ACCEPT_RANGES = _header("Accept-Ranges", "That parts of the file can be asked for.", "bytes")

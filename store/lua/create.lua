@@ -62,8 +62,8 @@ emit(id, 'status', line)
 touch(id)
 count('submitted')
 
-local position = redis.call('ZRANK', queue_key(lane), queue_member(id))
-local answer = {id = id, digest = digest, at = tonumber(at), position = position, start_at = start_estimate(lane, position)}
+local position, start_at = place(id)
+local answer = {id = id, digest = digest, at = tonumber(at), position = position, start_at = start_at}
 local told = cjson.encode(answer)
 if repeat_key ~= '' then
   answer.spec, answer.progress, answer.choices = given.spec, given.progress, given.choices

@@ -1,12 +1,14 @@
 -- Read a job. `known` is '' or the record that the reader has: its revision, a dot, its last heartbeat.
--- Returns: its snapshot; of a record that is as it is known, without it: position, clock; or nil.
+-- Returns: its snapshot; of a record that is as it is known, without it: position, clock, start; or nil.
 local id, owner, known = ARGV[1], ARGV[2], ARGV[3]
 
 if known ~= '' then
   local found = redis.pcall('HMGET', job_key(id), 'revision', 'last_heartbeat_at', 'owner', 'status')
   -- Whatever else there is about such a record is found out below.
   if not found.err and (found[1] or '') .. '.' .. (found[2] or '') == known and (owner == '*' or owner == found[3]) then
-    return {found[4] == 'queued' and queue_position(id) or -1, whole(now_ms())}
+    local position, start_at = -1, ''
+    if found[4] == 'queued' then position, start_at = place(id) end
+    return {position, whole(now_ms()), start_at}
   end
 end
 

@@ -82,16 +82,22 @@ local function start_estimate(lane, position)
   return ms and ms < HUNDRED_YEARS and whole(now_ms() + ms) or ''
 end
 
+-- A queued job's place in its lane, -1 where it is not there; and when it should start, to a second: what is told by the
+-- millisecond would be news at each look.
+local function place(id)
+  local lane = field(id, 'lane')
+  local position = redis.call('ZRANK', queue_key(lane), queue_member(id))
+  if not position then return -1, '' end
+  local start_at = tonumber(start_estimate(lane, position))
+  return position, start_at and whole(math.ceil(start_at / 1000) * 1000) or ''
+end
+
 -- What a reader needs to show a job: position in the queue, the clock, the record; what this call changed; and when a
 -- queued job should start.
 local function snapshot(id)
   local record = redis.call('HGETALL', job_key(id))
   if #record == 0 then return false end
   local position, start_at = -1, ''
-  if field(id, 'status') == 'queued' then
-    local lane = field(id, 'lane')
-    position = redis.call('ZRANK', queue_key(lane), queue_member(id)) or -1
-    if position >= 0 then start_at = start_estimate(lane, position) end
-  end
+  if field(id, 'status') == 'queued' then position, start_at = place(id) end
   return {position, whole(now_ms()), record, changed, start_at}
 end
