@@ -1,12 +1,12 @@
 """What the API answers beside the contract's own records."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import Field
 
 from jobs.automatic import Choice
 from jobs.estimate import Estimate
-from jobs.record import Artifact, Event, Job, Value, Worker
+from jobs.record import Artifact, Event, Job, JobSummary, Value, Worker
 from jobs.spec import Spec
 from jobs.wire import Dataset, JobEvent, KeptCheckpoint, Page, Preset
 
@@ -80,13 +80,24 @@ class ProblemKind(Value):
     remedy: Annotated[str, Field(description="What to do about it.")]
 
 
-class JobPage(Page[Job]):
-    """Part of the list of jobs."""
+J = TypeVar("J")
+
+
+class JobsPage(Page[J], Generic[J]):
+    """Part of a list of jobs."""
 
     unreadable: Annotated[
         tuple[str, ...],
         Field(description="Jobs of this part whose records this server cannot read; `GET /v1/jobs/{id}` says why."),
     ] = ()
+
+
+class JobPage(JobsPage[Job]):
+    """Part of the list of jobs."""
+
+
+class JobSummaryPage(JobsPage[JobSummary]):
+    """Part of the list of jobs, each in brief."""
 
 
 class EventPage(Page[Event]):

@@ -272,18 +272,14 @@ class JobError(Value):
         return LogLine.of("error", told)
 
 
-class Job(Value):
-    """A training job as the API shows it."""
+class JobState(Value):
+    """How a training job stands."""
 
     id: Annotated[str, Field(description="Sortable by time of creation.", examples=["job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC"])]
-    object: Annotated[Literal["training.job"], Field(description="Always `training.job`.")] = "training.job"
+    object: Annotated[str, Field(description="What this is.", examples=["training.job"])]
     status: Annotated[Status, Field(description="Where it stands.")]
     status_reason: Annotated[Reason | None, Field(description="Why, where the status alone does not say.")] = None
     phase: Annotated[Phase | None, Field(description="What a running job is doing.")] = None
-    spec: Annotated[Spec, Field(description="What was asked for, with every default filled in.")]
-    choices: Annotated[
-        tuple[Choice, ...], Field(description="What the spec left open and the preset `auto` or `table` decided.")
-    ] = ()
     progress: Annotated[Progress, Field(description="How far it has come.")]
     queue_position: Annotated[
         int | None, Field(description="Jobs that will be claimed before it; `null` unless queued.", examples=[0])
@@ -298,8 +294,28 @@ class Job(Value):
     ] = None
     attempt: Annotated[int, Field(ge=0, description="Times a worker has claimed it.", examples=[1])] = 0
     worker: Annotated[str | None, Field(description="Name of the worker that has or had it.")] = None
-    run: Annotated[Runtime | None, Field(description="How it runs; `null` before its first claim.")] = None
     metrics: Annotated[Metrics, Field(description="Its measurements in brief.")] = Metrics()
+    created_at: Annotated[datetime, Field(description="When it was accepted.")]
+    started_at: Annotated[datetime | None, Field(description="When it was first claimed.")] = None
+    finished_at: Annotated[datetime | None, Field(description="When it reached its final status.")] = None
+    last_heartbeat_at: Annotated[datetime | None, Field(description="When its worker last spoke.")] = None
+    responding: Annotated[
+        bool | None,
+        Field(description="Whether its worker spoke within the last lease; `null` unless a worker holds it."),
+    ] = None
+    metadata: Annotated[dict[str, str], Field(description="The labels given in the spec.")] = {}
+    revision: Annotated[int, Field(ge=1, description="Grows with every change; the ETag is made of it.", examples=[7])]
+
+
+class Job(JobState):
+    """A training job as the API shows it."""
+
+    object: Annotated[Literal["training.job"], Field(description="Always `training.job`.")] = "training.job"  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
+    spec: Annotated[Spec, Field(description="What was asked for, with every default filled in.")]
+    choices: Annotated[
+        tuple[Choice, ...], Field(description="What the spec left open and the preset `auto` or `table` decided.")
+    ] = ()
+    run: Annotated[Runtime | None, Field(description="How it runs; `null` before its first claim.")] = None
     checkpoint: Annotated[
         Checkpoint | None, Field(description="From where the next attempt would go on; `null` for the beginning.")
     ] = None
@@ -311,14 +327,6 @@ class Job(Value):
         ),
     ] = None
     artifacts: Annotated[tuple[Artifact, ...], Field(description="Files it produced.")] = ()
-    created_at: Annotated[datetime, Field(description="When it was accepted.")]
-    started_at: Annotated[datetime | None, Field(description="When it was first claimed.")] = None
-    finished_at: Annotated[datetime | None, Field(description="When it reached its final status.")] = None
-    last_heartbeat_at: Annotated[datetime | None, Field(description="When its worker last spoke.")] = None
-    responding: Annotated[
-        bool | None,
-        Field(description="Whether its worker spoke within the last lease; `null` unless a worker holds it."),
-    ] = None
     transitions: Annotated[
         tuple[Transition, ...],
         Field(description="Changes of status, oldest first: all of them, or of very many the first and the last."),
@@ -327,8 +335,16 @@ class Job(Value):
         int, Field(ge=0, description="Changes of status left out of `transitions`, behind its first 10.", examples=[0])
     ] = 0
     error: Annotated[JobError | None, Field(description="Why it failed; `null` otherwise.")] = None
-    metadata: Annotated[dict[str, str], Field(description="The labels given in the spec.")] = {}
-    revision: Annotated[int, Field(ge=1, description="Grows with every change; the ETag is made of it.", examples=[7])]
+
+
+class JobSummary(JobState):
+    """A training job in brief: without its spec, its files and its past."""
+
+    object: Annotated[  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
+        Literal["training.job.summary"], Field(description="Always `training.job.summary`.")
+    ] = "training.job.summary"
+    dataset: Annotated[str, Field(description="What it trains on.", examples=["mnist"])]
+    preset: Annotated[str | None, Field(description="The preset that filled its spec.", examples=["textbook"])] = None
 
 
 class Event(Value):

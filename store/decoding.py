@@ -1,6 +1,8 @@
 """Reads what the scripts answer: flat replies of Redis become records."""
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -8,7 +10,19 @@ from pydantic import BaseModel
 
 from jobs.automatic import Choice
 from jobs.errors import UnreadableRecord
-from jobs.record import Artifact, Checkpoint, EpochMetrics, Event, Job, JobError, Metrics, Progress, Runtime, Transition
+from jobs.record import (
+    Artifact,
+    Checkpoint,
+    EpochMetrics,
+    Event,
+    Job,
+    JobError,
+    JobSummary,
+    Metrics,
+    Progress,
+    Runtime,
+    Transition,
+)
 from jobs.spec import Spec
 from jobs.states import HELD, Phase, Reason, Status
 
@@ -16,6 +30,7 @@ FORMAT = 1
 """Version of the records that are written. A record without one is older; fields may be added under the same number."""
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 
 _RENAMED = {'"images_per_second":': '"examples_per_second":'}
 """What records of older versions call otherwise. Such JSON holds no text of a user."""
@@ -63,53 +78,85 @@ def record(reply: Any) -> dict[str, str]:
 
 def job(reply: Any, *, lease_seconds: float) -> Job:
     """The job within a snapshot. Raises UnreadableRecord."""
+    return _read(reply, _job, lease_seconds=lease_seconds)
+
+
+def summary(reply: Any, *, lease_seconds: float) -> JobSummary:
+    """The job within a snapshot, in brief. Raises UnreadableRecord."""
+    return _read(reply, _summary, lease_seconds=lease_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What a snapshot tells beside the record."""
+
+    position: int
+    now_ms: int
+    start_at: str
+    lease_seconds: float
+
+
+def _read(reply: Any, read: Callable[[dict[str, str], _Moment], T], *, lease_seconds: float) -> T:
     fields = record(reply)
     job_id = fields.get("id", "")
     try:
         if (written := int(fields.get("format", "0"))) > FORMAT:
             raise UnreadableRecord(job_id, f"it has format {written}, known are those up to {FORMAT}")
-        return _job(
-            fields, position=int(reply[0]), now_ms=int(reply[1]), start_at=reply[4], lease_seconds=lease_seconds
-        )
+        return read(fields, _Moment(int(reply[0]), int(reply[1]), reply[4], lease_seconds))
     except KeyError as error:
         raise UnreadableRecord(job_id, f"it has no {error}") from error
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise UnreadableRecord(job_id, brief(error)) from error
 
 
-def _job(fields: dict[str, str], *, position: int, now_ms: int, start_at: str, lease_seconds: float) -> Job:
-    status = Status(fields["status"])
-    beat = fields.get("last_heartbeat_at")
+def _job(fields: dict[str, str], moment: _Moment) -> Job:
+    spec = stored(Spec, fields["spec"])
     return Job(
-        id=fields["id"],
-        status=status,
-        status_reason=_reason(fields["reason"]),
-        phase=Phase(fields["phase"]) if fields.get("phase") in _PHASES else None,
-        spec=(spec := stored(Spec, fields["spec"])),
+        **_state(fields, moment),
+        spec=spec,
         choices=choices(fields.get("choices")),
-        progress=_progress(fields, status),
-        queue_position=position if status is Status.QUEUED else None,
-        estimated_start_at=_instant_or_none(start_at),
-        attempt=int(fields["attempt"]),
-        worker=fields.get("worker"),
         run=stored(Runtime, fields["run"]) if "run" in fields else None,
-        metrics=_metrics(fields),
         checkpoint=checkpoint(fields.get("checkpoint")),
         best_checkpoint=checkpoint(fields.get("best_checkpoint")),
         artifacts=tuple(
             Artifact.model_validate(row, extra="ignore") for row in json.loads(fields.get("artifacts", "[]"))
         ),
-        created_at=instant(fields["created_at"]),
-        started_at=_instant_or_none(fields.get("started_at")),
-        finished_at=_instant_or_none(fields.get("finished_at")),
-        last_heartbeat_at=_instant_or_none(beat),
-        responding=_responding(status, beat, now_ms=now_ms, lease_seconds=lease_seconds),
         transitions=tuple(_transition(json.loads(line)) for line in fields["transitions"].splitlines()),
         transitions_omitted=int(fields.get("transitions_omitted", 0)),
         error=stored(JobError, fields["error"]) if "error" in fields else None,
         metadata=spec.metadata,
-        revision=int(fields["revision"]),
     )
+
+
+def _summary(fields: dict[str, str], moment: _Moment) -> JobSummary:
+    spec = json.loads(fields["spec"])
+    return JobSummary(
+        **_state(fields, moment), dataset=spec["dataset"], preset=spec.get("preset"), metadata=spec["metadata"]
+    )
+
+
+def _state(fields: dict[str, str], moment: _Moment) -> dict[str, Any]:
+    """How a job stands: what `Job` and `JobSummary` have in common, but for what its spec says."""
+    status = Status(fields["status"])
+    beat = fields.get("last_heartbeat_at")
+    return {
+        "id": fields["id"],
+        "status": status,
+        "status_reason": _reason(fields["reason"]),
+        "phase": Phase(fields["phase"]) if fields.get("phase") in _PHASES else None,
+        "progress": _progress(fields, status),
+        "queue_position": moment.position if status is Status.QUEUED else None,
+        "estimated_start_at": _instant_or_none(moment.start_at),
+        "attempt": int(fields["attempt"]),
+        "worker": fields.get("worker"),
+        "metrics": _metrics(fields),
+        "created_at": instant(fields["created_at"]),
+        "started_at": _instant_or_none(fields.get("started_at")),
+        "finished_at": _instant_or_none(fields.get("finished_at")),
+        "last_heartbeat_at": _instant_or_none(beat),
+        "responding": _responding(status, beat, now_ms=moment.now_ms, lease_seconds=moment.lease_seconds),
+        "revision": int(fields["revision"]),
+    }
 
 
 def version(known: Job) -> str:

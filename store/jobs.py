@@ -4,15 +4,15 @@ Hand an operation to `store.calls.run` or `store.calls.arun`.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from jobs.automatic import Choice
 from jobs.dataset_versions import DatasetNotFound, DatasetRef
 from jobs.errors import InvalidCursor, JobNotFound, NotNow, StaleFence, TooManyJobs, UnreadableRecord
-from jobs.record import Artifact, Job, JobError, Metrics, Progress, Worker
+from jobs.record import Artifact, Job, JobError, JobSummary, Metrics, Progress, Worker
 from jobs.report import Report
 from jobs.settings import Settings
 from jobs.spec import Spec
@@ -23,6 +23,8 @@ from store.feed import Feed
 from store.history import History
 from store.keys import EVERYBODY, Keys
 from store.lanes import Lanes
+
+J = TypeVar("J", Job, JobSummary)
 
 SAFE_POLICY = "noeviction"
 """What Redis does when its memory is full: refuse writes, and drop nothing."""
@@ -62,10 +64,10 @@ class Claim(NamedTuple):
     """Whose job it is."""
 
 
-class Page(NamedTuple):
+class Page(NamedTuple, Generic[J]):
     """Part of a list."""
 
-    jobs: tuple[Job, ...]
+    jobs: tuple[J, ...]
     has_more: bool
     unreadable: tuple[str, ...] = ()
     """Jobs of this part whose record cannot be read."""
@@ -85,6 +87,8 @@ class Filters:
     """Which jobs of a list are wanted."""
 
     statuses: frozenset[Status] = frozenset()
+    dataset: str = ""
+    """By its name, or that of a version; '' for any."""
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     created_after: datetime | None = None
     created_before: datetime | None = None
@@ -245,12 +249,36 @@ class Store:
         after: str = "",
         limit: int = 20,
         newest_first: bool = True,
-    ) -> Operation[Page]:
+    ) -> Operation[Page[Job]]:
         """One page, in order of creation. Raises InvalidCursor when `after` is not a job of the owner."""
+        return self._list(self._job, filters, owner, after=after, limit=limit, newest_first=newest_first)
+
+    def summaries(
+        self,
+        filters: Filters,
+        *,
+        owner: str = EVERYBODY,
+        after: str = "",
+        limit: int = 20,
+        newest_first: bool = True,
+    ) -> Operation[Page[JobSummary]]:
+        """The same page, with each job in brief."""
+        return self._list(self._summary, filters, owner, after=after, limit=limit, newest_first=newest_first)
+
+    def _list(
+        self,
+        read: Callable[[Any], J],
+        filters: Filters,
+        owner: str,
+        *,
+        after: str,
+        limit: int,
+        newest_first: bool,
+    ) -> Operation[Page[J]]:
         low, high = decoding.order_bounds(filters.created_after, filters.created_before)
         statuses = sorted(filters.statuses)
         single = statuses[0] if len(statuses) == 1 else ""
-        found: list[Job] = []
+        found: list[J] = []
         unreadable: list[str] = []
         while True:
             go_on, rows = yield script(
@@ -264,6 +292,8 @@ class Store:
                 wanted=limit + 1 - len(found),
                 span=ROWS_PER_SCAN,
                 cursor=after,
+                dataset=filters.dataset,
+                in_brief=int(read == self._summary),
                 status_count=len(statuses),
                 rest=[*statuses, *_flat(filters.metadata)],
             )
@@ -271,7 +301,7 @@ class Store:
                 raise InvalidCursor(after)
             for row in rows:
                 try:
-                    found.append(self._job(row))
+                    found.append(read(row))
                 except UnreadableRecord as error:
                     unreadable.append(error.job_id)
             if not go_on or len(found) > limit:
@@ -443,6 +473,9 @@ class Store:
     def _job(self, reply: Any) -> Job:
         audit.note_change(reply[3])
         return decoding.job(reply, lease_seconds=self.lease_seconds)
+
+    def _summary(self, reply: Any) -> JobSummary:
+        return decoding.summary(reply, lease_seconds=self.lease_seconds)
 
     def _found(self, job_id: str, reply: Any) -> Job:
         if reply is None:

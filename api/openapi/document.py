@@ -133,7 +133,11 @@ def _complete(operation: Json) -> None:
         response.setdefault("headers", {}).update(REQUEST_ID)
         media = response.get("content", {}).get("application/json")
         if media:
-            media["example"] = by_schema()[media["schema"]["$ref"].rpartition("/")[2]]
+            forms = [form["$ref"].rpartition("/")[2] for form in media["schema"].get("anyOf", [media["schema"]])]
+            if len(forms) == 1:
+                media["example"] = by_schema()[forms[0]]
+            else:
+                media["examples"] = {form: {"summary": form, "value": by_schema()[form]} for form in forms}
 
 
 def _link(operation: Json, others: list[Json]) -> None:

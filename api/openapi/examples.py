@@ -32,6 +32,8 @@ from jobs.record import (
     Event,
     Job,
     JobError,
+    JobState,
+    JobSummary,
     Metrics,
     Progress,
     Runtime,
@@ -420,7 +422,12 @@ def by_schema() -> dict[str, dict[str, Any]]:
     found = {type(value).__name__: value.model_dump(mode="json") for value in values}
     for name, key in (("Job", "id"), ("Event", "id"), ("Worker", "name"), ("Preset", "name"), ("Dataset", "name")):
         found[f"{name}Page"] = _page(found[name], found[name][key])
-    found["JobPage"]["unreadable"] = [f"{JOB_ID[:-1]}D"]
+    found["JobSummary"] = JobSummary(
+        **_job().model_dump(include=set(JobState.model_fields) - {"object"}), dataset=spec.dataset, preset=spec.preset
+    ).model_dump(mode="json")
+    found["JobSummaryPage"] = _page(found["JobSummary"], JOB_ID)
+    for page in ("JobPage", "JobSummaryPage"):
+        found[page]["unreadable"] = [f"{JOB_ID[:-1]}D"]
     artifact = found["Job"]["artifacts"][0]
     found["ArtifactPage"] = _page(artifact, artifact["name"])
     found["CheckpointPage"] = _page(found["KeptCheckpoint"], found["KeptCheckpoint"]["name"])

@@ -64,6 +64,21 @@ class ListQuery(Query):
         ),
         Several,
     ] = []  # noqa: RUF012 (pydantic copies it)
+    dataset: Annotated[
+        str,
+        Field(
+            max_length=100,
+            description="Only jobs on this dataset: `wine`, or one version, `wine@2`.",
+            examples=["mnist"],
+        ),
+    ] = ""
+    view: Annotated[
+        Literal["full", "summary"],
+        Field(
+            description="`summary` lists each job in brief: how it stands, without its spec, files and past.",
+            examples=["summary"],
+        ),
+    ] = "full"
     metadata: Annotated[
         dict[str, str],
         Field(

@@ -1,7 +1,7 @@
 """`/v1/jobs`: submit, list, read, cancel, pause, resume, delete."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import structlog
 from fastapi import APIRouter
@@ -28,16 +28,18 @@ from api.http.route import DirectRoute
 from api.job_cache import Seen
 from api.openapi import examples
 from api.parameters.jobs import JobChange, JobCreation, JobName, JobReading, ListQuery
-from api.schemas import JobPage, Resolved
+from api.schemas import JobPage, JobsPage, JobSummaryPage, Resolved
 from api.streams.pace import CHECK_KEY_SECONDS
 from jobs.dataset_versions import DatasetNotFound
 from jobs.errors import InvalidSpec
 from jobs.ids import new_job_id
-from jobs.record import Job
+from jobs.record import Job, JobSummary
 from jobs.states import TERMINAL, Status
 from jobs.wire import FieldError
-from store.jobs import Created, Filters
+from store.jobs import Created, Filters, Page
 from store.lanes import Lanes
+
+J = TypeVar("J", Job, JobSummary)
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=DirectRoute)
 
@@ -150,9 +152,9 @@ async def _admitted(context: RequestContext, body: JsonBody) -> admission.Admitt
     "",
     operation_id="list_jobs",
     summary="List jobs",
-    response_model=JobPage,
+    response_model=JobPage | JobSummaryPage,
     responses={
-        200: {"description": "One page of jobs."},
+        200: {"description": "One page of jobs, whole or in brief."},
         **refusals(kinds.INVALID_CURSOR, kinds.INVALID_PARAMETER, kinds.STORE_UNAVAILABLE),
     },
 )
@@ -164,17 +166,22 @@ async def list_jobs(context: RequestContextDep, query: Annotated[ListQuery, Para
     """
     filters = Filters(
         statuses=frozenset(query.status),
+        dataset=query.dataset,
         metadata=query.metadata,
         created_after=query.created_after,
         created_before=query.created_before,
     )
     newest_first = query.order == "desc"
-    page = await context.do(
-        context.services.store.list(
-            filters, owner=context.caller.visible_owner, after=query.after, limit=query.limit, newest_first=newest_first
-        )
-    )
-    shown = to_page(JobPage, page.jobs, [job.id for job in page.jobs], has_more=page.has_more)
+    owner, after, limit, store = context.caller.visible_owner, query.after, query.limit, context.services.store
+    if query.view == "summary":
+        brief = store.summaries(filters, owner=owner, after=after, limit=limit, newest_first=newest_first)
+        return _listed(JobSummaryPage, await context.do(brief))
+    whole = store.list(filters, owner=owner, after=after, limit=limit, newest_first=newest_first)
+    return _listed(JobPage, await context.do(whole))
+
+
+def _listed(kind: type[JobsPage[J]], page: Page[J]) -> Response:
+    shown = to_page(kind, page.jobs, [job.id for job in page.jobs], has_more=page.has_more)
     return to_json(shown.model_copy(update={"unreadable": page.unreadable}))
 
 

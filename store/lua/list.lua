@@ -1,9 +1,10 @@
 -- One stretch of a list, of one `status` or of all (''): of `span` rows between the orders `low` and `high`, and behind
--- the job `cursor` ('' for the beginning), those `wanted` that fit. The rest: statuses, …, metadata key, value, …
+-- the job `cursor` ('' for the beginning), those `wanted` that fit: jobs on `dataset` ('' for any), by its name or that
+-- of a version. `in_brief` '1' leaves much of each record out. The rest: statuses, …, metadata key, value, …
 -- Returns: order to go on from ('' at the end, 'unknown' for a cursor that is not in the list), snapshots.
-local owner, status, newest_first, low, high, wanted, span, cursor, status_count =
-  ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
-local FIRST_STATUS = 10
+local owner, status, newest_first, low, high, wanted, span, cursor, dataset, in_brief, status_count =
+  ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local FIRST_STATUS = 12
 newest_first, wanted, span, status_count = newest_first == '1', tonumber(wanted), tonumber(span), tonumber(status_count)
 local FIRST_LABEL = FIRST_STATUS + status_count
 
@@ -42,7 +43,11 @@ for i = 1, #rows, 2 do
       if metadata[name] ~= value then fits = false end
     end
   end
-  if fits then found[#found + 1] = snapshot(id) end
+  if fits and dataset ~= '' then
+    local on = (decoded(field(id, 'spec')) or {}).dataset
+    fits = type(on) == 'string' and (on == dataset or string.sub(on, 1, #dataset + 1) == dataset .. '@')
+  end
+  if fits then found[#found + 1] = snapshot(id, in_brief == '1') end
   if #found == wanted then
     go_on = rows[i + 1]
     break

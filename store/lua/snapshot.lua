@@ -92,10 +92,24 @@ local function place(id)
   return position, start_at and whole(math.ceil(start_at / 1000) * 1000) or ''
 end
 
--- What a reader needs to show a job: position in the queue, the clock, the record; what this call changed; and when a
--- queued job should start.
-local function snapshot(id)
-  local record = redis.call('HGETALL', job_key(id))
+-- The fields of a record that tell how the job stands.
+local IN_BRIEF = {'id', 'format', 'status', 'reason', 'phase', 'spec', 'progress', 'finish_at', 'attempt', 'worker', 'latest',
+  'best', 'test', 'created_at', 'started_at', 'finished_at', 'last_heartbeat_at', 'revision'}
+
+-- What a reader needs to show a job, or to tell how it stands: position in the queue, the clock, the record; what this
+-- call changed; and when a queued job should start.
+local function snapshot(id, in_brief)
+  local record = {}
+  if in_brief then
+    for i, value in ipairs(redis.call('HMGET', job_key(id), unpack(IN_BRIEF))) do
+      if value then
+        record[#record + 1] = IN_BRIEF[i]
+        record[#record + 1] = value
+      end
+    end
+  else
+    record = redis.call('HGETALL', job_key(id))
+  end
   if #record == 0 then return false end
   local position, start_at = -1, ''
   if field(id, 'status') == 'queued' then position, start_at = place(id) end

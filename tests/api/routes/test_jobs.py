@@ -13,11 +13,12 @@ from kombu.exceptions import OperationalError
 
 from api.app import create_app
 from jobs import presets
+from jobs.report import Report
 from jobs.settings import Settings
-from jobs.states import Reason, Status
+from jobs.states import Phase, Reason, Status
 from store.jobs import Claim, Store
 from store.keys import Keys
-from tests.api.conftest import Do, assert_problem, talk_to, until, worker
+from tests.api.conftest import Do, assert_problem, epoch, talk_to, until, worker
 
 pytestmark = pytest.mark.anyio
 
@@ -486,3 +487,38 @@ async def test_a_job_whose_record_was_lost_is_not_found(
     client.delete(keys.job(lost["id"]))
     assert_problem(await http.get(f"/v1/jobs/{lost['id']}"), 404, "job_not_found")
     assert [job["id"] for job in (await http.get("/v1/jobs")).json()["data"]] == [fine["id"]]
+
+
+async def test_a_list_in_brief_says_of_each_job_what_the_whole_one_says(
+    http: httpx.AsyncClient, submit: Any, claim: Callable[[], Claim], store: Store, do: Do
+) -> None:
+    for n in range(3):
+        await submit(metadata={"n": str(n)})
+    taken = claim()
+    do(store.report(taken.job.id, taken.fence, Report(1, phase=Phase.TRAINING, epochs=(epoch(1),))))
+    whole = (await http.get("/v1/jobs")).json()
+    brief = (await http.get("/v1/jobs", params={"view": "summary"})).json()
+    assert brief.keys() == whole.keys()
+    assert [brief[key] for key in ("first_id", "last_id", "has_more")] == [
+        whole[key] for key in ("first_id", "last_id", "has_more")
+    ]
+    for short, job in zip(brief["data"], whole["data"], strict=True):
+        assert (short.pop("object"), short.pop("dataset"), short.pop("preset")) == (
+            "training.job.summary",
+            job["spec"]["dataset"],
+            job["spec"]["preset"],
+        )
+        assert short == {key: job[key] for key in short}
+        assert not {"spec", "run", "transitions", "artifacts"} & short.keys()
+    assert brief["data"][-1]["metrics"]["latest"]["epoch"] == 1
+
+
+async def test_jobs_are_listed_by_their_dataset(http: httpx.AsyncClient, submit: Any) -> None:
+    await submit(dataset="mnist-10k")
+    other = (await submit(dataset="mnist"))["id"]
+    for view in ("full", "summary"):
+        page = (await http.get("/v1/jobs", params={"dataset": "mnist", "view": view})).json()
+        assert [job["id"] for job in page["data"]] == [other]
+    assert (await http.get("/v1/jobs", params={"dataset": "nothing"})).json()["data"] == []
+    answer = await http.get("/v1/jobs", params={"view": "none"})
+    assert_problem(answer, 422, "invalid_parameter")
