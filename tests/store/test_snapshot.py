@@ -258,6 +258,25 @@ def test_how_long_jobs_run_is_learned_from_those_that_end(
     assert known == pytest.approx(70_000, abs=1000)
 
 
+def test_a_start_is_told_anew_when_it_has_moved(
+    submit: Any, claim: Any, present: Any, remaining: Any, store: Store, do: Do
+) -> None:
+    present("w1")
+    submit()
+    held = claim()
+    remaining(held, 100, 1)
+    job = submit()
+    known = do(store.get(job.id))
+    remaining(held, 100.5, 2)
+    assert do(store.get(job.id, known=known)) is known
+    remaining(held, 200, 3)
+    moved = do(store.get(job.id, known=known))
+    assert moved.estimated_start_at - known.estimated_start_at > timedelta(seconds=90)
+    assert moved == known.model_copy(update={"estimated_start_at": moved.estimated_start_at})
+    do(store.finish(held.job.id, held.fence, Status.SUCCEEDED, reason=Reason.COMPLETED))
+    assert do(store.get(job.id, known=moved)).estimated_start_at < known.estimated_start_at
+
+
 def test_only_a_queued_job_has_a_start(submit: Any, claim: Any, present: Any, store: Store, do: Do) -> None:
     present("w1")
     job = submit()
