@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from gradientd.cli import card, datasets, history, jobs, keys, local, logs, models, server
+from gradientd.cli import card, changes, datasets, history, jobs, keys, local, logs, models, server
 from gradientd.cli.exit_codes import EXIT_CODES_HELP, explain, of_error
 from gradientd.cli.options import complain
 from gradientd.cli.streams import written_output
@@ -79,10 +79,10 @@ app.command()(history.checkpoints)
 app.command()(models.predict)
 app.command()(models.download)
 app.command()(card.card)
-app.command()(jobs.cancel)
-app.command()(jobs.pause)
-app.command()(jobs.resume)
-app.command()(jobs.delete)
+app.command()(changes.cancel)
+app.command()(changes.pause)
+app.command()(changes.resume)
+app.command()(changes.delete)
 app.command()(server.workers)
 app.command()(server.presets)
 app.add_typer(datasets.app, name="datasets")

@@ -1,6 +1,6 @@
 """The values that a shell proposes for options and arguments: asked of the server, if it answers soon."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import typer
 
@@ -8,6 +8,9 @@ from gradientd.client import Client, environment
 from jobs.datasets import CATALOGUE
 from jobs.errors import GradientdError
 from jobs.presets import PRESETS
+from jobs.record import EpochMetrics
+from jobs.states import TERMINAL, Status
+from jobs.wire import Dataset
 
 PATIENCE_SECONDS = 1.0
 """Nobody waits longer for a proposal."""
@@ -16,13 +19,35 @@ MOST_JOBS = 50
 
 def jobs(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """The newest jobs' ids, with or without their `job_`, as the word began; and `last`."""
+    return [("last", "the newest job"), *jobs_that_are((), ctx, incomplete)]
+
+
+def active_jobs(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Ids of jobs that have not ended; and `last`."""
+    return [("last", "the newest job"), *jobs_that_are(sorted(set(Status) - TERMINAL), ctx, incomplete)]
+
+
+def paused_jobs(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Ids of jobs that are paused; and `last`."""
+    return [("last", "the newest job"), *jobs_that_are([Status.PAUSED], ctx, incomplete)]
+
+
+def ended_jobs(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Ids of jobs that have ended; and `last`."""
+    return [("last", "the newest job"), *jobs_that_are(sorted(TERMINAL), ctx, incomplete)]
+
+
+def jobs_that_are(statuses: Sequence[Status], ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Ids of the newest jobs with one of the statuses, beside what a person knows them by."""
     newest = asked(
         ctx,
-        lambda client: [(job.id, f"{job.status}, {job.spec.model.type}") for job in client.list(limit=MOST_JOBS).data],
+        lambda client: [
+            (job.id, f"{job.status}, {job.spec.model.type} on {job.spec.dataset}")
+            for job in client.list(limit=MOST_JOBS, statuses=statuses).data
+        ],
     )
     whole = not incomplete or incomplete.startswith("job_"[: len(incomplete)])
-    ids = newest if whole else [(job_id.removeprefix("job_"), told) for job_id, told in newest]
-    return [("last", "the newest job"), *ids]
+    return newest if whole else [(job_id.removeprefix("job_"), told) for job_id, told in newest]
 
 
 def presets(ctx: typer.Context) -> list[tuple[str, str]]:
@@ -31,10 +56,25 @@ def presets(ctx: typer.Context) -> list[tuple[str, str]]:
     return found or [(preset.name, preset.description) for preset in PRESETS.values()]
 
 
-def datasets(ctx: typer.Context) -> list[tuple[str, str]]:
-    """Names for `--dataset`."""
-    found = asked(ctx, lambda client: [(dataset.name, dataset.description) for dataset in client.datasets().data])
+def datasets(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Names of datasets; once there is an @ behind one, its versions."""
+    name, at, _ = incomplete.partition("@")
+    if at:
+        return asked(
+            ctx, lambda client: [(dataset.id, told_of(dataset)) for dataset in client.dataset_versions(name).data]
+        )
+    found = asked(ctx, lambda client: [(dataset.name, told_of(dataset)) for dataset in client.datasets().data])
     return found or [(dataset.name, dataset.description) for dataset in CATALOGUE.values()]
+
+
+def told_of(dataset: Dataset) -> str:
+    """What a person knows a dataset by."""
+    return dataset.description or f"{dataset.train_examples:,} examples"
+
+
+def metrics(ctx: typer.Context) -> list[str]:
+    """Names of what an epoch measures."""
+    return [name for name in EpochMetrics.model_fields if name not in ("epoch", "step")]
 
 
 def one_of(*words: str) -> Callable[[], list[str]]:

@@ -1,4 +1,4 @@
-"""`jobs`, `show`, `cancel`, `pause`, `resume` and `delete`."""
+"""`jobs` and `show`."""
 
 from typing import Annotated
 
@@ -7,23 +7,28 @@ import typer
 from gradientd.cli.display import print_json
 from gradientd.cli.exit_codes import of_job
 from gradientd.cli.job_reference import find_job
-from gradientd.cli.options import DEFAULT_URL, ApiKeyOption, JobArgument, JsonOption, UrlOption, complain, console
+from gradientd.cli.options import (
+    DEFAULT_URL,
+    ApiKeyOption,
+    JobArgument,
+    JsonOption,
+    LabelOption,
+    StatusOption,
+    UrlOption,
+    complain,
+    console,
+)
 from gradientd.cli.tables import print_job, print_jobs
 from gradientd.cli.train import read_labels
 from gradientd.cli.watching import attend
 from gradientd.client import Client
 from jobs.errors import GradientdError
-from jobs.escapes import escaped
-from jobs.record import Job
-from jobs.states import Status
 
 
 def list_jobs(
     *,
-    status: Annotated[list[Status] | None, typer.Option(help="Only jobs with this status; may be repeated.")] = None,
-    metadata: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Only jobs with this label; may be repeated.")
-    ] = None,
+    status: StatusOption = None,
+    metadata: LabelOption = None,
     limit: Annotated[int, typer.Option(min=1, max=100, help="Longest list.")] = 20,
     url: UrlOption = DEFAULT_URL,
     api_key: ApiKeyOption = None,
@@ -65,53 +70,6 @@ def show(
             print_json(job.model_dump(mode="json"))
         else:
             print_job(console(), job, usual_runtime_seconds=usual_runtime(client))
-
-
-def cancel(
-    named: JobArgument,
-    *,
-    wait: Annotated[bool, typer.Option("--wait", help="Return once the job has stopped.")] = False,
-    url: UrlOption = DEFAULT_URL,
-    api_key: ApiKeyOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Ask a job to stop. Does nothing to one that has ended."""
-    with Client(url, api_key=api_key) as client:
-        job = client.cancel(find_job(client, named))
-        if wait:
-            job = client.wait_for(job.id)
-    tell_status(job, as_json=as_json)
-
-
-def pause(
-    named: JobArgument, *, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_json: JsonOption = False
-) -> None:
-    """Ask a job to stop for the time being. Resumed, it goes on from its step, to the same bits."""
-    with Client(url, api_key=api_key) as client:
-        tell_status(client.pause(find_job(client, named)), as_json=as_json)
-
-
-def resume(
-    named: JobArgument, *, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_json: JsonOption = False
-) -> None:
-    """Queue a paused job again."""
-    with Client(url, api_key=api_key) as client:
-        tell_status(client.resume(find_job(client, named)), as_json=as_json)
-
-
-def delete(
-    named: JobArgument, *, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_json: JsonOption = False
-) -> None:
-    """Delete a job that has ended, with its history and its files, for good. Any other has to be cancelled first."""
-    with Client(url, api_key=api_key) as client:
-        job_id = find_job(client, named)
-        client.delete(job_id)
-    print_json({"id": job_id, "deleted": True}) if as_json else typer.echo(escaped(f"{job_id} is deleted"))
-
-
-def tell_status(job: Job, *, as_json: bool) -> None:
-    """Say what became of a job."""
-    print_json(job.model_dump(mode="json")) if as_json else typer.echo(escaped(f"{job.id} {job.status}"))
 
 
 def usual_runtime(client: Client) -> int | None:

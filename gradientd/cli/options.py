@@ -1,8 +1,9 @@
 """Options that several commands share, and what goes with them."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -11,6 +12,7 @@ from gradientd.cli import completion
 from gradientd.client import environment
 from gradientd.local.output import forget
 from jobs.escapes import escaped
+from jobs.states import Status
 
 DEFAULT_URL = environment.DEFAULT_URL
 
@@ -50,6 +52,36 @@ JobArgument = Annotated[
         help="The job's id, as much of its beginning as tells it from others, or `last` for the newest.",
         show_default=False,
         autocompletion=completion.jobs,
+    ),
+]
+
+
+def jobs_argument(propose: Callable[[typer.Context, str], list[tuple[str, str]]]) -> Any:
+    """An argument for any number of jobs, of which a shell is proposed some."""
+    return typer.Argument(
+        metavar="[JOB]...",
+        help="The jobs' ids, as much of their beginnings as tells them from others, or `last` for the newest.",
+        show_default=False,
+        autocompletion=propose,
+    )
+
+
+JobsArgument = Annotated[list[str] | None, jobs_argument(completion.jobs)]
+ActiveJobsArgument = Annotated[list[str] | None, jobs_argument(completion.active_jobs)]
+PausedJobsArgument = Annotated[list[str] | None, jobs_argument(completion.paused_jobs)]
+EndedJobsArgument = Annotated[list[str] | None, jobs_argument(completion.ended_jobs)]
+StatusOption = Annotated[list[Status] | None, typer.Option(help="Only jobs with this status; may be repeated.")]
+LabelOption = Annotated[
+    list[str] | None,
+    typer.Option("--metadata", "-l", metavar="KEY=VALUE", help="Only jobs with this label; may be repeated."),
+]
+DatasetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset",
+        metavar="NAME[@VERSION]",
+        help="Only jobs on this dataset, or on this version of it.",
+        autocompletion=completion.datasets,
     ),
 ]
 
