@@ -1,10 +1,12 @@
 """`metrics`, `events` and `checkpoints`: what happened to a job."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gradientd.cli import completion
 from gradientd.cli.display import print_json, print_line
 from gradientd.cli.exit_codes import ExitCode
 from gradientd.cli.job_reference import find_job
@@ -15,30 +17,70 @@ from gradientd.client import Client
 from gradientd.client.follow import events_after, follow
 from jobs.escapes import escaped
 from jobs.record import Event
+from jobs.wire import Series
 
 
 def metrics(
     named: JobArgument,
     *,
+    names: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--name", help="Only this metric; may be repeated.", autocompletion=completion.metrics, show_default="all"
+        ),
+    ] = None,
+    last: Annotated[int | None, typer.Option(min=1, help="Only so many epochs, the last.", show_default="all")] = None,
     points: Annotated[
         int | None, typer.Option(min=2, max=100_000, help="Thin the epochs out to at most so many.", show_default="all")
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV: a header, then a line an epoch.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File for the CSV, and not standard output.")
+    ] = None,
     url: UrlOption = DEFAULT_URL,
     api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what each epoch of a job measured."""
-    if as_csv and as_json:
-        raise typer.BadParameter("either CSV or JSON", param_hint="--csv")
+    if (as_csv or output) and as_json:
+        raise typer.BadParameter("either CSV or JSON", param_hint="--csv" if as_csv else "--output")
+    if last and points:
+        raise typer.BadParameter("either the last epochs or all thinned out", param_hint="--last")
     with Client(url, api_key=api_key) as client:
         job_id = find_job(client, named)
-        if as_csv:
-            for line in client.metrics_csv(job_id, max_points=points).splitlines():
-                typer.echo(escaped(line))
+        if as_csv or output:
+            text = client.metrics_csv(job_id, names=names or (), max_points=points)
+            write_csv(last_lines(text, last), output)
             return
-        series = client.metrics(job_id, max_points=points)
+        series = last_epochs(client.metrics(job_id, names=names or (), max_points=points), last)
     print_json(series.model_dump(mode="json")) if as_json else print_metrics(console(), series)
+
+
+def last_epochs(series: Series, count: int | None) -> Series:
+    """The last so many epochs of a series, or all."""
+    if count is None:
+        return series
+    shorter = {"epochs": series.epochs[-count:], "steps": series.steps[-count:]}
+    columns = {name: values[-count:] for name, values in series.series.items()}
+    return series.model_copy(update={**shorter, "series": columns})
+
+
+def last_lines(text: str, count: int | None) -> str:
+    """The same of a CSV, which keeps its header."""
+    header, *lines = text.splitlines(keepends=True)
+    return header + "".join(lines if count is None else lines[-count:])
+
+
+def write_csv(text: str, output: Path | None) -> None:
+    """Write a CSV to a file as it came, or to standard output. Raises typer.BadParameter."""
+    if output is None:
+        for line in text.splitlines():
+            typer.echo(escaped(line))
+        return
+    try:
+        output.write_text(text, "utf-8", newline="")
+    except OSError as error:
+        raise typer.BadParameter(f"cannot write {output}: {error.strerror or error}", param_hint="--output") from error
 
 
 def events(

@@ -99,14 +99,16 @@ def body_of(status: int, answer: Any) -> bytes:
 
 
 @contextmanager
-def serving(routes: dict[str, Route]) -> Iterator[str]:
+def serving(routes: dict[str, Route], *, asked: list[str] | None = None) -> Iterator[str]:
     """A server on loopback that answers `METHOD /path` by calling the route with the request's JSON; its URL.
 
-    Text is answered as it is, anything else as JSON.
+    Text is answered as it is, anything else as JSON. `asked` gets each request's method, path and query.
     """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if asked is not None:
+                asked.append(f"{self.command} {self.path}")
             route = routes.get(f"{self.command} {self.path.partition('?')[0]}")
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             status, answer = route(json.loads(body or b"null")) if route else (404, {"status": 404, "detail": "no"})

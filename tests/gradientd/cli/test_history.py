@@ -1,6 +1,8 @@
 """`metrics`, `events` and `checkpoints`, for people and for programs."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -58,6 +60,30 @@ def test_metrics_have_one_form() -> None:
     result = gradientd("metrics", JOB_ID, "--csv", "--json", routes={})
     assert (result.exit_code, result.stdout) == (ExitCode.REFUSED, "")
     assert "either CSV or JSON" in result.stderr
+
+
+def test_metrics_are_cut_to_what_is_asked_for() -> None:
+    asked: list[Any] = []
+    with serving({f"GET {JOB_PATH}/metrics": lambda body: (200, SERIES)}, asked=asked) as url:
+        arguments = ["metrics", JOB_ID, "--name", "loss", "--name", "val_loss", "--last", "1"]
+        result = CliRunner().invoke(app, arguments, env={"GRADIENTD_URL": url})
+    assert [line.split() for line in result.stdout.splitlines()] == [["epoch", "step", "loss"], ["2", "142", "0.2500"]]
+    assert asked == [f"GET {JOB_PATH}/metrics?names=loss&names=val_loss"]
+    routes: dict[str, Route] = {f"GET {JOB_PATH}/metrics": lambda body: (200, SERIES)}
+    document = json.loads(gradientd("metrics", JOB_ID, "--last", "1", "--json", routes=routes).stdout)
+    assert (document["epochs"], document["steps"], document["series"]["loss"]) == ([2], [142], [0.25])
+
+
+def test_the_last_lines_of_a_csv_keep_its_header(tmp_path: Path) -> None:
+    routes: dict[str, Route] = {f"GET {JOB_PATH}/metrics": lambda body: (200, CSV)}
+    assert gradientd("metrics", JOB_ID, "--csv", "--last", "1", routes=routes).stdout == "epoch,step,loss\n2,142,0.25\n"
+    assert gradientd("metrics", JOB_ID, "--csv", "--last", "9", routes=routes).stdout == CSV.replace("\r\n", "\n")
+    file = tmp_path / "metrics.csv"
+    assert gradientd("metrics", JOB_ID, "--output", str(file), routes=routes).stdout == ""
+    assert file.read_bytes() == CSV.encode()
+    result = gradientd("metrics", JOB_ID, "-o", str(tmp_path / "no" / "where.csv"), routes=routes)
+    assert result.exit_code == ExitCode.REFUSED
+    assert "No such file or directory" in result.stderr
 
 
 def event(number: int, kind: str, **data: object) -> Event:
