@@ -12,6 +12,7 @@ from gradientd.cli.options import complain
 from gradientd.cli.streams import written_output
 from gradientd.cli.train import train
 from gradientd.cli.usage import is_help, usage_lines
+from gradientd.cli.watch import watch
 from jobs.errors import GradientdError
 
 
@@ -72,6 +73,7 @@ def gradientd(
 app.command()(train)
 app.command("jobs")(jobs.list_jobs)
 app.command()(jobs.show)
+app.command()(watch)
 app.command()(history.metrics)
 app.command()(history.events)
 app.command()(logs.logs)

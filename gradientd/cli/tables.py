@@ -12,7 +12,7 @@ from gradientd.cli.layout import Table, print_table
 from gradientd.cli.progress_lines import ending, figure, measures
 from gradientd.cli.spec_summary import summary
 from jobs.columns import Column
-from jobs.record import Device, Job, Worker
+from jobs.record import Device, Job, Metrics, Worker
 from jobs.states import TERMINAL, Status
 from jobs.wire import Dataset, KeptCheckpoint, Preset, Series, UploadReport
 
@@ -41,7 +41,7 @@ def print_jobs(console: Console, jobs: Iterable[Job], *, now: datetime | None = 
             f"{job.progress.percent:.0f}%",
             job.spec.model.type,
             job.spec.dataset,
-            accuracy(job),
+            accuracy(job.metrics),
             age(at - job.created_at),
             " ".join(f"{key}={value}" for key, value in job.metadata.items()),
         )
@@ -259,12 +259,11 @@ def status_words(job: Job) -> str:
     return words
 
 
-def accuracy(job: Job) -> str:
-    """The job's accuracy or R² on the test examples, or else its latest one on the validation examples."""
-    test, latest = job.metrics, job.metrics.latest
-    known, r2 = test.test_accuracy, test.test_r2
-    if known is None and r2 is None and latest:
-        known, r2 = latest.val_accuracy, latest.val_r2
+def accuracy(metrics: Metrics) -> str:
+    """A job's accuracy or R² on the test examples, or else its latest one on the validation examples."""
+    known, r2 = metrics.test_accuracy, metrics.test_r2
+    if known is None and r2 is None and metrics.latest:
+        known, r2 = metrics.latest.val_accuracy, metrics.latest.val_r2
     if known is not None:
         return f"{known:.4f}"
     return "" if r2 is None else f"R² {r2:.3f}"
