@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from gradientd.cli import card, changes, datasets, history, jobs, keys, local, logs, models, server
+from gradientd.cli.compare import compare
 from gradientd.cli.exit_codes import EXIT_CODES_HELP, explain, of_error
 from gradientd.cli.options import complain
 from gradientd.cli.streams import written_output
@@ -75,6 +76,7 @@ app.command("jobs")(jobs.list_jobs)
 app.command()(jobs.show)
 app.command()(watch)
 app.command()(history.metrics)
+app.command()(compare)
 app.command()(history.events)
 app.command()(logs.logs)
 app.command()(history.checkpoints)
