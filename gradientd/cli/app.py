@@ -10,6 +10,7 @@ from gradientd.cli import card, changes, datasets, history, jobs, keys, local, l
 from gradientd.cli.compare import compare
 from gradientd.cli.exit_codes import EXIT_CODES_HELP, explain, of_error
 from gradientd.cli.options import complain
+from gradientd.cli.plot import plot
 from gradientd.cli.streams import written_output
 from gradientd.cli.train import train
 from gradientd.cli.usage import is_help, usage_lines
@@ -76,6 +77,7 @@ app.command("jobs")(jobs.list_jobs)
 app.command()(jobs.show)
 app.command()(watch)
 app.command()(history.metrics)
+app.command()(plot)
 app.command()(compare)
 app.command()(history.events)
 app.command()(logs.logs)

@@ -33,6 +33,8 @@ STORE = Extra("store", ("celery", "pydantic_settings", "redis", "structlog"))
 """To talk to the service's Redis."""
 UP = Extra("up", (*STORE.modules, "fastapi", "uvicorn", "tensorflow"))
 """To run the whole service here. Its embedded server is not asked for: an installed one or --redis-url will do."""
+NOTEBOOK = Extra("notebook", ("plotly",))
+"""To write an interactive plot. Its pandas is not asked for, which only a notebook needs."""
 
 
 def needs(extra: Extra, *, command: str) -> Callable[[Callable[P, R]], Callable[P, R]]:

@@ -63,6 +63,7 @@ class Listing:
     """Answers instead of it, by method and path."""
     heard: Callable[[Message], None] = lambda headers: None
     """Hears the headers of each request."""
+    queries: list[dict[str, list[str]]] = field(default_factory=list[dict[str, list[str]]])
     asked: Counter[str] = field(default_factory=Counter[str])
     away: bool = False
     lock: Lock = field(default_factory=Lock)
@@ -87,6 +88,7 @@ class Listing:
         query = parse_qs(url.query)
         with self.lock:
             self.asked[f"{method} {url.path}"] += 1
+            self.queries.append(query)
             given = self.answers(method, url.path)
             if given is not None:
                 return given
