@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from gradientd.cli import card, changes, datasets, history, jobs, keys, local, logs, models, server
+from gradientd.cli.bash_words import whole_words
 from gradientd.cli.compare import compare
 from gradientd.cli.exit_codes import EXIT_CODES_HELP, explain, of_error
 from gradientd.cli.options import complain
@@ -26,7 +27,8 @@ class Group(TyperGroup):
         if not standalone_mode:
             return super().main(*args, standalone_mode=False, **extra)
         try:
-            code = super().main(*args, standalone_mode=False, **extra)
+            with whole_words():
+                code = super().main(*args, standalone_mode=False, **extra)
         except typer.TyperException as error:
             for line in () if is_help(error) else usage_lines(error):
                 complain(line)

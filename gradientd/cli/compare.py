@@ -28,7 +28,7 @@ def compare(
     named: Annotated[
         list[str],
         typer.Argument(
-            metavar="JOB JOB...",
+            metavar="JOB",
             help="Two jobs or more: their ids, as much of their beginnings as tells them from others, or `last`.",
             show_default=False,
             autocompletion=completion.jobs,

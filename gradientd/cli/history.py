@@ -86,7 +86,7 @@ def write_csv(text: str, output: Path | None) -> None:
 def events(
     named: JobArgument,
     *,
-    follow_: Annotated[bool, typer.Option("--follow", help="Go on until the job has ended.")] = False,
+    follow_: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
     url: UrlOption = DEFAULT_URL,
     api_key: ApiKeyOption = None,
     as_json: JsonOption = False,

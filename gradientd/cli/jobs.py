@@ -54,7 +54,7 @@ def show(
     named: JobArgument,
     *,
     follow_: Annotated[
-        bool, typer.Option("--follow", help="Watch it until it is done; the exit code tells how it ended.")
+        bool, typer.Option("--follow", "-f", help="Watch it until it is done; the exit code tells how it ended.")
     ] = False,
     url: UrlOption = DEFAULT_URL,
     api_key: ApiKeyOption = None,

@@ -59,7 +59,7 @@ JobArgument = Annotated[
 def jobs_argument(propose: Callable[[typer.Context, str], list[tuple[str, str]]]) -> Any:
     """An argument for any number of jobs, of which a shell is proposed some."""
     return typer.Argument(
-        metavar="[JOB]...",
+        metavar="JOB",
         help="The jobs' ids, as much of their beginnings as tells them from others, or `last` for the newest.",
         show_default=False,
         autocompletion=propose,

@@ -35,7 +35,7 @@ def plot(
     named: Annotated[
         list[str],
         typer.Argument(
-            metavar="JOB...",
+            metavar="JOB",
             help="The jobs' ids, as much of their beginnings as tells them from others, or `last` for the newest.",
             show_default=False,
             autocompletion=completion.jobs,

@@ -3,28 +3,40 @@
 import os
 import pty
 import re
-import signal
 import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import pytest
 
 from tests.conftest import wait_until
 
 CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-class Terminal:
-    """`python -m gradientd` with all its streams in a terminal of a size."""
+TAKE_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+"""Runs a command with its standard input as the terminal that controls it: a shell stops itself without one."""
 
-    def __init__(self, *arguments: str, url: str, columns: int, lines: int, **environment: str) -> None:
+
+class Terminal:
+    """A command with all its streams in a terminal of a size."""
+
+    def __init__(
+        self, command: Sequence[str], *, url: str, columns: int = 80, lines: int = 24, **environment: str
+    ) -> None:
         self._ours, theirs = pty.openpty()
         termios.tcsetwinsize(theirs, (lines, columns))
         kept = {name: text for name, text in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "gradientd", *arguments],
+            [sys.executable, "-c", TAKE_TERMINAL, *command],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -48,7 +60,11 @@ class Terminal:
 
     def wait_for(self, words: str) -> None:
         """Return once it is on the screen."""
-        wait_until(lambda: words in self.text, what=f"{words!r} on the terminal, which has {self.text!r}")
+        try:
+            wait_until(lambda: words in self.text, what=f"{words!r} on the terminal")
+        except pytest.fail.Exception:
+            sys.stdout.write(self.text)  # which pytest shows beside the failure
+            raise
 
     def type(self, text: str) -> None:
         """Type something."""
@@ -56,7 +72,7 @@ class Terminal:
 
     def interrupt(self) -> None:
         """Ctrl-C."""
-        self.process.send_signal(signal.SIGINT)
+        self.type("\x03")
 
     def exit_code(self) -> int:
         """Its exit code, once it has ended and all it wrote has been read."""
@@ -84,10 +100,15 @@ class Terminal:
 
 
 @contextmanager
-def terminal(*arguments: str, url: str, columns: int = 80, lines: int = 24, **environment: str) -> Iterator[Terminal]:
-    """The command in a terminal, ended at last."""
-    opened = Terminal(*arguments, url=url, columns=columns, lines=lines, **environment)
+def terminal_of(command: Sequence[str], **more: Any) -> Iterator[Terminal]:
+    """A command in a terminal, ended at last."""
+    opened = Terminal(command, **more)
     try:
         yield opened
     finally:
         opened.close()
+
+
+def terminal(*arguments: str, **more: Any) -> AbstractContextManager[Terminal]:
+    """`python -m gradientd` in a terminal."""
+    return terminal_of([sys.executable, "-m", "gradientd", *arguments], **more)
