@@ -34,6 +34,8 @@ class Scope(StrEnum):
     """Create its owner's jobs and change them."""
     PREDICT = "predict"
     """Ask the models of its owner's jobs, and nothing else: for what others hold. `read` and `submit` may as well."""
+    METRICS = "metrics"
+    """Read `/metrics`, and nothing else: for Prometheus."""
     ADMIN = "admin"
     """Everything, to everybody's jobs."""
 
@@ -131,8 +133,8 @@ def _entry(word: str, number: int) -> ApiKey:
     known = set(Scope)
     if not (OWNER.fullmatch(owner) and _DIGEST.fullmatch(digest) and set(scopes.split("+")) <= known):
         raise Misconfigured(
-            f"entry {number} of GRADIENTD_API_KEYS is not OWNER:SCOPES:SHA256 with SCOPES of read, submit, predict and "
-            "admin joined by +; `gradientd keys create --env` prints one"
+            f"entry {number} of GRADIENTD_API_KEYS is not OWNER:SCOPES:SHA256 with SCOPES of read, submit, predict, "
+            "metrics and admin joined by +; `gradientd keys create --env` prints one"
         )
     return ApiKey(id=id_of(digest), digest=digest, owner=owner, scopes=frozenset(map(Scope, scopes.split("+"))))
 

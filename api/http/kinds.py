@@ -140,7 +140,7 @@ INSUFFICIENT_SCOPE = Kind(
     "insufficient_scope",
     403,
     "API key lacks a scope",
-    "The API key is valid, but not for this: reading needs the scope `read`, `/metrics` `admin`, all else `submit`.",
+    "The API key is valid, but not for this: reading needs the scope `read`, `/metrics` `metrics`, all else `submit`.",
     "Use a key that has the scope that `detail` names.",
     header="WWW-Authenticate",
 )

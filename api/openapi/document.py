@@ -30,8 +30,8 @@ worker trains it with TensorFlow, and `GET /v1/jobs/{job_id}` tells how far it i
 - **Sending again** is safe: reading and cancelling are repeatable, creating is with an `Idempotency-Key`.
 - **Keys**: where the server asks for API keys, send `Authorization: Bearer gd_…`. A key sees its owner's jobs and no
   others; another's job is as if it did not exist. Reading needs the scope `read`, all else `submit`; asking a model
-  takes any, and `predict` is for nothing else; `admin` may do everything, to everybody's jobs, and read `/metrics`. A
-  key has a rate, and its owner a number of jobs: past them the answer is 429.
+  takes either, or `predict`, which is for nothing else, as `metrics` is for `/metrics`; `admin` may do everything, to
+  everybody's jobs. A key has a rate, and its owner a number of jobs: past them the answer is 429.
 - **Your data**: `PUT /v1/datasets/{name}` with a CSV, an archive of pictures or a .npz makes a version of a dataset, a
   job's `dataset` names it, and `POST /v1/jobs/{job_id}/predict` asks the trained model.
 - **Problems** are `application/problem+json` (RFC 9457). `code` is stable, `errors` names the fields, and

@@ -39,12 +39,14 @@ router = APIRouter(tags=["service"], route_class=DirectRoute)
         **refusals(kinds.INVALID_PARAMETER),
     },
 )
-async def get_metrics(context: Annotated[RequestContext, Depends(ContextReader(Scope.ADMIN))], _: NoParams) -> Response:
+async def get_metrics(
+    context: Annotated[RequestContext, Depends(ContextReader(Scope.METRICS))], _: NoParams
+) -> Response:
     """Tell in numbers how the service does: jobs, queue, training and workers as the store counts them, the same from
     every API process; and requests, predictions, connections and uploads as this process does since it began.
 
-    The numbers are of everybody's jobs: where keys are required this takes one with the scope `admin`. While the store
-    is away `gradientd_store_up` is 0, and what it counts is left out.
+    The numbers are of everybody's jobs: where keys are required this takes one with the scope `metrics`. While the
+    store is away `gradientd_store_up` is 0, and what it counts is left out.
     """
     services, state = context.services, context.request.app.state
     stats, workers = await _of_the_store(services)

@@ -40,7 +40,8 @@ def create(
         str,
         typer.Option(
             metavar="SCOPE,…",
-            help="What it may do: read, submit, predict (only ask models), admin (everything, to all jobs).",
+            help="What it may do: read, submit, predict (only ask models), metrics (only /metrics), admin (everything, "
+            "to all jobs).",
         ),
     ] = "read,submit",
     name: Annotated[str, typer.Option(help="What to call it in the list.")] = "",

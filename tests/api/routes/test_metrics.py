@@ -295,7 +295,7 @@ async def test_while_the_store_is_away_the_process_speaks_for_itself(settings: S
     assert not [name for name in found if name.startswith(("gradientd_job", "gradientd_worker", "gradientd_queue"))]
 
 
-async def test_keys_without_admin_are_refused_everybodys_numbers(
+async def test_keys_without_the_scope_are_refused_everybodys_numbers(
     settings: Settings, client: redis.Redis, do: Do
 ) -> None:
     settings = settings.model_copy(update={"auth": "required"})
@@ -311,10 +311,12 @@ async def test_keys_without_admin_are_refused_everybodys_numbers(
         assert_problem(await http.get("/metrics"), 401, "unauthorized")
         for scopes in ([Scope.READ], [Scope.READ, Scope.SUBMIT, Scope.PREDICT]):
             answer = await http.get("/metrics", headers=key(*scopes))
-            assert "lacks the scope 'admin'" in assert_problem(answer, 403, "insufficient_scope")["detail"]
-            assert 'scope="admin"' in answer.headers["www-authenticate"]
-        admin = key(Scope.ADMIN)
-        assert numbers(await scrape(http, headers=admin))["gradientd_store_up"] == 1
+            assert "lacks the scope 'metrics'" in assert_problem(answer, 403, "insufficient_scope")["detail"]
+            assert 'scope="metrics"' in answer.headers["www-authenticate"]
+        admin, prometheus = key(Scope.ADMIN), key(Scope.METRICS)
+        for allowed in (admin, prometheus):
+            assert numbers(await scrape(http, headers=allowed))["gradientd_store_up"] == 1
+        assert_problem(await http.get("/v1/jobs", headers=prometheus), 403, "insufficient_scope")
         assert (await http.head("/metrics", headers=admin)).status_code == 200
 
 
