@@ -12,7 +12,9 @@ RECENT_SECONDS = 3.0
 """The same for the speed that is shown as the recent one."""
 
 SETTLING_SECONDS = 0.5
-"""Training that has to be measured before anything is said."""
+"""Training that has to be measured before anything is said,"""
+SETTLING_SHARE = 0.1
+"""or of a short job this share of its steps."""
 LONG_CHUNK_SECONDS = 3.0
 """A first chunk that takes so long is a measurement: setting up is little beside it."""
 MOST_SLOWER = 4.0
@@ -72,7 +74,7 @@ class Pace:
         self._clock = clock
         self._marked_at = clock()
         self._chunks = 0
-        self._measured_seconds = 0.0
+        self._measured_seconds, self._measured_steps = 0.0, 0
         self._held_up = False
         """Whether the last chunk took far longer than those before."""
         self._lasting, self._recent = DecayingRate(HALF_LIFE_SECONDS), DecayingRate(RECENT_SECONDS)
@@ -96,6 +98,7 @@ class Pace:
         if self._held_up:
             seconds = most
         self._measured_seconds += seconds
+        self._measured_steps += steps
         for rate in (self._lasting, self._recent):
             rate.took(steps, seconds)
 
@@ -138,7 +141,8 @@ class Pace:
 
     @property
     def _settled(self) -> bool:
-        return self._measured_seconds >= SETTLING_SECONDS
+        steps = self._epochs * self._steps_per_epoch
+        return self._measured_seconds >= SETTLING_SECONDS or self._measured_steps >= SETTLING_SHARE * steps
 
     def _epoch_end_seconds(self, seconds_per_step: float) -> float:
         if self._end_seconds is not None:

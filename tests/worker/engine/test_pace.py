@@ -95,6 +95,13 @@ def test_nothing_is_told_before_enough_was_measured() -> None:
     assert job.remaining is not None
 
 
+def test_a_short_job_is_told_after_a_tenth_of_its_steps() -> None:
+    job = Job(step_seconds=0.0001, end_seconds=0.001)  # a third of a second
+    told = list(job.run(until_epoch=2))
+    assert told
+    assert job.remaining == pytest.approx(job.truly_remaining, rel=0.05)
+
+
 def test_a_first_chunk_that_takes_seconds_is_a_measurement() -> None:
     job = Job(step_seconds=5.0, end_seconds=10.0)
     job.chunk()
