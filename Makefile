@@ -7,7 +7,7 @@ FUZZ_EXAMPLES ?= 350
 FUZZ_CASES ?= 5000
 TEST_PROCESSES ?= 2
 
-.PHONY: help setup demo up test test-slow lint format chaos chaos-short fuzz bench bench-api compose-test lock clean
+.PHONY: help setup demo up test test-slow lint format client chaos chaos-short fuzz bench bench-api compose-test lock clean
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 	@echo "  The command is $(BIN)/gradientd; 'source $(VENV)/bin/activate' has a shell find it as gradientd."
@@ -58,6 +58,9 @@ lint: $(VENV)/.dev ## Format check, lint, types, import contracts
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+client: $(VENV)/.dev ## Write the synchronous Python client anew from the asynchronous one
+	$(BIN)/python -m tests.gradientd.client.generated
 
 chaos: $(VENV)/.dev ## Break a real stack 500 times over 300 jobs; kill 20 jobs; check that damage is noticed (20 minutes)
 	$(BIN)/python -m tests.chaos --jobs 300 --faults 500

@@ -4,9 +4,26 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradientd.client import Client, Refused, ServerUnreachable, StillRunning, UnexpectedAnswer
+    from gradientd.client import (
+        AsyncClient,
+        Client,
+        NotSupported,
+        Refused,
+        ServerUnreachable,
+        StillRunning,
+        UnexpectedAnswer,
+    )
 
-__all__ = ["Client", "Refused", "ServerUnreachable", "StillRunning", "UnexpectedAnswer", "__version__"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "NotSupported",
+    "Refused",
+    "ServerUnreachable",
+    "StillRunning",
+    "UnexpectedAnswer",
+    "__version__",
+]
 
 __version__ = version("gradientd")
 

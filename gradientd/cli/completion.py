@@ -86,7 +86,8 @@ def asked(ctx: typer.Context, ask: Callable[[Client], list[tuple[str, str]]]) ->
     """What the server answers; nothing if it does not at once, for a shell has nowhere to show an error."""
     url = ctx.params.get("url") or environment.server_url()
     try:
-        with Client(url, api_key=ctx.params.get("api_key"), timeout_seconds=PATIENCE_SECONDS) as client:
+        key = ctx.params.get("api_key")
+        with Client(url, api_key=key, timeout_seconds=PATIENCE_SECONDS, max_retries=0) as client:
             return ask(client)
     except (GradientdError, ValueError):
         return []

@@ -133,5 +133,5 @@ def run(settings: Settings, *, keep: bool, console: Console) -> ExitCode:
 
 def cancel_leftovers(client: Client) -> None:
     """Stop what an interrupted demo has left, so that it does not run before the new one's job."""
-    for job in client.list(limit=100, statuses=tuple(set(Status) - TERMINAL)).data:
+    for job in client.list(limit=100, status=tuple(set(Status) - TERMINAL)).data:
         client.cancel(job.id)

@@ -1,126 +1,46 @@
-"""Speaks HTTP with one server: requests out, answers or typed errors back."""
+"""What the connections of both clients share: where they lead, what each request says, why one got no answer."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Self
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import cast
 
 import httpx
 
 from gradientd import __version__
 from gradientd.client import environment
 from gradientd.client.errors import ServerUnreachable
-from gradientd.client.responses import refusal
-from jobs.exposure import is_loopback
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
+SCHEMES = ("http", "https")
 
 Params = Mapping[str, str] | Sequence[tuple[str, str]]
-
-
-class Connection:
-    """Connections to one server. Thread-safe; close it, or use it as a context.
-
-    Without `url` and `api_key` it takes `GRADIENTD_URL` (or this machine's port 8000) and `GRADIENTD_API_KEY`, as the
-    command line does; an empty `api_key` sends none. `timeout_seconds` is the longest wait for an answer.
-
-    Raises:
-        ServerUnreachable: the URL cannot be one.
-        ValueError: the API key cannot be one.
-    """
-
-    def __init__(
-        self,
-        url: str | None = None,
-        *,
-        api_key: str | None = None,
-        timeout_seconds: float = ANSWER_SECONDS,
-        transport: httpx.BaseTransport | None = None,
-    ) -> None:
-        url = environment.server_url() if url is None else url
-        key = environment.checked_key(environment.api_key() if api_key is None else api_key)
-        self._timeout_seconds = timeout_seconds
-        try:
-            self.url = str(httpx.URL(url)).rstrip("/")
-            self._http = httpx.Client(
-                base_url=self.url,
-                headers={
-                    "User-Agent": f"gradientd/{__version__}",
-                    "Accept": "application/json",
-                    **({"Authorization": f"Bearer {key}"} if key else {}),
-                },
-                trust_env=not is_loopback(httpx.URL(url).host),  # a proxy cannot reach this machine's own address
-                transport=transport,
-            )
-        except httpx.InvalidURL as error:
-            raise ServerUnreachable(f"{url!r} is not a URL: {error}") from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
-
-    def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Mapping[str, Any] | None = None,
-        content: bytes | Iterator[bytes] | None = None,
-        params: Params | None = None,
-        headers: Mapping[str, str] | None = None,
-        wait_seconds: float = 0,
-    ) -> httpx.Response:
-        connect_seconds = min(CONNECT_SECONDS, self._timeout_seconds)
-        try:
-            answer = self._http.request(
-                method,
-                path,
-                json=json,
-                content=content,
-                params=query(params),
-                headers=headers,
-                timeout=httpx.Timeout(self._timeout_seconds + wait_seconds, connect=connect_seconds),
-            )
-        except httpx.UnsupportedProtocol as error:
-            raise ServerUnreachable(f"{self.url!r} is not the URL of a server: it must begin with http://") from error
-        except httpx.RequestError as error:
-            raise ServerUnreachable(f"no answer from {self.url}: {reason(error)}") from error
-        if answer.is_error:
-            raise refusal(answer, url=self.url)
-        return answer
-
-    @contextmanager
-    def _stream(
-        self,
-        path: str,
-        *,
-        params: Params | None = None,
-        headers: Mapping[str, str] | None = None,
-        read_seconds: float | None = None,
-    ) -> Generator[httpx.Response]:
-        """The answer to a GET, whose body is still to be read; `read_seconds` is the longest silence within it."""
-        try:
-            connect_seconds = min(CONNECT_SECONDS, self._timeout_seconds)
-            timeout = httpx.Timeout(self._timeout_seconds, connect=connect_seconds, read=read_seconds)
-            if read_seconds is None:
-                timeout = httpx.Timeout(self._timeout_seconds, connect=connect_seconds)
-            with self._http.stream("GET", path, params=query(params), headers=headers, timeout=timeout) as answer:
-                if answer.is_error:
-                    answer.read()
-                    raise refusal(answer, url=self.url)
-                yield answer
-        except httpx.RequestError as error:
-            raise ServerUnreachable(f"no answer from {self.url}: {reason(error)}") from error
-
-
 Progress = Callable[[int, int | None], None]
-"""Told how many bytes have passed, and of how many if that is known."""
+"""Told how many bytes have passed, and of how many if that is known; from the beginning where they are sent again."""
+
+
+def server_address(url: str | None) -> httpx.URL:
+    """The server's address: that of the environment where none is given. Raises ServerUnreachable for what is none."""
+    told = environment.server_url() if url is None else url
+    try:
+        address = httpx.URL(told.rstrip("/"))
+    except httpx.InvalidURL as error:
+        raise ServerUnreachable(f"{told!r} is not a URL: {error}") from error
+    if address.scheme not in SCHEMES or not address.host:
+        raise ServerUnreachable(f"{told!r} is not the URL of a server: it must begin with http://")
+    return address
+
+
+def usual_headers(api_key: str | None) -> dict[str, str]:
+    """What every request says; the environment's key where none is given. Raises ValueError for what can be no key."""
+    key = environment.checked_key(environment.api_key() if api_key is None else api_key)
+    authorization = {"Authorization": f"Bearer {key}"} if key else {}
+    return {"User-Agent": f"gradientd/{__version__}", "Accept": "application/json", **authorization}
+
+
+def timeout(answer_seconds: float, *, read_seconds: float | None = None) -> httpx.Timeout:
+    """How long is waited: for an answer, and for each part of it where `read_seconds` says otherwise."""
+    read = answer_seconds if read_seconds is None else read_seconds
+    return httpx.Timeout(answer_seconds, connect=min(CONNECT_SECONDS, answer_seconds), read=read)
 
 
 def query(params: Params | None) -> httpx.QueryParams:
@@ -132,6 +52,16 @@ def reason(error: httpx.RequestError) -> str:
     """Why there was no answer, in few words."""
     if isinstance(error, httpx.TimeoutException):
         return "timed out"
-    if "refused" in str(error).lower():
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes(error)) or "refused" in str(error).lower():
         return "connection refused; is a server running there? (`gradientd up` starts one here)"
     return str(error) or type(error).__name__
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and what it comes from: of several addresses each has its own."""
+    while error is not None:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            several = cast("BaseExceptionGroup[BaseException]", error)
+            yield from (cause for each in several.exceptions for cause in causes(each))
+        error = error.__cause__ or error.__context__

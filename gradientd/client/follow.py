@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from gradientd.client.client import Client, Version
+from gradientd.client._sync.client import Client
+from gradientd.client.answers import Version
 from gradientd.client.errors import ServerUnreachable
 from jobs.record import Event, Job
 from jobs.states import TERMINAL
@@ -78,9 +79,4 @@ def is_behind(job: Job, events: tuple[Event, ...]) -> bool:
 
 def events_after(client: Client, job_id: str, last_event: str | None) -> tuple[Event, ...]:
     """All that happened after an event."""
-    events: list[Event] = []
-    while True:
-        page = client.events(job_id, after=events[-1].id if events else last_event)
-        events += page.data
-        if not page.has_more or not page.data:
-            return tuple(events)
+    return tuple(client.history(job_id, after=last_event))

@@ -24,7 +24,7 @@ def test_the_package_offers_the_client_without_importing_it() -> None:
     )
     command = [sys.executable, "-c", program]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert result.stdout == "False\ngradientd.client.client False\n"
+    assert result.stdout == "False\ngradientd.client._sync.client False\n"
 
 
 def test_the_package_offers_nothing_else() -> None:

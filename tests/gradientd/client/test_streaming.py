@@ -1,16 +1,19 @@
 """A job is followed over as many connections as it takes: each event once, and no end but `done`."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
 import httpx
 import pytest
 
-from gradientd.client import Client, Refused, ServerUnreachable, UnexpectedAnswer
-from gradientd.client.streaming import NothingMore, Told, streamed
+from gradientd.client import Client, JobEvent, Refused, ServerUnreachable, UnexpectedAnswer
+from gradientd.client._async import streaming as asynchronous
+from gradientd.client._sync import streaming as synchronous
 from jobs.record import Event, Progress
 from jobs.states import Status
-from jobs.wire import LiveProgress
+from jobs.wire import LiveProgress, Problem
+from tests.gradientd.client.conftest import ClientOf
 from tests.gradientd.samples import CREATED_AT, JOB_ID
 
 
@@ -22,8 +25,12 @@ def live(percent: float) -> LiveProgress:
     return LiveProgress(status=Status.RUNNING, progress=Progress(epochs=3, steps=9, percent=percent))
 
 
+class NothingMore(Exception):
+    """Stands for that of each client."""
+
+
 class Connections:
-    """What each connection tells, or how it breaks; and the clock that passes meanwhile."""
+    """What each connection tells, for how many seconds it is silent, or how it breaks; and the clock that passes."""
 
     def __init__(self, *connections: list[Any]) -> None:
         self.left = list(connections)
@@ -31,91 +38,215 @@ class Connections:
         self.now = 0.0
         self.waits: list[float] = []
 
-    def follow(self, after: str) -> Iterator[Told]:
+    def told(self, after: str, module: Any) -> Generator[tuple[str, Any]]:
         self.asked.append(after)
         for told in self.left.pop(0):
+            if isinstance(told, NothingMore):
+                raise module.NothingMore
             if isinstance(told, Exception):
                 raise told
+            if isinstance(told, float):
+                yield "", None
+                self.now += told
+            else:
+                yield (told.id if isinstance(told, Event) else ""), told
+
+    def sync(self, after: str) -> Generator[tuple[str, Any]]:
+        yield from self.told(after, synchronous)
+
+    async def asynchronous(self, after: str) -> AsyncGenerator[tuple[str, Any]]:
+        for told in self.told(after, asynchronous):
             yield told
 
     def pause(self, seconds: float) -> None:
         self.waits.append(seconds)
         self.now += seconds
 
-    def all(self, *, after: str = "", patience_seconds: float = 30) -> list[Told]:
-        return list(
-            streamed(
-                self.follow,
-                after=after,
-                patience_seconds=patience_seconds,
-                clock=lambda: self.now,
-                pause=self.pause,
-            )
-        )
+    async def apause(self, seconds: float) -> None:
+        self.pause(seconds)
+
+
+Streamed = Callable[..., list[Any]]
+
+
+@pytest.fixture(params=["sync", "async"])
+def streamed(request: pytest.FixtureRequest) -> Streamed:
+    """All that is told over the connections, by the one client's way or the other's."""
+
+    def of(met: Connections, *, after: str = "", patience_seconds: float = 30, ends: bool = True) -> list[Any]:
+        options: dict[str, Any] = {
+            "after": after,
+            "patience_seconds": patience_seconds,
+            "ends": ends,
+            "clock": lambda: met.now,
+        }
+        if request.param == "sync":
+            return [told for _, told in synchronous.streamed(met.sync, pause=met.pause, **options)]
+
+        async def all_of_it() -> list[Any]:
+            told = asynchronous.streamed(met.asynchronous, pause=met.apause, **options)
+            return [each async for _, each in told]
+
+        return asyncio.run(all_of_it())
+
+    return of
 
 
 AWAY = ServerUnreachable("away")
 
 
-def test_what_breaks_off_goes_on_behind_the_last_event() -> None:
+def test_what_breaks_off_goes_on_behind_the_last_event(streamed: Streamed) -> None:
     met = Connections([event(1), live(3), AWAY], [], [AWAY], [event(2), event(3)], [event(4, "done")])
-    assert met.all() == [event(1), live(3), event(2), event(3), event(4, "done")]
+    assert streamed(met) == [event(1), live(3), event(2), event(3), event(4, "done")]
     assert met.asked == ["", "1-1", "1-1", "1-1", "1-3"]
     # Longer and longer, and from the beginning once something was heard.
     assert met.waits == [0.2, 0.4, 0.8, 0.2]
 
 
-def test_a_server_that_knows_nothing_more_ends_it() -> None:
-    assert Connections([NothingMore()]).all(after="1-9") == []
+def test_a_server_that_knows_nothing_more_ends_it(streamed: Streamed) -> None:
+    assert streamed(Connections([NothingMore()]), after="1-9") == []
 
 
-def test_patience_ends() -> None:
+def test_patience_ends(streamed: Streamed) -> None:
     met = Connections([event(1), AWAY], *[[AWAY]] * 50)
     with pytest.raises(ServerUnreachable):
-        met.all(patience_seconds=20)
+        streamed(met, patience_seconds=20)
     assert 20 < met.now < 30
     silent = Connections([event(1)], *[[]] * 50)
     with pytest.raises(ServerUnreachable, match="again and again"):
-        silent.all(patience_seconds=20)
+        streamed(silent, patience_seconds=20)
 
 
-def test_a_server_that_was_never_there_is_told_at_once() -> None:
+def test_a_job_that_is_silent_for_long_is_not_a_server_that_is_away(streamed: Streamed) -> None:
+    met = Connections([event(1), 600.0, AWAY], [AWAY], [event(2, "done")])
+    assert streamed(met, patience_seconds=20) == [event(1), event(2, "done")]
+    queued = Connections([600.0], [AWAY], [event(1, "done")])
+    assert streamed(queued, patience_seconds=20) == [event(1, "done")]
+
+
+def test_a_server_that_was_never_there_is_told_at_once(streamed: Streamed) -> None:
     with pytest.raises(ServerUnreachable):
-        Connections([AWAY]).all()
+        streamed(Connections([AWAY]))
 
 
-def test_events_are_read_as_they_are_sent() -> None:
+def test_a_server_that_has_too_much_to_do_is_asked_when_it_says(streamed: Streamed) -> None:
+    many = Problem.model_validate(
+        {"status": 429, "type": "", "title": "", "detail": "", "instance": "", "code": "", "request_id": ""}
+    )
+    met = Connections([event(1)], [Refused(many, retry_after_seconds=7)], [event(2, "done")])
+    assert streamed(met) == [event(1), event(2, "done")]
+    assert met.waits == [0.2, 7]
+
+
+def test_the_end_of_one_job_is_not_that_of_all(streamed: Streamed) -> None:
+    met = Connections([event(1, "done"), event(2)], [NothingMore()])
+    assert streamed(met, ends=False) == [event(1, "done"), event(2)]
+
+
+# --- over HTTP ----------------------------------------------------------------------------------------
+
+FRAMES = (
+    "retry: 2000\n\n",
+    f"id: 1-1\nevent: metric\ndata: {event(1).model_dump_json()}\n\n: still there\n\n",
+    f"event: progress\ndata: {live(5).model_dump_json()}\n\n",
+    f"id: 1-2\nevent: done\ndata: {event(2, 'done').model_dump_json()}\n\n",
+)
+STREAM = {"content-type": "text/event-stream"}
+
+
+def test_events_are_read_as_they_are_sent(client_of: ClientOf) -> None:
     sent: list[httpx.Request] = []
-    done = event(2, "done")
-    frames = [
-        "retry: 2000\n\n",
-        f"id: 1-1\nevent: metric\ndata: {event(1).model_dump_json()}\n\n: still there\n\n",
-        f"event: progress\ndata: {live(5).model_dump_json()}\n\n",
-        f"id: 1-2\nevent: done\ndata: {done.model_dump_json()}\n\n",
-    ]
 
     def server(request: httpx.Request) -> httpx.Response:
         sent.append(request)
-        return httpx.Response(200, content="".join(frames).encode(), headers={"content-type": "text/event-stream"})
+        return httpx.Response(200, content="".join(FRAMES).encode(), headers=STREAM)
 
-    with Client("http://train.test", transport=httpx.MockTransport(server)) as client:
-        assert list(client.stream(JOB_ID, after="1-0")) == [event(1), live(5), done]
-    (request,) = sent
-    assert (request.headers["accept"], request.headers["last-event-id"]) == ("text/event-stream", "1-0")
+    with client_of(server) as client:
+        told = list(client.events(JOB_ID, after="1-0", progress=True))
+        assert told == [event(1), live(5), event(2, "done")]
+        assert list(client.events(JOB_ID)) == [event(1), event(2, "done")]
+    assert (sent[0].headers["accept"], sent[0].headers["last-event-id"]) == ("text/event-stream", "1-0")
+    assert "last-event-id" not in sent[1].headers
+
+
+def test_what_breaks_off_is_asked_for_again(client_of: ClientOf) -> None:
+    asked: list[str | None] = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers.get("last-event-id"))
+        part = FRAMES[:3] if len(asked) == 1 else FRAMES[3:]
+        return httpx.Response(200, content="".join(part).encode(), headers=STREAM)
+
+    with client_of(server) as client:
+        assert list(client.events(JOB_ID)) == [event(1), event(2, "done")]
+    assert asked == [None, "1-1"]
+
+
+def test_all_jobs_events_go_on_behind_their_cursor(client_of: ClientOf) -> None:
+    asked: list[tuple[str, str | None]] = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        asked.append((request.url.path, request.headers.get("last-event-id")))
+        if len(asked) > 2:
+            return httpx.Response(204)
+        one = event(len(asked), "done").model_dump(mode="json") | {"job_id": JOB_ID, "colour": "blue"}
+        live_one = live(5).model_dump(mode="json") | {"job_id": JOB_ID}
+        frames = [
+            f"id: 77-{len(asked)}\nevent: done\ndata: {httpx.Response(200, json=one).text}\n\n",
+            f"event: progress\ndata: {httpx.Response(200, json=live_one).text}\n\n",
+        ]
+        return httpx.Response(200, content="".join(frames).encode(), headers=STREAM)
+
+    with client_of(server) as client:
+        told = list(client.all_events(after="77-0"))
+    assert all(isinstance(each, JobEvent) for each in told)
+    assert [(each.id, each.job_id, each.cursor) for each in told] == [
+        ("1-1", JOB_ID, "77-1"),
+        ("1-2", JOB_ID, "77-2"),
+    ]
+    assert asked == [("/v1/events", "77-0"), ("/v1/events", "77-1"), ("/v1/events", "77-2")]
 
 
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (httpx.Response(404, json={"status": 404, "code": "job_not_found", "detail": "no"}), Refused),
-        (httpx.Response(200, text="<html>", headers={"content-type": "text/html"}), UnexpectedAnswer),
-        (
-            httpx.Response(200, text="event: metric\ndata: {}\n\n", headers={"content-type": "text/event-stream"}),
-            UnexpectedAnswer,
-        ),
+        ((404, {"json": {"status": 404, "code": "job_not_found", "detail": "no"}}), Refused),
+        ((200, {"text": "<html>", "headers": {"content-type": "text/html"}}), UnexpectedAnswer),
+        ((200, {"text": "event: metric\ndata: {}\n\n", "headers": STREAM}), UnexpectedAnswer),
     ],
 )
-def test_other_answers_are_errors(answer: httpx.Response, error: type[Exception]) -> None:
-    transport = httpx.MockTransport(lambda _: answer)
-    with Client("http://train.test", transport=transport) as client, pytest.raises(error):
-        list(client.stream(JOB_ID))
+def test_other_answers_are_errors(
+    client_of: ClientOf, answer: tuple[int, dict[str, Any]], error: type[Exception]
+) -> None:
+    with (
+        client_of(lambda _: httpx.Response(answer[0], **answer[1])) as client,
+        pytest.raises(error),
+    ):
+        list(client.events(JOB_ID))
+
+
+def test_who_stops_listening_leaves_no_connection(make: type[Client]) -> None:
+    closed: list[bool] = []
+
+    class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
+        def __iter__(self) -> Generator[bytes]:
+            for frame in FRAMES[:2]:
+                yield frame.encode()
+
+        async def __aiter__(self) -> AsyncGenerator[bytes]:
+            for frame in FRAMES[:2]:
+                yield frame.encode()
+
+        def close(self) -> None:
+            closed.append(True)
+
+        async def aclose(self) -> None:
+            closed.append(True)
+
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=Body(), headers=STREAM))
+    with make("http://train.test", transport=transport) as client:
+        told = client.events(JOB_ID)
+        assert next(told) == event(1)
+        assert not closed
+        told.close()
+        assert closed == [True]

@@ -1,0 +1,1 @@
+"""The client as it is written, asynchronous. `make client` makes the synchronous one, `_sync`, of it."""

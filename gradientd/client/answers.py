@@ -1,0 +1,105 @@
+"""What the client answers with: the API's own types, which tell themselves in a line, and show themselves in a
+notebook."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from gradientd.client import display, frames
+from jobs import record, wire
+from jobs.spec import Spec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from pandas import DataFrame  # pyright: ignore[reportMissingTypeStubs] (it has none)
+
+JobRef = str | record.Job
+"""A job, or its id."""
+DatasetRef = str | wire.Dataset
+"""A version of a dataset, or a name: `name` for its newest version, `name@version` for that one."""
+SpecFields = Mapping[str, Any] | Spec
+"""What to train: a spec's fields, of which any may be left out."""
+
+
+class Job(record.Job):
+    """A training job."""
+
+    def __repr__(self) -> str:
+        return f"<{display.job_line(self)}>"
+
+    def _repr_html_(self) -> str:
+        return display.job_html(self)
+
+
+class Dataset(wire.Dataset):
+    """A version of a dataset."""
+
+    def __repr__(self) -> str:
+        return f"<{display.dataset_line(self)}>"
+
+    def _repr_html_(self) -> str:
+        return display.dataset_html(self)
+
+
+class Series(wire.Series):
+    """A job's epochs as columns: the same index in each column is the same epoch."""
+
+    def arrays(self) -> "dict[str, NDArray[np.float64]]":
+        """The columns as NumPy arrays of float64 [epochs], by name: `epoch`, `step`, and each metric, NaN where it was
+        not measured.
+
+        Raises ExtraMissing (an ImportError) without NumPy.
+        """
+        return frames.arrays(self)
+
+    def dataframe(self) -> "DataFrame":
+        """The same as a pandas frame: a row an epoch, `epoch` its index, `step` and the metrics its columns.
+
+        Raises ExtraMissing (an ImportError) without pandas.
+        """
+        return frames.dataframe(self)
+
+    def __repr__(self) -> str:
+        return f"<{display.series_line(self)}>"
+
+    def _repr_html_(self) -> str:
+        return display.series_html(self)
+
+
+class JobEvent(record.Event):
+    """One entry of a job's history, among those of other jobs."""
+
+    job_id: Annotated[str, Field(description="Whose history it is of.")]
+    cursor: Annotated[str, Field(description="Where to go on behind it: `all_events(after=…)`.")] = ""
+
+
+class JobProgress(wire.LiveProgress):
+    """How far a job is at this moment, among others."""
+
+    job_id: Annotated[str, Field(description="Which job.")]
+
+
+@dataclass(frozen=True)
+class Version:
+    """A job as it was at one moment, and the tag that asks for a newer one."""
+
+    job: Job
+    etag: str | None
+
+
+def job_id(job: JobRef) -> str:
+    """The id of the job that is meant."""
+    return job if isinstance(job, str) else job.id
+
+
+def dataset_name(dataset: DatasetRef) -> str:
+    """What names the dataset, or the version, that is meant."""
+    return dataset if isinstance(dataset, str) else dataset.id
+
+
+def spec_fields(spec: SpecFields) -> Mapping[str, Any]:
+    """The fields that were given."""
+    return spec.model_dump(mode="json", exclude_unset=True) if isinstance(spec, Spec) else spec

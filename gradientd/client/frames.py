@@ -1,0 +1,108 @@
+"""A job's epochs as NumPy arrays, as a pandas frame, and as plotly's learning curves; each imported when asked for."""
+
+import importlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from gradientd.client.errors import ExtraMissing
+from jobs import wire
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from pandas import DataFrame  # pyright: ignore[reportMissingTypeStubs] (it has none)
+    from plotly.graph_objects import Figure  # pyright: ignore[reportMissingTypeStubs] (it has none)
+
+    FloatArray = NDArray[np.float64]
+
+CURVES = ("loss", "accuracy")
+"""What is drawn unless told otherwise: of numbers to be told `rmse` stands for `accuracy`."""
+INSTEAD = {"accuracy": "rmse"}
+COLOURS = ("#3366cc", "#dc3912", "#109618", "#ff9900", "#990099", "#0099c6", "#dd4477", "#66aa00")
+"""One for each job, told apart on white and on black."""
+VALIDATION = "val_"
+HEIGHT_PIXELS = 320
+"""Of the curves of one metric."""
+
+
+def arrays(series: wire.Series) -> "dict[str, FloatArray]":
+    """See `Series.arrays`."""
+    numpy = imported("numpy", what="arrays()")
+    columns: dict[str, Sequence[float | None]] = {"epoch": series.epochs, "step": series.steps, **series.series}
+    return {name: numpy.array(values, dtype=numpy.float64) for name, values in columns.items()}
+
+
+def dataframe(series: wire.Series) -> "DataFrame":
+    """See `Series.dataframe`."""
+    pandas = imported("pandas", what="dataframe()")
+    columns = {"step": series.steps, **series.series}
+    index = pandas.Index(series.epochs, name="epoch", dtype="int64")
+    numbers = {name: pandas.Series(values, index=index, dtype="float64") for name, values in columns.items()}
+    frame = pandas.DataFrame(numbers, index=index)
+    return frame.astype({"step": "int64"})
+
+
+def learning_curves(
+    labelled: Sequence[tuple[str, wire.Series]], *, metrics: Sequence[str] = CURVES, log_y: bool = False
+) -> "Figure":
+    """The metrics of several jobs over their epochs, one below the other: each job in a colour of its own, training
+    solid, validation dashed.
+
+    Raises:
+        ExtraMissing: plotly is not there.
+        ValueError: no job measured any of the metrics.
+    """
+    objects = imported("plotly.graph_objects", what="plot()")
+    subplots = imported("plotly.subplots", what="plot()")
+    drawn = [name for name in map(_measured_by(labelled), metrics) if name]
+    drawn = list(dict.fromkeys(drawn))
+    if not drawn:
+        raise ValueError(f"none of {', '.join(metrics)} is measured; there are {', '.join(_names(labelled)) or 'none'}")
+    figure = subplots.make_subplots(rows=len(drawn), cols=1, shared_xaxes=True, vertical_spacing=0.06)
+    seen: set[str] = set()
+    for number, (label, series) in enumerate(labelled):
+        for row, metric in enumerate(drawn, start=1):
+            for name in (metric, VALIDATION + metric):
+                if name not in series.series:
+                    continue
+                is_validation = name.startswith(VALIDATION)
+                trace = objects.Scatter(
+                    x=series.epochs,
+                    y=series.series[name],
+                    name=label,
+                    legendgroup=label,
+                    showlegend=label not in seen,
+                    mode="lines" if len(series.epochs) > 1 else "markers",
+                    line={"color": COLOURS[number % len(COLOURS)], "dash": "dash" if is_validation else "solid"},
+                    hovertemplate=f"{name} %{{y:.5g}}, epoch %{{x}}",
+                )
+                seen.add(label)
+                figure.add_trace(trace, row=row, col=1)
+    for row, metric in enumerate(drawn, start=1):
+        figure.update_yaxes(title_text=metric, type="log" if log_y else "linear", row=row, col=1)
+    figure.update_xaxes(title_text="epoch", row=len(drawn), col=1)
+    figure.update_layout(height=HEIGHT_PIXELS * len(drawn), hovermode="x", legend={"title": "dashed: validation"})
+    return figure
+
+
+def _names(labelled: Sequence[tuple[str, wire.Series]]) -> list[str]:
+    return list(dict.fromkeys(name for _, series in labelled for name in series.names))
+
+
+def _measured_by(labelled: Sequence[tuple[str, wire.Series]]) -> Any:
+    """What tells a metric that any of the jobs measured, or what stands for it; None where there is neither."""
+    names = {name for _, series in labelled for name in series.names}
+
+    def found(metric: str) -> str | None:
+        return next((name for name in (metric, INSTEAD.get(metric)) if name in names), None)
+
+    return found
+
+
+def imported(module: str, *, what: str) -> Any:
+    """A module that the client does without elsewhere. Raises ExtraMissing."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        raise ExtraMissing(what, package={"numpy": "NumPy"}.get(package, package)) from error
