@@ -30,6 +30,9 @@ class Job(record.Job):
     def __repr__(self) -> str:
         return f"<{display.job_line(self)}>"
 
+    def __str__(self) -> str:
+        return repr(self)
+
     def _repr_html_(self) -> str:
         return display.job_html(self)
 
@@ -40,6 +43,9 @@ class Dataset(wire.Dataset):
     def __repr__(self) -> str:
         return f"<{display.dataset_line(self)}>"
 
+    def __str__(self) -> str:
+        return repr(self)
+
     def _repr_html_(self) -> str:
         return display.dataset_html(self)
 
@@ -48,15 +54,16 @@ class Series(wire.Series):
     """A job's epochs as columns: the same index in each column is the same epoch."""
 
     def arrays(self) -> "dict[str, NDArray[np.float64]]":
-        """The columns as NumPy arrays of float64 [epochs], by name: `epoch`, `step`, and each metric, NaN where it was
-        not measured.
+        """The columns as NumPy arrays of float64 [epochs], by name: `epoch`, `step`, and each metric that was
+        measured, NaN where it was not.
 
         Raises ExtraMissing (an ImportError) without NumPy.
         """
         return frames.arrays(self)
 
     def dataframe(self) -> "DataFrame":
-        """The same as a pandas frame: a row an epoch, `epoch` its index, `step` and the metrics its columns.
+        """The same as a pandas frame: a row an epoch, `epoch` its index, `step` and each metric that was measured its
+        columns.
 
         Raises ExtraMissing (an ImportError) without pandas.
         """
@@ -64,6 +71,9 @@ class Series(wire.Series):
 
     def __repr__(self) -> str:
         return f"<{display.series_line(self)}>"
+
+    def __str__(self) -> str:
+        return repr(self)
 
     def _repr_html_(self) -> str:
         return display.series_html(self)

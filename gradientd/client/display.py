@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from gradientd.client import frames
 from jobs import wire
 from jobs.escapes import escaped
 from jobs.record import Job, Worker
-from jobs.states import Status
+from jobs.states import TERMINAL, Status
 
 COLOURS = {
     Status.RUNNING: "#3b82f6",
@@ -22,9 +23,12 @@ OTHERS = "#d98e04"
 """Of statuses that are on their way to another."""
 MOST_ROWS = 50
 """Entries of a list, or epochs of a series, that are shown."""
+MOST_TOLD = 3
+"""Entries of a list that are told in its line."""
 CELL = "padding:.2em .8em .2em 0;text-align:left;border:none"
 HEAD = f"{CELL};font-weight:600;opacity:.7"
-BOX = "font-family:system-ui,sans-serif;font-size:.9em;line-height:1.45;max-width:60em"
+TABLE = "border-collapse:collapse;margin:0;color:inherit;font-size:inherit"
+BOX = "font-family:system-ui,sans-serif;font-size:.9em;line-height:1.45;overflow-x:auto"
 """No colour of text or background: both are the notebook's own."""
 
 
@@ -47,7 +51,15 @@ def dataset_line(dataset: wire.Dataset) -> str:
 
 def series_line(series: wire.Series) -> str:
     """A series in few words."""
-    return escaped(f"{series.job_id}, {len(series.epochs)} of {series.points} epochs: {', '.join(series.names)}")
+    return escaped(
+        f"{series.job_id}, {len(series.epochs)} of {series.points} epochs: {', '.join(frames.measured(series))}"
+    )
+
+
+def page_line(entries: Sequence[object], *, has_more: bool) -> str:
+    """A page in few words."""
+    told = [repr(entry) for entry in entries[:MOST_TOLD]] + ["…"] * (len(entries) > MOST_TOLD)
+    return f"{_counted(len(entries), has_more=has_more)}: {', '.join(told)}"
 
 
 # --- in a notebook ----------------------------------------------------------------------------------
@@ -56,7 +68,7 @@ def series_line(series: wire.Series) -> str:
 def job_html(job: Job) -> str:
     """A job as a card."""
     rows: dict[str, str] = {"model": escape(f"{_model(job)} on {job.spec.dataset}")}
-    if not job.finished_at:
+    if job.status not in TERMINAL:
         rows["progress"] = _bar(job.progress.percent) + escape(
             f" {job.progress.percent:.0f} %, epoch {job.progress.epoch} of {job.progress.epochs}"
         )
@@ -90,14 +102,14 @@ def dataset_html(dataset: wire.Dataset) -> str:
 
 def series_html(series: wire.Series) -> str:
     """The last epochs as a table."""
-    names = [name for name in series.names if any(value is not None for value in series.series.get(name, ()))]
+    columns = frames.measured(series)
     first = max(0, len(series.epochs) - MOST_ROWS)
     rows = (
-        [f"{series.epochs[at]}", *(_number(series.series[name][at]) for name in names)]
+        [f"{series.epochs[at]}", *(_number(values[at]) for values in columns.values())]
         for at in range(first, len(series.epochs))
     )
     told = f"{len(series.epochs)} of {series.points} epochs" + (f", the last {MOST_ROWS}" if first else "")
-    return _box(f"<b>{escape(series.job_id)}</b> {told}", _table(["epoch", *names], rows))
+    return _box(f"<b>{escape(series.job_id)}</b> {told}", _table(["epoch", *columns], rows))
 
 
 def page_html(entries: Sequence[Any], *, has_more: bool) -> str:
@@ -105,7 +117,7 @@ def page_html(entries: Sequence[Any], *, has_more: bool) -> str:
     shown = entries[:MOST_ROWS]
     left = len(entries) - len(shown)
     more = f", {left} of them not shown" if left else ""
-    title = f"{len(entries)} entries{more}" + (", and more behind them" if has_more else "")
+    title = _counted(len(entries), has_more=has_more) + more
     if not shown:
         return _box(escape(title), "")
     rows = [_row(entry) for entry in shown]
@@ -142,6 +154,10 @@ def _row(entry: Any) -> dict[str, str]:
         }
     name = getattr(entry, "id", None) or getattr(entry, "name", "")
     return {"name": escape(str(name)), "": escape(str(getattr(entry, "description", "")))}
+
+
+def _counted(count: int, *, has_more: bool) -> str:
+    return f"{count} {'entry' if count == 1 else 'entries'}" + (", more behind" if has_more else "")
 
 
 def _status(job: Job) -> str:
@@ -189,17 +205,18 @@ def _pairs(rows: Mapping[str, str]) -> str:
         f'<tr style="background:none"><td style="{HEAD}">{escape(name)}</td><td style="{CELL}">{value}</td></tr>'
         for name, value in rows.items()
     )
-    return f'<table style="border-collapse:collapse;margin:0">{told}</table>'
+    return f'<table style="{TABLE}">{told}</table>'
 
 
 def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of cells that are escaped already, below names that are not."""
     head = "".join(f'<th style="{HEAD}">{escape(name)}</th>' for name in names)
+    cell_style = f"{CELL};white-space:nowrap"
     body = "".join(
-        f'<tr style="background:none">{"".join(f"""<td style="{CELL}">{cell}</td>""" for cell in row)}</tr>'
+        f'<tr style="background:none">{"".join(f"""<td style="{cell_style}">{cell}</td>""" for cell in row)}</tr>'
         for row in rows
     )
-    return f'<table style="border-collapse:collapse;margin:0"><tr style="background:none">{head}</tr>{body}</table>'
+    return f'<table style="{TABLE}"><tr style="background:none">{head}</tr>{body}</table>'
 
 
 def _box(title: str, content: str) -> str:

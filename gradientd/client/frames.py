@@ -21,6 +21,7 @@ INSTEAD = {"accuracy": "rmse"}
 COLOURS = ("#3366cc", "#dc3912", "#109618", "#ff9900", "#990099", "#0099c6", "#dd4477", "#66aa00")
 """One for each job, told apart on white and on black."""
 VALIDATION = "val_"
+FEW_EPOCHS = 10
 HEIGHT_PIXELS = 320
 """Of the curves of one metric."""
 
@@ -28,18 +29,24 @@ HEIGHT_PIXELS = 320
 def arrays(series: wire.Series) -> "dict[str, FloatArray]":
     """See `Series.arrays`."""
     numpy = imported("numpy", what="arrays()")
-    columns: dict[str, Sequence[float | None]] = {"epoch": series.epochs, "step": series.steps, **series.series}
+    columns: dict[str, Sequence[float | None]] = {"epoch": series.epochs, "step": series.steps, **measured(series)}
     return {name: numpy.array(values, dtype=numpy.float64) for name, values in columns.items()}
 
 
 def dataframe(series: wire.Series) -> "DataFrame":
     """See `Series.dataframe`."""
     pandas = imported("pandas", what="dataframe()")
-    columns = {"step": series.steps, **series.series}
     index = pandas.Index(series.epochs, name="epoch", dtype="int64")
-    numbers = {name: pandas.Series(values, index=index, dtype="float64") for name, values in columns.items()}
-    frame = pandas.DataFrame(numbers, index=index)
-    return frame.astype({"step": "int64"})
+    columns = {"step": pandas.Series(series.steps, index=index, dtype="int64")}
+    for name, values in measured(series).items():
+        columns[name] = pandas.Series(values, index=index, dtype="float64")
+    return pandas.DataFrame(columns, index=index)
+
+
+def measured(series: wire.Series) -> dict[str, tuple[float | None, ...]]:
+    """Those metrics of which there is any value, in their order: not those of another task, or of a GPU."""
+    found = {name: series.series.get(name, ()) for name in series.names}
+    return {name: values for name, values in found.items() if any(value is not None for value in values)}
 
 
 def learning_curves(
@@ -54,25 +61,27 @@ def learning_curves(
     """
     objects = imported("plotly.graph_objects", what="plot()")
     subplots = imported("plotly.subplots", what="plot()")
-    drawn = [name for name in map(_measured_by(labelled), metrics) if name]
-    drawn = list(dict.fromkeys(drawn))
+    curves = [(label, series.epochs, measured(series)) for label, series in labelled]
+    there = list(dict.fromkeys(name for _, _, columns in curves for name in columns))
+    wanted = (metric if metric in there else INSTEAD.get(metric, metric) for metric in metrics)
+    drawn = [metric for metric in dict.fromkeys(wanted) if metric in there]
     if not drawn:
-        raise ValueError(f"none of {', '.join(metrics)} is measured; there are {', '.join(_names(labelled)) or 'none'}")
+        raise ValueError(f"none of {', '.join(metrics)} is measured; there are {', '.join(there) or 'no epochs yet'}")
     figure = subplots.make_subplots(rows=len(drawn), cols=1, shared_xaxes=True, vertical_spacing=0.06)
     seen: set[str] = set()
-    for number, (label, series) in enumerate(labelled):
+    for number, (label, epochs, columns) in enumerate(curves):
         for row, metric in enumerate(drawn, start=1):
             for name in (metric, VALIDATION + metric):
-                if name not in series.series:
+                if name not in columns:
                     continue
                 is_validation = name.startswith(VALIDATION)
                 trace = objects.Scatter(
-                    x=series.epochs,
-                    y=series.series[name],
+                    x=epochs,
+                    y=columns[name],
                     name=label,
                     legendgroup=label,
                     showlegend=label not in seen,
-                    mode="lines" if len(series.epochs) > 1 else "markers",
+                    mode="lines" if len(epochs) > 1 else "markers",
                     line={"color": COLOURS[number % len(COLOURS)], "dash": "dash" if is_validation else "solid"},
                     hovertemplate=f"{name} %{{y:.5g}}, epoch %{{x}}",
                 )
@@ -81,22 +90,10 @@ def learning_curves(
     for row, metric in enumerate(drawn, start=1):
         figure.update_yaxes(title_text=metric, type="log" if log_y else "linear", row=row, col=1)
     figure.update_xaxes(title_text="epoch", row=len(drawn), col=1)
+    if max((epoch for _, epochs, _ in curves for epoch in epochs), default=0) <= FEW_EPOCHS:
+        figure.update_xaxes(dtick=1)  # there is no epoch 1.5
     figure.update_layout(height=HEIGHT_PIXELS * len(drawn), hovermode="x", legend={"title": "dashed: validation"})
     return figure
-
-
-def _names(labelled: Sequence[tuple[str, wire.Series]]) -> list[str]:
-    return list(dict.fromkeys(name for _, series in labelled for name in series.names))
-
-
-def _measured_by(labelled: Sequence[tuple[str, wire.Series]]) -> Any:
-    """What tells a metric that any of the jobs measured, or what stands for it; None where there is neither."""
-    names = {name for _, series in labelled for name in series.names}
-
-    def found(metric: str) -> str | None:
-        return next((name for name in (metric, INSTEAD.get(metric)) if name in names), None)
-
-    return found
 
 
 def imported(module: str, *, what: str) -> Any:

@@ -108,5 +108,5 @@ def missing_in(error: Refused, request: httpx.Request) -> str | None:
     if error.problem.code == "invalid_parameter":
         unknown = [each.parameter for each in error.problem.errors if each.detail.startswith(UNKNOWN_PARAMETER)]
         if unknown and all(name in request.url.params for name in unknown):
-            return f"{', '.join(map(str, unknown))} of {operation}"
+            return f"the parameter {', '.join(map(str, unknown))} of {operation}"
     return None

@@ -51,7 +51,10 @@ class Page(wire.Page[Item], Generic[Item]):
         return self
 
     def __repr__(self) -> str:
-        return f"<{len(self.data)} entries{', and more behind them' if self.has_more else ''}: {list(self.data)!r}>"
+        return f"<{display.page_line(self.data, has_more=self.has_more)}>"
+
+    def __str__(self) -> str:
+        return repr(self)
 
     def _repr_html_(self) -> str:
         return display.page_html(self.data, has_more=self.has_more)

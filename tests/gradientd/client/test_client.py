@@ -1,7 +1,6 @@
 """The client: what it sends, and what becomes of every kind of answer."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,9 @@ import pytest
 from gradientd.client import Client, Refused, ServerUnreachable, StillRunning, UnexpectedAnswer
 from gradientd.client.datasets import opened
 from jobs.datasets import CATALOGUE
-from jobs.record import Job
 from jobs.spec import Spec
 from jobs.states import Status
-from jobs.wire import MOST_ERRORS, Dataset, KeptCheckpoint, Page, Preset, Series
+from jobs.wire import MOST_ERRORS, Dataset, KeptCheckpoint, Preset, Series
 from tests.conftest import free_port
 from tests.gradientd.client.conftest import ClientOf, Handler
 from tests.gradientd.samples import JOB_ID, dump, sample_job, succeeded_job
@@ -90,7 +88,10 @@ def test_json_that_is_no_problem_is_unexpected(client_of: ClientOf, body: object
 
 def test_nobody_listening_is_said_with_the_url(make: type[Client]) -> None:
     url = f"http://127.0.0.1:{free_port()}"
-    with make(url) as client, pytest.raises(ServerUnreachable, match=f"no answer from {url}: connection refused"):
+    with (
+        make(url, max_retries=0) as client,
+        pytest.raises(ServerUnreachable, match=f"no answer from {url}: connection refused"),
+    ):
         client.workers()
 
 
