@@ -93,21 +93,12 @@ def test_the_python_example_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest
         asked.append(body)
         return 202, sample_job()
 
-    series = {
-        "job_id": JOB_ID,
-        "names": ["val_loss"],
-        "epochs": [1],
-        "steps": [71],
-        "series": {"val_loss": [0.2]},
-        "points": 1,
-    }
     done = Event(id="1-9", type="done", at=job.created_at, data={"status": "succeeded"})
     told = (epoch_event(3, 1), done)
     stream = "".join(f"id: {each.id}\nevent: {each.type}\ndata: {each.model_dump_json()}\n\n" for each in told)
     routes: dict[str, Route] = {
         "POST /v1/jobs": accept,
         f"GET /v1/jobs/{JOB_ID}": lambda body: (200, job),
-        f"GET /v1/jobs/{JOB_ID}/metrics": lambda body: (200, series),
         f"GET /v1/jobs/{JOB_ID}/events": lambda body: (200, stream),
         "GET /v1/jobs": lambda body: (200, [job]),
     }
@@ -115,7 +106,7 @@ def test_the_python_example_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest
         monkeypatch.setenv("GRADIENTD_URL", url)
         exec(compile(program, "README.md", "exec"), {})
     assert asked == [{"model": {"type": "softmax"}, "epochs": 3, "metadata": {"team": "vision"}}]
-    assert capsys.readouterr().out == f"1 {told[0].data['val_loss']}\nsucceeded 0.9612\n(0.2,)\n{JOB_ID} 0.9612\n"
+    assert capsys.readouterr().out == f"1 {told[0].data['val_loss']}\nsucceeded 0.9612\n{JOB_ID} 0.9612\n"
 
 
 # --- the reader, who types all of it ---------------------------------------------------------------

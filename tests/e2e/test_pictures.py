@@ -52,7 +52,7 @@ def test_a_folder_of_pictures_is_learnt_and_asked(client: Client, tmp_path: Path
         path.write_bytes(png(pixels))
     dataset = client.upload("digits", tmp_path / "digits")
     assert (dataset.kind, dataset.features.shape, dataset.validation_examples) == ("images", (8, 8, 1), 80)
-    job = client.wait_for(client.submit({"dataset": "digits", "export": ["onnx", "tflite_int8"]}).id)
+    job = client.wait(client.submit({"dataset": "digits", "export": ["onnx", "tflite_int8"]}).id)
     assert job.status == "succeeded", job.error
     assert job.metrics.test_accuracy is not None
     assert job.metrics.test_accuracy > 0.8
@@ -89,7 +89,7 @@ def test_arrays_are_learnt_and_asked(client: Client, tmp_path: Path, regression:
     y = y if regression else np.array(["still", "wave", "Schwingung"])[which]
     dataset = client.upload("waves", {"x_train": x, "y_train": y})
     assert (dataset.kind, dataset.features.shape) == ("arrays", (20, 3))
-    job = client.wait_for(client.submit({"dataset": "waves"}).id)
+    job = client.wait(client.submit({"dataset": "waves"}).id)
     assert job.status == "succeeded", job.error
     good = job.metrics.test_r2 if regression else job.metrics.test_accuracy
     assert good is not None

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ from store.lanes import Lanes
 from tests.api.conftest import Do, epoch
 from tests.api.test_main import serving
 from tests.conftest import free_port, wait_until
+from tests.gradientd.client.blocking import BlockingClient
 
 STREAM = {"accept": "text/event-stream"}
 
@@ -250,15 +251,21 @@ def test_a_stream_ends_with_its_key(
     assert [event["event"] for event in received.kept] == ["status"]
 
 
+@pytest.mark.parametrize("kind", [Client, BlockingClient], ids=["sync", "async"])
 def test_the_client_follows_over_a_server_that_is_killed(
-    settings: Settings, client: redis.Redis, store: Store, do: Do, claim_of: Callable[[], Claim]
+    settings: Settings,
+    client: redis.Redis,
+    store: Store,
+    do: Do,
+    claim_of: Callable[[], Claim],
+    kind: Callable[[str], AbstractContextManager[Any]],
 ) -> None:
     port = free_port()
     told: list[Any] = []
-    with serving(settings, port=port) as (first, url), Client(url) as http:
+    with serving(settings, port=port) as (first, url), kind(url) as http:
         job_id = submitted(url)
         fence = claim_of().fence
-        thread = threading.Thread(target=lambda: told.extend(http.stream(job_id)))
+        thread = threading.Thread(target=lambda: told.extend(http.events(job_id, progress=True)))
         thread.start()
         for n in range(1, 6):
             do(store.report(job_id, fence, Report(n, epochs=(epoch(n),))))
