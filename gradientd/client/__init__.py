@@ -1,7 +1,7 @@
 """The Python client of the HTTP API: needs neither Redis, Celery nor TensorFlow."""
 
-from gradientd.client._async.client import AsyncClient
-from gradientd.client._async.pages import AsyncPage
+from typing import TYPE_CHECKING, Any
+
 from gradientd.client._sync.client import Client
 from gradientd.client._sync.pages import Page
 from gradientd.client.answers import Dataset, Job, JobEvent, JobProgress, Series
@@ -13,6 +13,10 @@ from gradientd.client.errors import (
     StillRunning,
     UnexpectedAnswer,
 )
+
+if TYPE_CHECKING:
+    from gradientd.client._async.client import AsyncClient
+    from gradientd.client._async.pages import AsyncPage
 
 __all__ = [
     "AsyncClient",
@@ -31,3 +35,12 @@ __all__ = [
     "StillRunning",
     "UnexpectedAnswer",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The asynchronous client, imported when it is first asked for: a command that uses the other starts sooner."""
+    if name in ("AsyncClient", "AsyncPage"):
+        from gradientd.client._async import client, pages  # noqa: PLC0415 - see above
+
+        return client.AsyncClient if name == "AsyncClient" else pages.AsyncPage
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

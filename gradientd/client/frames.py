@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from gradientd.client.errors import ExtraMissing
@@ -53,7 +54,7 @@ def learning_curves(
     labelled: Sequence[tuple[str, wire.Series]], *, metrics: Sequence[str] = CURVES, log_y: bool = False
 ) -> "Figure":
     """The metrics of several jobs over their epochs, one below the other: each job in a colour of its own, training
-    solid, validation dashed.
+    solid, validation dashed. Labels are shown as they are: plotly would take some HTML in them.
 
     Raises:
         ExtraMissing: plotly is not there.
@@ -78,17 +79,17 @@ def learning_curves(
                 trace = objects.Scatter(
                     x=epochs,
                     y=columns[name],
-                    name=label,
+                    name=escape(label),
                     legendgroup=label,
                     showlegend=label not in seen,
                     mode="lines" if len(epochs) > 1 else "markers",
                     line={"color": COLOURS[number % len(COLOURS)], "dash": "dash" if is_validation else "solid"},
-                    hovertemplate=f"{name} %{{y:.5g}}, epoch %{{x}}",
+                    hovertemplate=f"{escape(name)} %{{y:.5g}}, epoch %{{x}}",
                 )
                 seen.add(label)
                 figure.add_trace(trace, row=row, col=1)
     for row, metric in enumerate(drawn, start=1):
-        figure.update_yaxes(title_text=metric, type="log" if log_y else "linear", row=row, col=1)
+        figure.update_yaxes(title_text=escape(metric), type="log" if log_y else "linear", row=row, col=1)
     figure.update_xaxes(title_text="epoch", row=len(drawn), col=1)
     if max((epoch for _, epochs, _ in curves for epoch in epochs), default=0) <= FEW_EPOCHS:
         figure.update_xaxes(dtick=1)  # there is no epoch 1.5

@@ -42,6 +42,10 @@ class Retries:
         return min(self.backoff_seconds * 2**attempt, LONGEST_BACKOFF_SECONDS) * (1 - JITTER * draw())
 
 
+ONCE = Retries(most=0)
+"""Nothing is sent again."""
+
+
 def may_pass(error: ServerUnreachable | Refused) -> bool:
     """Whether the same request may be answered a little later."""
     return isinstance(error, ServerUnreachable) or error.problem.status == TOO_MANY

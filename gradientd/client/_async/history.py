@@ -43,7 +43,7 @@ class AsyncHistoryCalls(AsyncConnection):
             ServerUnreachable: at the first call, or for longer than `patience_seconds`.
         """
         stream = AsyncStream(self, f"{job_path(job_id(job))}/events", Event, LiveProgress)
-        told = streamed(stream.connected, after=after, patience_seconds=patience_seconds)
+        told = streamed(stream.connected, after=after, patience_seconds=patience_seconds, retries=self._retries)
         async with aclosing(told):
             async for _, each in told:
                 if progress or isinstance(each, Event):
@@ -78,7 +78,9 @@ class AsyncHistoryCalls(AsyncConnection):
             ServerUnreachable: at the first call, or for longer than `patience_seconds`.
         """
         stream = AsyncStream(self, "/v1/events", JobEvent, JobProgress)
-        told = streamed(stream.connected, after=after, patience_seconds=patience_seconds, ends=False)
+        told = streamed(
+            stream.connected, after=after, patience_seconds=patience_seconds, retries=self._retries, ends=False
+        )
         async with aclosing(told):
             async for cursor, each in told:
                 if isinstance(each, JobEvent):

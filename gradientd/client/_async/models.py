@@ -54,7 +54,7 @@ class AsyncModelCalls(AsyncConnection):
         """
         if not ARTIFACT.fullmatch(name):
             raise ValueError(f"{name!r} is no name of a file that a job leaves")
-        arrival = await run(Arrival, Path(to), name)
+        arrival = Arrival(Path(to), name)
         try:
             attempt = 0
             while True:
@@ -142,6 +142,8 @@ class AsyncModelCalls(AsyncConnection):
         try:
             return await self.predict(job, batch, top=top)
         except Refused as refused:
+            if not refused.problem.errors:
+                raise
             named = [by_file_name(error, pictures) for error in refused.problem.errors]
             raise Refused(refused.problem.model_copy(update={"errors": tuple(named)})) from refused
 

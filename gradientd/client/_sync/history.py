@@ -44,7 +44,7 @@ class HistoryCalls(Connection):
             ServerUnreachable: at the first call, or for longer than `patience_seconds`.
         """
         stream = Stream(self, f"{job_path(job_id(job))}/events", Event, LiveProgress)
-        told = streamed(stream.connected, after=after, patience_seconds=patience_seconds)
+        told = streamed(stream.connected, after=after, patience_seconds=patience_seconds, retries=self._retries)
         with closing(told):
             for _, each in told:
                 if progress or isinstance(each, Event):
@@ -79,7 +79,9 @@ class HistoryCalls(Connection):
             ServerUnreachable: at the first call, or for longer than `patience_seconds`.
         """
         stream = Stream(self, "/v1/events", JobEvent, JobProgress)
-        told = streamed(stream.connected, after=after, patience_seconds=patience_seconds, ends=False)
+        told = streamed(
+            stream.connected, after=after, patience_seconds=patience_seconds, retries=self._retries, ends=False
+        )
         with closing(told):
             for cursor, each in told:
                 if isinstance(each, JobEvent):

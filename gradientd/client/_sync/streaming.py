@@ -13,7 +13,7 @@ from gradientd.client._sync.connection import Connection
 from gradientd.client._sync.runtime import Pause, sleep
 from gradientd.client.errors import Refused, ServerUnreachable, UnexpectedAnswer
 from gradientd.client.responses import NO_CONTENT, understood
-from gradientd.client.retries import TOO_MANY
+from gradientd.client.retries import ONCE, Retries, may_pass
 from jobs.record import Event
 from jobs.wire import LiveProgress
 
@@ -83,6 +83,7 @@ def streamed(
     after: str,
     patience_seconds: float,
     ends: bool = True,
+    retries: Retries = ONCE,
     clock: Callable[[], float] = time.monotonic,
     pause: Pause = sleep,
 ) -> Generator[tuple[str, E | L]]:
@@ -91,9 +92,10 @@ def streamed(
 
     Raises:
         Refused: there is no such job, or it may not be seen any more.
-        ServerUnreachable: the server was never there, or is away for longer than `patience_seconds`.
+        ServerUnreachable: the server was never there, for all `retries`, or is away for longer than
+            `patience_seconds`.
     """
-    heard_at, has_answered, wait_seconds = clock(), False, PAUSE_SECONDS[0]
+    heard_at, has_answered, wait_seconds, attempt = clock(), False, PAUSE_SECONDS[0], 0
     while True:
         trouble: ServerUnreachable | Refused = ServerUnreachable("the server ends the stream again and again")
         began_at, is_connected, has_told = clock(), False, False
@@ -112,8 +114,15 @@ def streamed(
             return
         except (ServerUnreachable, Refused) as error:
             trouble = error
-            if not has_answered or (isinstance(error, Refused) and error.problem.status != TOO_MANY):
+            if has_answered and not may_pass(error):
                 raise
+            if not has_answered:
+                seconds = retries.pause_seconds(attempt, error)
+                if seconds is None:
+                    raise
+                pause(seconds)
+                attempt += 1
+                continue
         if has_told or (is_connected and clock() - began_at >= SETTLED_SECONDS):
             heard_at, wait_seconds = clock(), PAUSE_SECONDS[0]
         if clock() - heard_at > patience_seconds:

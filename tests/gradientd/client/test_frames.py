@@ -92,9 +92,9 @@ def test_jobs_are_drawn_each_in_a_colour_of_its_own(client_of: ClientOf) -> None
 
 def test_a_plot_is_as_it_is_asked_for(client_of: ClientOf) -> None:
     with client_of(server(series(), series(OTHER_ID, task="numbers"))) as client:
-        figure: Any = client.plot(JOB_ID, metrics="loss", log_y=True, names=["mine"])
+        figure: Any = client.plot(JOB_ID, metrics="loss", log_y=True, names=["<b>mine"])
         assert figure.layout.yaxis.type == "log"
-        assert [trace.name for trace in figure.data] == ["mine", "mine"]
+        assert [trace.name for trace in figure.data] == ["&lt;b&gt;mine"] * 2
         numbers: Any = client.plot(OTHER_ID)
         assert [numbers.layout.yaxis.title.text, numbers.layout.yaxis2.title.text] == ["loss", "rmse"]
         with pytest.raises(ValueError, match="none of r2 is measured; there are loss, accuracy"):

@@ -9,9 +9,10 @@ import pytest
 
 from gradientd.client import Client, Refused, ServerUnreachable
 from gradientd.client.retries import Retries
+from jobs.record import Event
 from jobs.wire import Problem
 from tests.gradientd.client.flaky import DROPPED, HALF, answer, flaky
-from tests.gradientd.samples import JOB_ID, dump, sample_job, succeeded_job
+from tests.gradientd.samples import CREATED_AT, JOB_ID, dump, sample_job, succeeded_job
 
 PROBLEM = {"status": 503, "code": "store_unavailable", "detail": "the store does not answer"}
 AWAY = answer(503, PROBLEM)
@@ -121,6 +122,17 @@ def test_waiting_outlasts_a_server_that_is_away(make: type[Client], monkeypatch:
     assert len(server.seen) == 9
     with flaky(JOB, AWAY) as server, make(server.url, **QUICK) as client, pytest.raises(ServerUnreachable):
         client.wait(JOB_ID, patience_seconds=0.05)
+
+
+def test_a_stream_that_cannot_be_had_yet_is_tried_again(make: type[Client]) -> None:
+    done = Event(id="0-1", type="done", at=CREATED_AT, data={})
+    frame = f"id: 0-1\nevent: done\ndata: {done.model_dump_json()}\n\n"
+    stream = (200, frame.encode(), {"Content-Type": "text/event-stream"})
+    with flaky(AWAY, DROPPED, stream) as server, make(server.url, **QUICK) as client:
+        assert [event.type for event in client.events(JOB_ID)] == ["done"]
+    with flaky(AWAY) as server, make(server.url, **QUICK) as client, pytest.raises(ServerUnreachable):
+        list(client.events(JOB_ID))
+    assert len(server.seen) == 3
 
 
 # --- how long is waited -------------------------------------------------------------------------------
