@@ -105,6 +105,8 @@ def missing_in(error: Refused, request: httpx.Request) -> str | None:
     operation = f"{request.method} {request.url.path}"
     if error.problem.code in UNKNOWN_OPERATION:
         return operation
+    if error.problem.code == "not_acceptable":
+        return f"{operation} as {request.headers.get('Accept')}"
     if error.problem.code == "invalid_parameter":
         unknown = [each.parameter for each in error.problem.errors if each.detail.startswith(UNKNOWN_PARAMETER)]
         if unknown and all(name in request.url.params for name in unknown):

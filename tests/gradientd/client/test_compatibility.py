@@ -156,6 +156,13 @@ def test_an_older_server_is_said_to_lack_a_parameter(client_of: ClientOf) -> Non
     assert not isinstance(refused.value, NotSupported)
 
 
+def test_an_older_server_is_said_to_lack_a_form(client_of: ClientOf) -> None:
+    said = f"does not know GET /v1/jobs/{JOB_ID}/events as text/event-stream"
+    problem = {"status": 406, "code": "not_acceptable", "detail": "there is application/json"}
+    with client_of(older(problem)) as client, pytest.raises(NotSupported, match=said):
+        list(client.events(JOB_ID))
+
+
 def test_an_unknown_job_is_not_an_older_server(client_of: ClientOf) -> None:
     problem = {"status": 404, "code": "job_not_found", "detail": "no job"}
     with client_of(older(problem)) as client, pytest.raises(Refused, match="no job") as refused:
