@@ -14,6 +14,9 @@ DROPPED = "dropped"
 HALF = "half"
 """It ends amid the answer's body."""
 
+MUCH = b"half" * (1 << 19)
+"""More than a client takes at a time."""
+
 Answer = tuple[int, bytes, dict[str, str]]
 
 
@@ -59,7 +62,7 @@ def flaky(*plan: str | Answer) -> Iterator[Flaky]:
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
             if isinstance(told, str):
-                self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nhalf")
+                self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % (2 * len(MUCH)) + MUCH)
                 return
             status, content, headers = told
             self.send_response(status)
