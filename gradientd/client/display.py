@@ -74,6 +74,9 @@ def job_html(job: Job) -> str:
         )
     if job.queue_position is not None:
         rows["queue"] = f"{job.queue_position:,} before it"
+    for name, at in (("starts", job.estimated_start_at), ("done", job.progress.estimated_finish_at)):
+        if at is not None and job.status not in TERMINAL:
+            rows[name] = f"about {at:%H:%M:%S} UTC"
     rows |= {name.replace("_", " "): f"{value:.4g}" for name, value in _scores(job).items()}
     if job.metrics.best:
         rows["best epoch"] = f"{job.metrics.best.epoch}, val loss {job.metrics.best.val_loss:.4g}"

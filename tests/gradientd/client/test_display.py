@@ -1,6 +1,7 @@
 """What a prompt and a notebook show: short, escaped, and in the notebook's own colours."""
 
 import json
+from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any
 
@@ -15,7 +16,7 @@ from jobs.record import Progress
 from jobs.states import Status
 from tests.gradientd.client.conftest import ClientOf
 from tests.gradientd.client.test_frames import series
-from tests.gradientd.samples import JOB_ID, dump, failed_job, sample_job, succeeded_job
+from tests.gradientd.samples import CREATED_AT, JOB_ID, dump, failed_job, sample_job, succeeded_job
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m"
 
@@ -68,6 +69,9 @@ def test_a_job_in_a_line() -> None:
 def test_a_job_in_a_notebook() -> None:
     running = job(sample_job(Status.RUNNING, progress=Progress(epochs=3, steps=213, epoch=2, percent=47.4)))
     assert "47 %, epoch 2 of 3" in shown(running).text
+    queued = job(sample_job(queue_position=2, estimated_start_at=CREATED_AT + timedelta(minutes=3)))
+    assert "2 before it" in shown(queued).text
+    assert "about 12:03:00 UTC" in shown(queued).text
     done = shown(job(succeeded_job())).text
     assert "progress" not in done
     assert "0.9612" in done
