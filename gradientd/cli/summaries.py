@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from gradientd.client import Client
-from gradientd.client.client import read_statuses
 from gradientd.client.errors import Refused
+from gradientd.client.parameters import read_statuses
 from gradientd.client.responses import parse
 from jobs.record import Job, Metrics
 from jobs.states import TERMINAL, Phase, Status

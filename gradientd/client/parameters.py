@@ -15,6 +15,7 @@ def of_jobs(
     after: str | None,
     order: Literal["asc", "desc"],
     status: str | Sequence[str],
+    dataset: str | None,
     metadata: Mapping[str, str] | None,
     created_after: datetime | None,
     created_before: datetime | None,
@@ -23,6 +24,7 @@ def of_jobs(
     params: Query = [("limit", str(limit)), ("order", order)]
     params += [("after", after)] if after else []
     params += [("status", word) for word in read_statuses(status)]
+    params += [("dataset", dataset)] if dataset else []
     params += [(f"metadata[{key}]", value) for key, value in (metadata or {}).items()]
     params += [("created_after", created_after.isoformat())] if created_after else []
     params += [("created_before", created_before.isoformat())] if created_before else []

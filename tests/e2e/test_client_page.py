@@ -38,6 +38,8 @@ def test_every_program_runs(
     assert refused.startswith("invalid_spec [('/epochs', ")
     assert last == ""
     with Client() as client:
+        (told,) = client.list(dataset="sums")
+        assert told.spec.dataset == "sums@1"
         client.delete_dataset("sums")
 
 

@@ -11,7 +11,7 @@ from gradientd.client._sync.connection import Connection
 from gradientd.client._sync.pages import Page, listed
 from gradientd.client._sync.runtime import sleep
 from gradientd.client._sync.streaming import PATIENCE_SECONDS
-from gradientd.client.answers import Job, JobRef, SpecFields, Version, job_id, spec_fields
+from gradientd.client.answers import DatasetRef, Job, JobRef, SpecFields, Version, dataset_name, job_id, spec_fields
 from gradientd.client.errors import ServerUnreachable, StillRunning
 from gradientd.client.paths import job_path
 from gradientd.client.responses import NOT_MODIFIED, Document, parse
@@ -91,6 +91,7 @@ class JobCalls(Connection):
         self,
         *,
         status: str | Sequence[str] = (),
+        dataset: DatasetRef | None = None,
         metadata: Mapping[str, str] | None = None,
         created_after: datetime | None = None,
         created_before: datetime | None = None,
@@ -99,7 +100,8 @@ class JobCalls(Connection):
         limit: int = 20,
         statuses: str | Sequence[str] = (),
     ) -> Page[Job]:
-        """Jobs, newest first; those that have one of the statuses and all of the labels, made between the times.
+        """Jobs, newest first; those that have one of the statuses, the dataset (or that version of it) and all of the
+        labels, made between the times.
 
         Going through the answer goes through all of them, `limit` being what is asked for at a time (at most 100);
         its `data` is the first page alone. `statuses` is what `status` was called.
@@ -112,6 +114,7 @@ class JobCalls(Connection):
             after=after,
             order=order,
             status=status or statuses,
+            dataset=dataset_name(dataset) if dataset else None,
             metadata=metadata,
             created_after=created_after,
             created_before=created_before,

@@ -168,7 +168,7 @@ def test_a_key_that_asked_too_often_waits(jobs: Listing) -> None:
     queued = list(jobs.jobs)[4]
     jobs.answers = lambda method, path: (429, {"status": left.pop(), "detail": "too many"}) if left else None
     pauses: list[float] = []
-    with listing(jobs) as url, Client(url) as client:
+    with listing(jobs) as url, Client(url, max_retries=0) as client:
         (outcome,) = Round(client, CANCEL, [queued], pause=pauses.append).run()
     assert outcome.document == {"id": queued, "status": "cancelled"}
     assert pauses == [actions.PAUSE_SECONDS] * 2

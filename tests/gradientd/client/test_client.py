@@ -166,7 +166,7 @@ def test_list_sends_its_filters(client_of: ClientOf) -> None:
         return httpx.Response(200, json=dump([sample_job()]) | {"has_more": True})
 
     with client_of(server) as client:
-        page = client.list(limit=5, after=JOB_ID, status=[Status.QUEUED], metadata={"team": "a&b"})
+        page = client.list(limit=5, after=JOB_ID, status=[Status.QUEUED], dataset="wine@2", metadata={"team": "a&b"})
     assert [dump(job) for job in page.data] == [dump(sample_job())]
     assert (page.first_id, page.last_id, page.has_more) == (JOB_ID, JOB_ID, True)
     assert dict(urls[0].params) == {
@@ -174,6 +174,7 @@ def test_list_sends_its_filters(client_of: ClientOf) -> None:
         "order": "desc",
         "after": JOB_ID,
         "status": "queued",
+        "dataset": "wine@2",
         "metadata[team]": "a&b",
     }
 
