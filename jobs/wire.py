@@ -69,8 +69,13 @@ class JobEvent(Event):
     """An event of one of the jobs that are followed together. Ids are those of the common order."""
 
     id: Annotated[str, Field(description="Position in the common order.", examples=["1764300000000-0"])]
-    job_id: Annotated[str, Field(description="The job.", examples=["job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC"])]
-    job_event_id: Annotated[str, Field(description="The event's id in that job's own history.", examples=["1-4"])]
+    job_id: Annotated[
+        str,
+        Field(description="The job; empty for `ready` and `reset`.", examples=["job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC"]),
+    ]
+    job_event_id: Annotated[
+        str, Field(description="The event's id in that job's own history; empty as well.", examples=["1-4"])
+    ]
 
 
 class JobProgress(LiveProgress):

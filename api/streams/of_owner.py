@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from datetime import UTC, datetime
 
 from api.background.event_feed import FeedFollower, Order, Told, order_of, told_event
 from api.http.context import RequestContext
 from api.http.event_stream import RETRY, Listener, frame
 from api.streams.pace import heard, kept_alive
 from jobs.errors import StoreUnavailable
+from jobs.wire import JobEvent
 
 READY = "ready"
 """From here on nothing is missed: whoever wants to know how the jobs stand asks for the list now."""
@@ -25,7 +27,7 @@ async def events_of_all(context: RequestContext, listener: Listener, *, after: s
         try:
             position = await context.do(context.services.store.feed.position())
             if not after:
-                yield frame(READY, "{}", event_id=position)
+                yield _mark(READY, position)
             else:
                 async with aclosing(_missed(context, after)) as missed:
                     async for reached, part in missed:
@@ -46,7 +48,7 @@ async def _missed(context: RequestContext, after: str) -> AsyncGenerator[tuple[s
         part = await context.do(feed.part(after, owner=owner))
         if part.is_broken:
             after = await context.do(feed.position())
-            yield after, frame(RESET, "{}", event_id=after)
+            yield after, _mark(RESET, after)
             return
         after = part.cursor
         yield after, b"".join(told_event(event, whose).frame for event, whose in part.entries)
@@ -66,6 +68,12 @@ async def _live(
             sent = max([sent, *(told.order for told in news if told.order)])
             if not feed.is_running:
                 return
+
+
+def _mark(kind: str, position: str) -> bytes:
+    """What is told of no job."""
+    mark = JobEvent(id=position, job_id="", job_event_id="", type=kind, at=datetime.now(UTC), data={})
+    return frame(kind, mark.model_dump_json(), event_id=position)
 
 
 def _is_new(told: Told, sent: Order) -> bool:

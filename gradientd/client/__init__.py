@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradientd.client._sync.client import Client
 from gradientd.client._sync.pages import Page
-from gradientd.client.answers import Dataset, Job, JobEvent, JobProgress, Series
+from gradientd.client.answers import Dataset, Job, Series
 from gradientd.client.errors import (
     ExtraMissing,
     NotSupported,
@@ -13,6 +13,7 @@ from gradientd.client.errors import (
     StillRunning,
     UnexpectedAnswer,
 )
+from jobs.wire import JobEvent, JobProgress
 
 if TYPE_CHECKING:
     from gradientd.client._async.client import AsyncClient

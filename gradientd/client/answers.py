@@ -3,9 +3,7 @@ notebook."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any
 
 from gradientd.client import display, frames
 from jobs import record, wire
@@ -77,19 +75,6 @@ class Series(wire.Series):
 
     def _repr_html_(self) -> str:
         return display.series_html(self)
-
-
-class JobEvent(record.Event):
-    """One entry of a job's history, among those of other jobs."""
-
-    job_id: Annotated[str, Field(description="Whose history it is of.")]
-    cursor: Annotated[str, Field(description="Where to go on behind it: `all_events(after=…)`.")] = ""
-
-
-class JobProgress(wire.LiveProgress):
-    """How far a job is at this moment, among others."""
-
-    job_id: Annotated[str, Field(description="Which job.")]
 
 
 @dataclass(frozen=True)

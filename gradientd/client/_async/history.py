@@ -8,14 +8,17 @@ from gradientd.client import frames, parameters
 from gradientd.client._async.connection import AsyncConnection
 from gradientd.client._async.pages import AsyncPage, listed
 from gradientd.client._async.streaming import PATIENCE_SECONDS, AsyncStream, streamed
-from gradientd.client.answers import JobEvent, JobProgress, JobRef, Series, job_id
+from gradientd.client.answers import JobRef, Series, job_id
 from gradientd.client.paths import job_path
 from gradientd.client.responses import parse
 from jobs.record import Event
-from jobs.wire import KeptCheckpoint, LiveProgress
+from jobs.wire import JobEvent, JobProgress, KeptCheckpoint, LiveProgress
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure  # pyright: ignore[reportMissingTypeStubs] (it has none)
+
+READY = "ready"
+"""The type of what says that a stream of all jobs has begun."""
 
 
 class AsyncHistoryCalls(AsyncConnection):
@@ -71,7 +74,9 @@ class AsyncHistoryCalls(AsyncConnection):
     async def all_events(
         self, *, after: str = "", progress: bool = False, patience_seconds: float = PATIENCE_SECONDS
     ) -> AsyncGenerator[JobEvent | JobProgress]:
-        """The events of all jobs as they happen, from now on or behind the one whose `cursor` is given, without end.
+        """The events of all jobs as they happen, from now on or behind the one with the given id, without end.
+
+        One of the type `reset`, of no job, says that events before it are no longer kept: list the jobs anew.
 
         Raises:
             NotSupported: the server has no such stream.
@@ -82,10 +87,8 @@ class AsyncHistoryCalls(AsyncConnection):
             stream.connected, after=after, patience_seconds=patience_seconds, retries=self._retries, ends=False
         )
         async with aclosing(told):
-            async for cursor, each in told:
-                if isinstance(each, JobEvent):
-                    yield each.model_copy(update={"cursor": cursor})
-                elif progress:
+            async for _, each in told:
+                if progress if isinstance(each, JobProgress) else each.type != READY:
                     yield each
 
     async def history(self, job: JobRef, *, after: str | None = None, limit: int = 100) -> AsyncPage[Event]:

@@ -9,14 +9,17 @@ from gradientd.client import frames, parameters
 from gradientd.client._sync.connection import Connection
 from gradientd.client._sync.pages import Page, listed
 from gradientd.client._sync.streaming import PATIENCE_SECONDS, Stream, streamed
-from gradientd.client.answers import JobEvent, JobProgress, JobRef, Series, job_id
+from gradientd.client.answers import JobRef, Series, job_id
 from gradientd.client.paths import job_path
 from gradientd.client.responses import parse
 from jobs.record import Event
-from jobs.wire import KeptCheckpoint, LiveProgress
+from jobs.wire import JobEvent, JobProgress, KeptCheckpoint, LiveProgress
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure  # pyright: ignore[reportMissingTypeStubs] (it has none)
+
+READY = "ready"
+"""The type of what says that a stream of all jobs has begun."""
 
 
 class HistoryCalls(Connection):
@@ -72,7 +75,9 @@ class HistoryCalls(Connection):
     def all_events(
         self, *, after: str = "", progress: bool = False, patience_seconds: float = PATIENCE_SECONDS
     ) -> Generator[JobEvent | JobProgress]:
-        """The events of all jobs as they happen, from now on or behind the one whose `cursor` is given, without end.
+        """The events of all jobs as they happen, from now on or behind the one with the given id, without end.
+
+        One of the type `reset`, of no job, says that events before it are no longer kept: list the jobs anew.
 
         Raises:
             NotSupported: the server has no such stream.
@@ -83,10 +88,8 @@ class HistoryCalls(Connection):
             stream.connected, after=after, patience_seconds=patience_seconds, retries=self._retries, ends=False
         )
         with closing(told):
-            for cursor, each in told:
-                if isinstance(each, JobEvent):
-                    yield each.model_copy(update={"cursor": cursor})
-                elif progress:
+            for _, each in told:
+                if progress if isinstance(each, JobProgress) else each.type != READY:
                     yield each
 
     def history(self, job: JobRef, *, after: str | None = None, limit: int = 100) -> Page[Event]:

@@ -1,6 +1,7 @@
 """The events of all jobs: in one order, each once, of nobody else's jobs, whatever is cut off."""
 
 import json
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -9,6 +10,7 @@ import httpx
 import pytest
 import redis
 
+from gradientd import Client
 from jobs.api_keys import Scope, new_key, new_secret
 from jobs.record import Progress
 from jobs.report import Report
@@ -19,7 +21,8 @@ from store.jobs import Claim, Store
 from store.keys import Keys
 from tests.api.conftest import Do, assert_problem, epoch
 from tests.api.routes.test_event_stream import Received, claim_of, got, listening, page_of, server, submitted, url
-from tests.conftest import wait_until
+from tests.api.test_main import serving
+from tests.conftest import free_port, wait_until
 
 __all__ = ["claim_of", "server", "url"]
 
@@ -191,3 +194,46 @@ def test_nobody_hears_of_the_jobs_of_others(
         do(KeyRing.of(settings).revoke(owners["b"][1]))
         wait_until(lambda: ears["b"].ended, what="the end of the stream of a revoked key", timeout_seconds=15)
         assert not ears["a"].ended
+
+
+def test_the_client_follows_all_jobs_over_a_server_that_is_killed(
+    settings: Settings, client: redis.Redis, store: Store, do: Do, claim_of: Callable[[], Claim]
+) -> None:
+    port = free_port()
+    heard: list[Any] = []
+    with serving(settings, port=port) as (first, url), Client(url) as http:
+
+        def listen() -> None:
+            for event in http.all_events(progress=True):
+                heard.append(event)
+                if event.object == "training.event" and event.type == "done":
+                    return
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        jobs: list[str] = []
+
+        def one_is_heard() -> bool:
+            jobs.append(submitted(url))
+            return bool(heard)
+
+        wait_until(one_is_heard, what="the first event")
+        fence = claim_of().fence
+        do(store.report(jobs[0], fence, Report(1, epochs=(epoch(1),))))
+        first.kill()
+        first.wait()
+        do(store.report(jobs[0], fence, Report(2, epochs=(epoch(2),))))
+        with serving(settings, port=port):
+            do(store.report(jobs[0], fence, Report(3, epochs=(epoch(3),))))
+            do(store.finish(jobs[0], fence, Status.SUCCEEDED, reason=Reason.COMPLETED))
+            thread.join(30)
+            assert not thread.is_alive()
+            page = all_of(url)["data"]
+    events = [event.model_dump(mode="json") for event in heard if event.object == "training.event"]
+    assert events == page[-len(events) :]
+    assert [event["type"] for event in events if event["job_id"] == jobs[0]][-6:] == [
+        "status",
+        *["metric"] * 3,
+        "status",
+        "done",
+    ]

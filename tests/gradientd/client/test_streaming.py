@@ -1,6 +1,7 @@
 """A job is followed over as many connections as it takes: each event once, and no end but `done`."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
@@ -182,29 +183,29 @@ def test_what_breaks_off_is_asked_for_again(client_of: ClientOf) -> None:
     assert asked == [None, "1-1"]
 
 
-def test_all_jobs_events_go_on_behind_their_cursor(client_of: ClientOf) -> None:
+def test_all_jobs_events_go_on_behind_the_last_one(client_of: ClientOf) -> None:
     asked: list[tuple[str, str | None]] = []
+
+    def sent(n: int, kind: str, **about: Any) -> str:
+        told = event(1, kind).model_dump(mode="json") | {"id": f"77-{n}", "job_event_id": "1-1", **about}
+        return f"id: 77-{n}\nevent: {kind}\ndata: {json.dumps(told)}\n\n"
 
     def server(request: httpx.Request) -> httpx.Response:
         asked.append((request.url.path, request.headers.get("last-event-id")))
-        if len(asked) > 2:
+        if len(asked) > 3:
             return httpx.Response(204)
-        one = event(len(asked), "done").model_dump(mode="json") | {"job_id": JOB_ID, "colour": "blue"}
         live_one = live(5).model_dump(mode="json") | {"job_id": JOB_ID}
-        frames = [
-            f"id: 77-{len(asked)}\nevent: done\ndata: {httpx.Response(200, json=one).text}\n\n",
-            f"event: progress\ndata: {httpx.Response(200, json=live_one).text}\n\n",
-        ]
+        frames = [f"event: progress\ndata: {json.dumps(live_one)}\n\n"]
+        frames += [sent(1, "ready", job_id="", job_event_id="")] if len(asked) == 1 else []
+        frames += [sent(2, "done", job_id=JOB_ID, colour="blue")] if len(asked) == 2 else []
+        frames += [sent(9, "reset", job_id="", job_event_id="")] if len(asked) == 3 else []
         return httpx.Response(200, content="".join(frames).encode(), headers=STREAM)
 
     with client_of(server) as client:
-        told = list(client.all_events(after="77-0"))
+        told = list(client.all_events())
     assert all(isinstance(each, JobEvent) for each in told)
-    assert [(each.id, each.job_id, each.cursor) for each in told] == [
-        ("1-1", JOB_ID, "77-1"),
-        ("1-2", JOB_ID, "77-2"),
-    ]
-    assert asked == [("/v1/events", "77-0"), ("/v1/events", "77-1"), ("/v1/events", "77-2")]
+    assert [(each.id, each.job_id, each.type) for each in told] == [("77-2", JOB_ID, "done"), ("77-9", "", "reset")]
+    assert asked == [("/v1/events", None), ("/v1/events", "77-1"), ("/v1/events", "77-2"), ("/v1/events", "77-9")]
 
 
 @pytest.mark.parametrize(
