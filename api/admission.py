@@ -12,6 +12,7 @@ from api.http.extent import extent_of
 from api.http.pointers import to_pointer
 from api.http.problems import refused_for, shortened, told
 from api.services import Services
+from api.webhooks.addresses import check_webhook
 from jobs import datasets, presets
 from jobs.automatic import Choice
 from jobs.compatibility import check_fit
@@ -54,6 +55,7 @@ async def resolve(services: Services, body: dict[str, Any], *, owner: str) -> Ad
     sizes = estimate(spec, dataset)
     check_split(spec, sizes)
     limits.check(spec, sizes)
+    check_webhook(spec.webhook, allow_private=services.settings.webhooks_allow_private)
     return Admitted(spec, sizes, choices, version.ref if version else None)
 
 

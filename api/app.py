@@ -9,7 +9,20 @@ from fastapi import FastAPI
 from api.http import exception_handlers
 from api.http.middleware import RequestMiddleware
 from api.openapi import document
-from api.routes import artifacts, catalogue, datasets, docs, events, history, jobs, metrics, predict, service, uploads
+from api.routes import (
+    artifacts,
+    catalogue,
+    datasets,
+    docs,
+    events,
+    history,
+    jobs,
+    metrics,
+    predict,
+    service,
+    uploads,
+    webhooks,
+)
 from api.services import open_services
 from api.telemetry.traffic import Traffic
 from jobs.api_keys import read_entries
@@ -45,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
         jobs.router,
         history.router,
         events.router,
+        webhooks.router,
         artifacts.router,
         uploads.router,
         datasets.router,

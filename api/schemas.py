@@ -8,6 +8,7 @@ from jobs.automatic import Choice
 from jobs.estimate import Estimate
 from jobs.record import Artifact, Event, Job, JobSummary, Value, Worker
 from jobs.spec import Spec
+from jobs.webhook_messages import Delivery
 from jobs.wire import Dataset, JobEvent, KeptCheckpoint, Page, Preset
 
 Parameters = Annotated[int, Field(ge=0, description="Number of trained values.", examples=[235_146])]
@@ -106,6 +107,10 @@ class EventPage(Page[Event]):
 
 class JobEventPage(Page[JobEvent]):
     """Part of what happened to all jobs."""
+
+
+class WebhookDeliveryPage(Page[Delivery]):
+    """Part of what a job's webhook was told, or is to be told."""
 
 
 class CheckpointPage(Page[KeptCheckpoint]):

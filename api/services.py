@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any, TypeVar
 
 import structlog
@@ -12,13 +13,16 @@ from redis.asyncio import Redis
 from api.background.change_feed import ChangeFeed
 from api.background.doorbell_sender import DoorbellSender
 from api.background.event_feed import EventFeed
-from api.background.job_feed import JobFeed
+from api.background.job_feed import Do, JobFeed
 from api.background.upkeep import keep_up, sweep_uploads
+from api.background.webhook_delivery import WebhookDelivery
 from api.fleet import Fleet
 from api.job_cache import JobCache
 from api.predict.predictor import Predictor
 from api.uploads.checker import Bounds, Checker
 from api.uploads.intake import Intake
+from api.webhooks.addresses import Resolver
+from api.webhooks.sender import Sender
 from jobs.errors import DataLost
 from jobs.settings import Settings
 from store.api_keys import KeyRing
@@ -30,6 +34,7 @@ from store.datasets import DatasetStore
 from store.doorbell import Doorbell, make_celery
 from store.files import Folder
 from store.jobs import Store
+from store.webhooks import Webhooks
 
 T = TypeVar("T")
 
@@ -57,6 +62,7 @@ class Services:
     intake: Intake
     artifacts: LocalArtifacts
     predictor: Predictor
+    webhooks: Webhooks
 
     async def do(self, operation: Operation[T]) -> T:
         """Carry out a store operation. Raises StoreUnavailable and whatever the operation raises."""
@@ -105,9 +111,15 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
                     artifacts=artifacts,
                     most_bytes=settings.predict_memory_mb << 20,
                 ),
+                webhooks := Webhooks.of(settings),
             )
             upkeep = keep_up(client, store, doorbell_sender, every_seconds=settings.upkeep_seconds)
-            async with _beside(services.change_feed.run()), _beside(upkeep), _beside(sweep_uploads(intake)):
+            async with (
+                _delivering(webhooks, settings, do=do),
+                _beside(services.change_feed.run()),
+                _beside(upkeep),
+                _beside(sweep_uploads(intake)),
+            ):
                 try:
                     yield services
                 finally:
@@ -115,6 +127,25 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
                     await intake.aclose()
                     predictor.close()
             await doorbell_sender.aclose()
+
+
+@asynccontextmanager
+async def _delivering(webhooks: Webhooks, settings: Settings, *, do: Do) -> AsyncGenerator[None]:
+    """Tell webhooks what they have to be told, beside the body."""
+    resolver = Resolver()
+    sender = Sender(
+        resolver,
+        allow_private=settings.webhooks_allow_private,
+        user_agent=f"gradientd/{version('gradientd')}",
+    )
+    delivery = WebhookDelivery(webhooks, do=do, send=sender)
+    try:
+        async with _beside(delivery.run()):
+            yield
+        await delivery.aclose()
+    finally:
+        await sender.aclose()
+        resolver.close()
 
 
 @asynccontextmanager

@@ -72,6 +72,11 @@ class Settings(BaseSettings):
     predict_memory_mb: Annotated[int, Field(ge=16)] = 256
     """Most MiB of models that an API process keeps loaded for predictions, by the size of their files."""
 
+    webhooks_allow_private: bool = False
+    """Let webhooks reach private, loopback, link-local and metadata addresses: for receivers in one's own network."""
+    webhook_retry_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
+    """Wait before a webhook's second attempt; the further ones grow with it, see `jobs.webhooks.WAITS`."""
+
     # --- who may ask ------------------------------------------------------------------------------
     api_keys: SecretStr = SecretStr("")
     """API keys beside those in Redis, hashed: `owner:scopes:sha256` entries (`alice:submit+read:9f86…`), separated by

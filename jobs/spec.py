@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from jobs.webhook import Webhook
+
 LARGEST_SEED = 2**31 - 1
 LONGEST_RUNTIME_SECONDS = 30 * 24 * 3600
 
@@ -319,6 +321,9 @@ class Spec(Frozen):
     priority: Annotated[
         int, Field(ge=-100, le=100, description="Higher runs first; equal ones in order of arrival.")
     ] = 0
+    webhook: Annotated[
+        Webhook | None, Field(description="Whom to tell what becomes of the job; `null` for nobody.")
+    ] = None
     metadata: Annotated[
         dict[MetadataKey, MetadataValue],
         Field(max_length=16, description="Your own labels: up to 16 strings, usable as list filters."),

@@ -145,7 +145,7 @@ def _state(fields: dict[str, str], moment: _Moment) -> dict[str, Any]:
     return {
         "id": fields["id"],
         "status": status,
-        "status_reason": _reason(fields["reason"]),
+        "status_reason": reason(fields["reason"]),
         "phase": Phase(fields["phase"]) if fields.get("phase") in _PHASES else None,
         "progress": _progress(fields, status),
         "queue_position": moment.position if status is Status.QUEUED else None,
@@ -253,14 +253,15 @@ def _epoch(text: str | None) -> EpochMetrics | None:
 
 def _transition(data: dict[str, Any]) -> Transition:
     return Transition(
-        at=instant(data["at"]), status=Status(data["status"]), reason=_reason(data["reason"]), attempt=data["attempt"]
+        at=instant(data["at"]), status=Status(data["status"]), reason=reason(data["reason"]), attempt=data["attempt"]
     )
 
 
 _PHASES, _REASONS = frozenset(Phase), frozenset(Reason)
 
 
-def _reason(text: str) -> Reason | None:
+def reason(text: str) -> Reason | None:
+    """The reason in a record, if there is one."""
     # One that a newer version gave is none that this one could explain.
     return Reason(text) if text in _REASONS else None
 

@@ -23,6 +23,7 @@ from store.feed import Feed
 from store.history import History
 from store.keys import EVERYBODY, Keys
 from store.lanes import Lanes
+from store.webhooks import webhook_fields
 
 J = TypeVar("J", Job, JobSummary)
 
@@ -101,11 +102,17 @@ class Store:
     keys: Keys
     lease_seconds: float = 15.0
     retention_seconds: int = 30 * 24 * 3600
+    webhook_retry_seconds: float = 1.0
 
     @classmethod
     def of(cls, settings: Settings) -> "Store":
         """Those of these settings."""
-        return cls(Keys(settings.namespace), settings.lease_seconds, settings.retention_seconds)
+        return cls(
+            Keys(settings.namespace),
+            settings.lease_seconds,
+            settings.retention_seconds,
+            settings.webhook_retry_seconds,
+        )
 
     @property
     def history(self) -> History:
@@ -158,6 +165,9 @@ class Store:
             "train_examples": train_examples,
             "progress": progress.model_dump_json(),
         }
+        webhook, events = webhook_fields(spec, owner=owner, retry_seconds=self.webhook_retry_seconds)
+        if events:
+            fields["webhook"] = events
         if choices:
             fields["choices"] = json.dumps([choice.model_dump(mode="json") for choice in choices])
         outcome, answer, rings = yield script(
@@ -175,6 +185,7 @@ class Store:
             max_queued=max_queued,
             dataset=dataset.name if dataset else "",
             version=(dataset and dataset.version) or "",
+            webhook=webhook,
             rest=_flat(fields),
         )
         if outcome == "gone":

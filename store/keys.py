@@ -6,6 +6,9 @@ from dataclasses import dataclass
 TEMPLATES: dict[str, str] = {
     "job": "{ns}:job:{id}",  # HASH: the record
     "events": "{ns}:job:{id}:events",  # STREAM: its history
+    "webhook": "{ns}:job:{id}:webhook",  # HASH: whom to tell of it, by which secret, and its deliveries by number
+    "outbox": "{ns}:job:{id}:outbox",  # ZSET: numbers of its deliveries that are still to be made
+    "outboxes": "{ns}:outboxes",  # ZSET: jobs with such deliveries by the time the next is due, in ms
     "changes": "{ns}:changes:{id}",  # channel: its revision, published at every change; of '*' "<job> <owner>" of all
     "feed": "{ns}:feed",  # STREAM: the last events of all jobs, each as where it is: job, owner, event
     "control": "{ns}:control:{id}",  # channel: wishes to stop a job of this worker, as "<job> <status>"
@@ -42,6 +45,7 @@ PERMANENT = (
     "leases",
     "last_order",
     "expiring",
+    "outboxes",
     "workers",
     "upkeep",
     "stats",
@@ -56,7 +60,7 @@ PERMANENT = (
     "dataset_jobs",
     "stored_bytes",
 )
-"""Kinds of keys without a TTL, beside the `job` and `events` of jobs that are not final.
+"""Kinds of keys without a TTL, beside the `job`, `events`, `webhook` and `outbox` of jobs that are not final.
 
 All but the counters shrink as jobs end and are deleted, as API keys are revoked and as datasets are deleted.
 """

@@ -57,6 +57,10 @@ class Stats:
     """How long jobs ran that a worker had, in all their attempts, by final status."""
     epochs: Histogram
     """How long epochs took, with their evaluation."""
+    webhook_attempts: Mapping[str, int]
+    """Requests to webhooks, `succeeded` and `failed`."""
+    webhook_deliveries: Mapping[str, int]
+    """What webhooks were told, `delivered` and `failed` for good."""
 
 
 def read_stats(keys: Keys) -> Operation[Stats]:
@@ -79,6 +83,8 @@ def read_stats(keys: Keys) -> Operation[Stats]:
         queue_wait=_histogram(beginning("queue_wait")),
         running={status.value: _histogram(beginning(f"running:{status.value}")) for status in sorted(TERMINAL)},
         epochs=_histogram(beginning("epoch")),
+        webhook_attempts={"succeeded": 0, "failed": 0} | beginning("webhook_attempts"),
+        webhook_deliveries={"delivered": 0, "failed": 0} | beginning("webhook_deliveries"),
     )
 
 

@@ -30,7 +30,7 @@ def model_card(job: Job, epochs: Sequence[Row], evaluation: bytes) -> ModelCard:
     names = [name for name in NAMES if any(row.get(name) is not None for row in shown)]
     return ModelCard(
         job_id=job.id,
-        spec=job.spec,
+        spec=job.spec.model_copy(update={"webhook": None}),  # cards are passed on, and its address is nobody's business
         choices=job.choices,
         run=job.run,
         attempt=job.attempt,

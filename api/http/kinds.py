@@ -97,6 +97,13 @@ ARTIFACT_NOT_FOUND = Kind(
     "The job has left no file of this name.",
     "`GET /v1/jobs/{job_id}/artifacts` lists those that there are.",
 )
+WEBHOOK_DELIVERY_NOT_FOUND = Kind(
+    "webhook_delivery_not_found",
+    404,
+    "Delivery not found",
+    "The job's webhook was told nothing under this id, or so long ago that it is no longer known.",
+    "`GET /v1/jobs/{job_id}/webhook-deliveries` lists those that there are.",
+)
 NOT_EXPORTED = Kind(
     "not_exported",
     409,
@@ -316,6 +323,7 @@ KINDS: dict[str, Kind] = {
         UPLOAD_NOT_FOUND,
         TOO_MANY_UPLOADS,
         ARTIFACT_NOT_FOUND,
+        WEBHOOK_DELIVERY_NOT_FOUND,
         NOT_EXPORTED,
         RANGE_NOT_SATISFIABLE,
         INVALID_INPUTS,

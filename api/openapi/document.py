@@ -43,6 +43,7 @@ worker trains it with TensorFlow, and `GET /v1/jobs/{job_id}` tells how far it i
 TAGS = [
     {"name": "jobs", "description": "Submit training jobs, follow, pause and cancel them."},
     {"name": "history", "description": "What a job's history tells: events, and metrics as series."},
+    {"name": "webhooks", "description": "What a job's webhook was told, and telling it again."},
     {"name": "artifacts", "description": "The files that a job leaves: its model, and what belongs to it."},
     {"name": "predictions", "description": "What a job's model says of new examples."},
     {"name": "datasets", "description": "Upload tables, pictures and arrays to learn, look into them, delete them."},

@@ -42,6 +42,8 @@ from jobs.record import (
 )
 from jobs.spec import Augmentation, EarlyStopping, Spec
 from jobs.states import Phase, Reason, Status
+from jobs.webhook import Webhook
+from jobs.webhook_messages import Attempt, Delivery, delivery_id
 from jobs.wire import Dataset, FaultAt, JobEvent, KeptCheckpoint, Preset, Regressand, Upload, UploadReport
 
 JOB_ID = "job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC"
@@ -68,6 +70,15 @@ JOB_BODY: dict[str, Any] = {
                         "validation_split": 0.1,
                         "early_stopping": {"monitor": "val_accuracy", "patience": 3},
                         "metadata": {"team": "vision"},
+                    },
+                },
+                "webhook": {
+                    "summary": "Somebody to be told of its end",
+                    "value": {
+                        "webhook": {
+                            "url": "https://hooks.example.org/training",
+                            "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+                        }
                     },
                 },
             },
@@ -183,6 +194,7 @@ def _spec() -> Spec:
         augmentation=Augmentation(shift_pixels=2),
         early_stopping=EarlyStopping(),
         max_runtime_seconds=3600,
+        webhook=Webhook(url="https://hooks.example.org/training"),
         metadata={"team": "vision"},
     )
     return resolve(wanted)
@@ -338,6 +350,18 @@ def _worker() -> Worker:
     )
 
 
+def _delivery() -> Delivery:
+    return Delivery(
+        id=delivery_id(JOB_ID, 1),
+        type="job.succeeded",
+        event_id="1-14",
+        status="pending",
+        attempts=(Attempt(at=AT + timedelta(seconds=13), status_code=503, error="timed_out", seconds=0.12),),
+        next_attempt_at=AT + timedelta(seconds=14),
+        created_at=AT + timedelta(seconds=13),
+    )
+
+
 def _card() -> ModelCard:
     job = _job()
     wrong = WrongClass(
@@ -404,6 +428,7 @@ def by_schema() -> dict[str, dict[str, Any]]:
             predictions=(PredictedClass(label="yes", index=1, probabilities={"no": 0.07, "yes": 0.93}),),
         ),
         _card(),
+        _delivery(),
         Preset.of(preset, resolve(Spec(preset=preset.name))),
         Health(version="0.1.0"),
         Readiness(
@@ -428,6 +453,7 @@ def by_schema() -> dict[str, dict[str, Any]]:
     found["JobSummaryPage"] = _page(found["JobSummary"], JOB_ID)
     for page in ("JobPage", "JobSummaryPage"):
         found[page]["unreadable"] = [f"{JOB_ID[:-1]}D"]
+    found["WebhookDeliveryPage"] = _page(found["Delivery"], found["Delivery"]["id"])
     artifact = found["Job"]["artifacts"][0]
     found["ArtifactPage"] = _page(artifact, artifact["name"])
     found["CheckpointPage"] = _page(found["KeptCheckpoint"], found["KeptCheckpoint"]["name"])

@@ -81,6 +81,10 @@ def _of_jobs(stats: Stats) -> Iterator[Metric]:
     ran = "Time that final jobs ran, in all their attempts, by final status; without those that never ran."
     yield _histogram("job_duration_seconds", ran, _by_one(stats.running), ["status"])
     yield _histogram("epoch_duration_seconds", "Time of an epoch, evaluation included.", {(): stats.epochs})
+    attempts = "Requests to webhooks, by whether they were answered with 2xx."
+    yield _counter("webhook_attempts", attempts, _by_one(stats.webhook_attempts), ["outcome"])
+    settled = "Messages to webhooks that were delivered, and those given up, each time that they were."
+    yield _counter("webhook_deliveries", settled, _by_one(stats.webhook_deliveries), ["outcome"])
 
 
 def _of_workers(workers: Sequence[Worker], *, now: datetime) -> Iterator[Metric]:

@@ -1,13 +1,13 @@
 -- Accept a job: record, queue, indexes and the first answer for its idempotency key, all or nothing.
 -- `repeat_key` is the idempotency key or '', `digest` that of the body, `max_jobs` and `max_queued` are the most
 -- unfinished and the most queued jobs of the owner (0: any number). `dataset` and `version` name a version of one of the
--- owner's datasets, or are ''. The rest: the record's fields as name, value, …
+-- owner's datasets, or are ''. `webhook` has the fields of its webhook as a JSON object, or is ''. The rest: the record's fields as name, value, …
 -- Returns: 'created', the answer as JSON, bells missing; 'repeated', the first answer to this key with its digest, spec
 --          and progress, whatever the digest is now, 0; at a limit, 'unfinished' | 'queued', the number of them, 0; or
 --          'gone', 0, 0 where there is no such version.
-local id, owner, lane, priority, retention_ms, repeat_key, digest, repeat_ttl_ms, max_jobs, max_queued, dataset, version =
-  ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
-local FIRST_FIELD = 13
+local id, owner, lane, priority, retention_ms, repeat_key, digest, repeat_ttl_ms, max_jobs, max_queued, dataset, version, webhook =
+  ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
+local FIRST_FIELD = 14
 max_jobs, max_queued = tonumber(max_jobs), tonumber(max_queued)
 
 if repeat_key ~= '' then
@@ -45,6 +45,9 @@ for i = 1, #record, 2 do given[record[i]] = record[i + 1] end
 redis.call('HSET', job_key(id), 'id', id, 'owner', owner, 'lane', lane, 'priority', priority,
   'retention_ms', retention_ms, 'order', whole(order), 'created_at', at, 'status', 'queued', 'reason', '',
   'fence', 0, 'attempt', 0, 'losses', 0, 'events', 0, 'revision', 0, 'transitions', '', unpack(record))
+if webhook ~= '' then
+  for name, value in pairs(cjson.decode(webhook)) do redis.call('HSET', webhook_key(id), name, value) end
+end
 for _, who in ipairs({'*', owner}) do redis.call('ZADD', index_key(who), whole(order), id) end
 index(id, 'queued', 'add')
 if version ~= '' then

@@ -102,13 +102,51 @@ local function announce(id, event)
   redis.call('XADD', feed_key(), 'MAXLEN', '~', FEED_KEPT, '*', 'job', id, 'owner', field(id, 'owner'), 'event', event)
 end
 
+-- Deliveries of one job that may wait; beyond them only its end is told.
+local MOST_WAITING = 20000
+
+-- Have the job's webhook told of an event, if it asked for its kind: the delivery is written with the change that it
+-- tells. All that a message says stands in it, as it is now. Those who write the change never wait for it, nor fail by it.
+local function tell_webhook(id, event, kind, data, at)
+  local wanted = field(id, 'webhook')
+  if wanted == '' then return end
+  local key, status = webhook_key(id), field(id, 'status')
+  local name = kind == 'metric' and 'job.epoch' or kind == 'status' and 'job.' .. status
+  if not name or not string.find(wanted, ' ' .. name .. ' ', 1, true) then return end
+  if redis.pcall('HEXISTS', key, 'secret') ~= 1 then return end
+  local waiting = redis.pcall('ZCARD', outbox_key(id))
+  if type(waiting) ~= 'number' or (waiting >= MOST_WAITING and not TERMINAL[status]) then return end
+  local what = {type = name, at = at, event = event, status = status, reason = field(id, 'reason'),
+    attempt = number(id, 'attempt', 0), metadata = field(id, 'metadata')}
+  if kind == 'metric' then what.epoch = data end
+  if TERMINAL[status] then
+    for _, each in ipairs({'latest', 'best', 'test', 'error'}) do what[each] = field(id, each) end
+  end
+  local n = redis.pcall('HINCRBY', key, 'last', 1)
+  if type(n) ~= 'number' then return end
+  redis.pcall('HSET', key, 'what:' .. n, cjson.encode(what), 'since:' .. n, at)
+  redis.pcall('ZADD', outbox_key(id), n, n)
+  -- One that is held, or waits for its next attempt, keeps its time.
+  redis.pcall('ZADD', outboxes_key(), 'NX', at, id)
+end
+
+-- A job's webhook outlasts its record for as long as attempts go on.
+local function retire_webhook(id, retention_ms)
+  local keep_ms = tonumber(redis.pcall('HGET', webhook_key(id), 'keep_ms'))
+  if not keep_ms then return end
+  redis.pcall('PEXPIRE', webhook_key(id), whole(retention_ms + keep_ms))
+  redis.pcall('PEXPIRE', outbox_key(id), whole(retention_ms + keep_ms))
+end
+
 -- Append to the history. The id is <fence>-<n>: both only grow, so order is the order of writing. Metrics are as many
 -- as the job has epochs; of every other kind only so many are kept.
 local function emit(id, kind, data)
   local n = redis.call('HINCRBY', job_key(id), 'events', 1)
   local event = field(id, 'fence') .. '-' .. n
-  redis.call('XADD', events_key(id), event, 'type', kind, 'at', whole(now_ms()), 'data', data)
+  local at = whole(now_ms())
+  redis.call('XADD', events_key(id), event, 'type', kind, 'at', at, 'data', data)
   announce(id, event)
+  tell_webhook(id, event, kind, data, at)
   if kind == 'metric' then return end
   local kept, gone = append(field(id, 'kept:' .. kind), event)
   redis.call('HSET', job_key(id), 'kept:' .. kind, kept)
@@ -209,6 +247,7 @@ local function transition(id, to, reason, held_until)
     redis.call('PEXPIRE', events_key(id), whole(retention))
     redis.call('ZADD', expiring_key(), whole(tonumber(at) + retention), id .. '|' .. field(id, 'owner'))
     announce(id, done_entry(id)[1])
+    retire_webhook(id, retention)
   end
   touch(id)
   count_change(id, to, reason, tonumber(at), before)
@@ -245,6 +284,7 @@ local function drop(id)
   redis.call('ZREM', index_key('*'), id)
   for status in pairs(ALLOWED) do redis.call('ZREM', by_status_key('*', status), id) end
   redis.call('DEL', job_key(id), events_key(id))
+  retire_webhook(id, 0)
   redis.call('PUBLISH', changes_key(id), 'lost')
   count('lost')
 end

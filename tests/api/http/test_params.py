@@ -79,7 +79,12 @@ async def test_no_operation_takes_a_parameter_that_it_does_not_name(app: FastAPI
     for route in operations(app):
         for method in route.methods or ():
             url = route.path_format.format(
-                job_id=JOB_ID, name="model.onnx", version="1", upload_id=f"up_{32 * '0'}", code="job_not_found"
+                job_id=JOB_ID,
+                name="model.onnx",
+                version="1",
+                upload_id=f"up_{32 * '0'}",
+                code="job_not_found",
+                delivery_id="msg_1",
             )
             problem = assert_problem(await http.request(method, url, params={"lmit": "1"}), 422, "invalid_parameter")
             assert problem["errors"] == [{"parameter": "lmit", "detail": "There is no such parameter"}]

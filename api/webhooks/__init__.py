@@ -1,0 +1,1 @@
+"""Tells webhooks what becomes of jobs."""
