@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Any, TypeVar
 
@@ -28,7 +29,7 @@ from jobs.settings import Settings
 from store.api_keys import KeyRing
 from store.artifacts import LocalArtifacts
 from store.batches import Batches
-from store.calls import Operation, aconnect
+from store.calls import Operation, aconnect, arun
 from store.dataset_files import DatasetFiles
 from store.datasets import DatasetStore
 from store.doorbell import Doorbell, make_celery
@@ -115,7 +116,8 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             )
             upkeep = keep_up(client, store, doorbell_sender, every_seconds=settings.upkeep_seconds)
             async with (
-                _delivering(webhooks, settings, do=do),
+                # Not in batches: one that is under way when this ends would outlast the client.
+                _delivering(webhooks, settings, do=partial(arun, client)),
                 _beside(services.change_feed.run()),
                 _beside(upkeep),
                 _beside(sweep_uploads(intake)),

@@ -64,8 +64,8 @@ class Claimed:
         """What it tells. Raises ValueError where the store does not hold that whole."""
         try:
             return _message(self.job_id, json.loads(self.what))
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"no message: {error}") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"the message of {self.id} cannot be read: {decoding.brief(error)}") from error
 
 
 def host_of(url: str) -> str:

@@ -14,11 +14,10 @@ from standardwebhooks import Webhook
 from api.webhooks.addresses import Resolve, is_public
 from jobs.webhook_messages import AttemptError
 
-CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
 """How long a request may take from the look-up of its name to the head of its answer, whatever comes meanwhile."""
-MOST_ADDRESSES = 4
-"""Addresses of a name that are tried, one after the other."""
+MOST_ADDRESSES = 3
+"""Addresses of a name that are tried, one after the other, each for its share of that time."""
 GOODBYE_SECONDS = 1.0
 MOST_BODY_BYTES = 4096
 """For how long, and how much, of an answer's body is read, that the receiver may finish. Nobody sees it."""
@@ -57,7 +56,7 @@ class Sender:
             trust_env=False,
             follow_redirects=False,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
-            timeout=httpx.Timeout(total_seconds, connect=CONNECT_SECONDS),
+            timeout=httpx.Timeout(total_seconds, connect=total_seconds / MOST_ADDRESSES),
             headers={"user-agent": user_agent, "accept": "*/*", "connection": "close"},
         )
 
