@@ -22,6 +22,7 @@ from jobs.estimate import Estimate, check_split, estimate
 from jobs.limits import Limits
 from jobs.record import Device, Worker
 from jobs.spec import Spec
+from jobs.webhook import Webhook
 from jobs.wire import MOST_ERRORS, FieldError
 
 LONGEST_POINTER = 200
@@ -42,8 +43,11 @@ class Admitted:
     """The version of one of its owner's datasets that it needs; None for a built-in one."""
 
 
-async def resolve(services: Services, body: dict[str, Any], *, owner: str) -> Admitted:
-    """The job that a body asks for, of this owner. Raises InvalidSpec, for too large a job as well, and Refused."""
+async def resolve(services: Services, body: dict[str, Any], *, owner: str, webhook: Webhook | None = None) -> Admitted:
+    """The job that a body asks for, of this owner; it has this webhook if it says nothing of one.
+
+    Raises InvalidSpec, for too large a job as well, and Refused.
+    """
     parsed = _parsed(body)
     named = presets.dataset_named(parsed)
     version = None if named in datasets.CATALOGUE else await _version(services, named, owner=owner)
@@ -56,6 +60,8 @@ async def resolve(services: Services, body: dict[str, Any], *, owner: str) -> Ad
     check_split(spec, sizes)
     limits.check(spec, sizes)
     check_webhook(spec.webhook, allow_private=services.settings.webhooks_allow_private)
+    if webhook and "webhook" not in parsed.model_fields_set:
+        spec = spec.model_copy(update={"webhook": webhook})
     return Admitted(spec, sizes, choices, version.ref if version else None)
 
 

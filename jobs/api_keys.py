@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from jobs.errors import Misconfigured
 from jobs.settings import Settings
+from jobs.webhook import Webhook
 
 SECRET = re.compile(r"gd_[A-Za-z0-9_-]{43}")
 OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
@@ -72,8 +73,16 @@ class ApiKey(BaseModel):
     scopes: frozenset[Scope]
     name: Annotated[str, Field(max_length=100)] = ""
     limits: KeyLimits = KeyLimits()
+    webhook: Webhook | None = None
+    """That of jobs which name none, without its secret."""
+    webhook_secret: Annotated[str, Field(repr=False)] = ""
     created_at: datetime | None = None
     """None for a key of the settings."""
+
+    @property
+    def default_webhook(self) -> Webhook | None:
+        """The webhook of jobs which name none."""
+        return self.webhook and self.webhook.model_copy(update={"secret": SecretStr(self.webhook_secret)})
 
     def allows(self, scope: Scope) -> bool:
         """Whether the key may do this."""
@@ -96,7 +105,13 @@ def id_of(digest: str) -> str:
 
 
 def new_key(
-    secret: str, *, owner: str, scopes: Iterable[Scope], name: str = "", limits: KeyLimits | None = None
+    secret: str,
+    *,
+    owner: str,
+    scopes: Iterable[Scope],
+    name: str = "",
+    limits: KeyLimits | None = None,
+    webhook: Webhook | None = None,
 ) -> ApiKey:
     """The key that has this secret. Raises pydantic's ValidationError for an owner's name that cannot be one."""
     digest = digest_of(secret)
@@ -107,6 +122,8 @@ def new_key(
         scopes=frozenset(scopes),
         name=name,
         limits=limits or KeyLimits(),
+        webhook=webhook,
+        webhook_secret=webhook.secret.get_secret_value() if webhook and webhook.secret else "",
         created_at=datetime.now(UTC),
     )
 
@@ -156,5 +173,5 @@ def highest_priority(key: ApiKey, settings: Settings) -> int | None:
 
 def summary(key: ApiKey) -> dict[str, Any]:
     """The key as it may be shown."""
-    shown = json.loads(key.model_dump_json(exclude={"digest"}))
+    shown = json.loads(key.model_dump_json(exclude={"digest", "webhook_secret"}))
     return {**shown, "scopes": sorted(shown["scopes"])}

@@ -55,12 +55,6 @@ def not_a_delivery(text: str) -> Refused:
     return Refused(kinds.WEBHOOK_DELIVERY_NOT_FOUND, f"the job has no delivery {shortened(text, 100)!r}")
 
 
-def _delivery_id(text: str) -> str:
-    if not DELIVERY_ID.fullmatch(text):
-        raise not_a_delivery(text)
-    return text
-
-
 @dataclass(frozen=True, slots=True)
 class Redelivery:
     """Which delivery of which job to make again."""
@@ -75,5 +69,6 @@ class Redelivery:
     job_id: JobId
     delivery_id: Annotated[
         str,
-        Segment("delivery_id", _delivery_id, "The delivery's `id`.", EXAMPLE, {"pattern": f"^{DELIVERY_ID.pattern}$"}),
+        Segment("delivery_id", str, "The delivery's `id`.", EXAMPLE, {"pattern": f"^{DELIVERY_ID.pattern}$"}),
     ]
+    """As it was sent: whether the job is there is told first."""

@@ -141,7 +141,10 @@ async def _created(context: RequestContext, body: JsonBody, idempotency_key: str
 
 async def _admitted(context: RequestContext, body: JsonBody) -> admission.Admitted:
     """What a body asks for, if it can be taken. Raises InvalidSpec and Refused."""
-    wanted = await admission.resolve(context.services, body.fields, owner=context.caller.owner)
+    key = context.caller.key
+    wanted = await admission.resolve(
+        context.services, body.fields, owner=context.caller.owner, webhook=key.default_webhook if key else None
+    )
     context.check_priority(wanted.spec)
     await admission.check_device(context.services, wanted.spec)
     await admission.check_memory(context.services, wanted)

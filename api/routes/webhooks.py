@@ -84,7 +84,7 @@ async def redeliver_webhook(context: RequestContextDep, params: Annotated[Redeli
             context.services.webhooks.redeliver(params.job_id, number, owner=context.caller.visible_owner)
         )
     if delivery is None:
-        # A job that is not there is told first.
+        # That the job is not there is told first.
         await context.do(context.services.webhooks.list(params.job_id, owner=context.caller.visible_owner, limit=1))
         raise not_a_delivery(params.delivery_id)
     return to_json(delivery, status=202)

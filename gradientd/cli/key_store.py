@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import typer
 from pydantic import SecretStr, ValidationError
@@ -19,13 +19,16 @@ from gradientd.local.valkey import url_of_running
 from jobs.api_keys import ApiKey, KeyLimits, Scope, new_key, new_secret
 from jobs.errors import StoreUnavailable
 from jobs.settings import Settings
+from jobs.webhook import Webhook
 from store.api_keys import KeyRing, StoredKey
 from store.calls import Operation, connect, run
 
 T = TypeVar("T")
 
 
-def make_key(*, owner: str, scopes: str, name: str, limits: Mapping[str, int | None]) -> tuple[ApiKey, str]:
+def make_key(
+    *, owner: str, scopes: str, name: str, limits: Mapping[str, int | None], webhook: Webhook | None = None
+) -> tuple[ApiKey, str]:
     """A new key, kept nowhere yet, and its secret.
 
     Raises:
@@ -34,7 +37,12 @@ def make_key(*, owner: str, scopes: str, name: str, limits: Mapping[str, int | N
     secret = new_secret()
     try:
         key = new_key(
-            secret, owner=owner, scopes=read_scopes(scopes), name=name, limits=KeyLimits.model_validate(dict(limits))
+            secret,
+            owner=owner,
+            scopes=read_scopes(scopes),
+            name=name,
+            limits=KeyLimits.model_validate(dict(limits)),
+            webhook=webhook,
         )
     except ValidationError as error:
         hint = "--name" if error.errors()[0]["loc"] == ("name",) else "--owner"
@@ -92,6 +100,24 @@ def read_scopes(text: str) -> frozenset[Scope]:
             param_hint="--scopes",
         )
     return frozenset(map(Scope, words))
+
+
+def read_webhook(url: str, events: str | None, secret: str | None) -> Webhook:
+    """The webhook of options.
+
+    Raises:
+        typer.BadParameter: there cannot be such a one.
+    """
+    if not secret:
+        raise typer.BadParameter("needed beside --webhook-url", param_hint="--webhook-secret")
+    fields: dict[str, Any] = {"url": url, "secret": secret}
+    if events is not None:
+        fields["events"] = [word.strip() for word in events.split(",")]
+    try:
+        return Webhook.model_validate(fields)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        raise typer.BadParameter(fault["msg"], param_hint=f"--webhook-{fault['loc'][0]}") from None
 
 
 def settings_of(*, data_dir: Path | None, redis_url: str | None) -> Settings:

@@ -10,6 +10,7 @@ from gradientd.cli.extras import STORE, needs
 from gradientd.cli.options import JsonOption, complain, console, folder
 
 LIMITS = "Limits"
+WEBHOOK = "Webhook of its jobs that name none"
 
 DataDirOption = Annotated[
     Path | None,
@@ -73,6 +74,25 @@ def create(
     max_stored_mb: Annotated[
         int | None, typer.Option(min=1, help="Most MiB of the owner's datasets.", rich_help_panel=LIMITS)
     ] = None,
+    webhook_url: Annotated[
+        str | None, typer.Option(help="Whom to tell what becomes of them.", rich_help_panel=WEBHOOK)
+    ] = None,
+    webhook_events: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EVENT,…",
+            help="What to tell: job. and a status, or job.epoch. By default that they ended.",
+            rich_help_panel=WEBHOOK,
+        ),
+    ] = None,
+    webhook_secret: Annotated[
+        str | None,
+        typer.Option(
+            envvar="GRADIENTD_WEBHOOK_SECRET",
+            help="By which it is signed: whsec_ and 24 to 64 bytes in base64. Better given as the variable.",
+            rich_help_panel=WEBHOOK,
+        ),
+    ] = None,
     env: Annotated[
         bool, typer.Option("--env", help="Store nothing; print an entry for GRADIENTD_API_KEYS. Takes no limits.")
     ] = False,
@@ -84,7 +104,7 @@ def create(
 
     It is valid at once, on a service that asks for keys: one that was started with GRADIENTD_AUTH=required.
     """
-    from gradientd.cli.key_store import KeyStore, make_key
+    from gradientd.cli.key_store import KeyStore, make_key, read_webhook
     from jobs.api_keys import entry_of, summary
 
     limits = {
@@ -96,9 +116,12 @@ def create(
         "max_upload_mb": max_upload_mb,
         "max_stored_mb": max_stored_mb,
     }
-    if env and any(limit is not None for limit in limits.values()):
-        raise typer.BadParameter("an entry for GRADIENTD_API_KEYS has no limits of its own", param_hint="--env")
-    key, secret = make_key(owner=owner, scopes=scopes, name=name, limits=limits)
+    if env and (webhook_url or any(limit is not None for limit in limits.values())):
+        raise typer.BadParameter(
+            "an entry for GRADIENTD_API_KEYS has neither limits of its own nor a webhook", param_hint="--env"
+        )
+    webhook = read_webhook(webhook_url, webhook_events, webhook_secret) if webhook_url else None
+    key, secret = make_key(owner=owner, scopes=scopes, name=name, limits=limits, webhook=webhook)
     shown = {**summary(key), "secret": secret}
     if env:
         entry = entry_of(key)

@@ -20,12 +20,14 @@ from api.background import webhook_delivery
 from api.background.webhook_delivery import verdict
 from api.webhooks import addresses
 from api.webhooks.sender import Answer, Sender
+from jobs.api_keys import Scope, new_key, new_secret
 from jobs.ids import new_job_id
 from jobs.report import Report
 from jobs.settings import Settings
 from jobs.states import Reason, Status
-from jobs.webhook import WebhookEvent
+from jobs.webhook import Webhook, WebhookEvent
 from jobs.webhook_messages import WAITS, delivery_id
+from store.api_keys import KeyRing
 from store.jobs import Claim, Store
 from store.webhooks import Claimed
 from tests.api.conftest import Do, assert_problem, epoch, talk_to, until
@@ -376,6 +378,50 @@ async def test_a_private_address_is_refused_and_a_name_of_one_not_called(
     (head,) = await once(guarded, job["id"], lambda found: len(found[0]["attempts"]) >= 3)
     assert {each["error"] for each in head["attempts"]} == {"address_not_allowed"}
     assert receiver.told == []
+
+
+@pytest.fixture
+async def keyed(
+    settings: Settings, receiver: Receiver, client: Any, do: Do, anyio_backend: str
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A server that asks for keys, and the client of one that has a webhook."""
+    webhook = Webhook.model_validate({"url": f"{receiver.url}/key", "secret": SECRET, "events": ["job.queued"]})
+    key = new_key(secret := new_secret(), owner="alice", scopes=[Scope.READ, Scope.SUBMIT], webhook=webhook)
+    do(KeyRing.of(settings).create(key))
+    app = create_app(settings.model_copy(update={"auth": "required"}))
+    async with app.router.lifespan_context(app), talk_to(app) as http:
+        http.headers["authorization"] = f"Bearer {secret}"
+        yield http
+
+
+async def test_jobs_that_name_no_webhook_have_their_keys(keyed: httpx.AsyncClient, receiver: Receiver) -> None:
+    own = {"url": f"{receiver.url}/own", "secret": SECRET, "events": ["job.queued"]}
+    by_key, by_spec, without = [
+        (await keyed.post("/v1/jobs", json=body)).json() for body in ({}, {"webhook": own}, {"webhook": None})
+    ]
+    assert by_key["spec"]["webhook"] == {"url": f"{receiver.url}/key", "events": ["job.queued"]}
+    assert without["spec"]["webhook"] is None
+    for job in (by_key, by_spec):
+        await all_settled(keyed, job["id"])
+    assert await deliveries(keyed, without["id"]) == []
+    told = {
+        message["data"]["job_id"]: told.path for message, told in zip(receiver.messages, receiver.told, strict=True)
+    }
+    assert told == {by_key["id"]: "/hook/key", by_spec["id"]: "/hook/own"}
+
+
+async def test_deliveries_of_others_are_not_seen(
+    keyed: httpx.AsyncClient, receiver: Receiver, settings: Settings, do: Do
+) -> None:
+    job = (await keyed.post("/v1/jobs", json={})).json()
+    (delivery,) = await all_settled(keyed, job["id"])
+    stranger = new_key(secret := new_secret(), owner="bob", scopes=[Scope.READ, Scope.SUBMIT])
+    do(KeyRing.of(settings).create(stranger))
+    keyed.headers["authorization"] = f"Bearer {secret}"
+    path = f"/v1/jobs/{job['id']}/webhook-deliveries"
+    assert_problem(await keyed.get(path), 404, "job_not_found")
+    assert_problem(await keyed.post(f"{path}/{delivery['id']}/redeliver"), 404, "job_not_found")
+    assert len(receiver.told) == 1
 
 
 # --- what becomes of an attempt -------------------------------------------------------------------

@@ -70,6 +70,43 @@ def test_a_key_is_created_listed_and_revoked(keys_command: Callable[..., Result]
     assert f"no key '{key.id}' is stored" in again.stderr
 
 
+def test_a_key_may_have_a_webhook_whose_secret_is_not_shown(
+    keys_command: Callable[..., Result], settings: Settings, do: Do
+) -> None:
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    hook = ("--webhook-url", "https://hooks.example.org/", "--webhook-secret", secret)
+    made = keys_command("create", "--owner", "alice", *hook, "--webhook-events", "job.failed,job.epoch", "--json")
+    assert made.exit_code == 0, made.output
+    shown = json.loads(made.stdout)
+    assert shown["webhook"] == {"url": "https://hooks.example.org/", "events": ["job.failed", "job.epoch"]}
+    assert secret not in made.output + keys_command("list", "--json").output
+    key = do(KeyRing.of(settings).admit(shown["secret"]))
+    assert key.default_webhook.secret.get_secret_value() == secret
+    assert secret not in repr(key)
+
+
+@pytest.mark.parametrize(
+    ("options", "blamed"),
+    [
+        (["--webhook-url", "https://hooks.example.org/"], "--webhook-secret"),
+        (["--webhook-url", "https://hooks.example.org/", "--webhook-secret", "hunter22"], "--webhook-secret"),
+        (["--webhook-url", "hooks.example.org", "--webhook-secret", "whsec_" + "A" * 32], "--webhook-url"),
+        (
+            ["--webhook-url", "https://a.b/", "--webhook-secret", "whsec_" + "A" * 32, "--webhook-events", "job.x"],
+            "--webhook-events",
+        ),
+        (["--webhook-url", "https://a.b/", "--webhook-secret", "whsec_" + "A" * 32, "--env"], "--env"),
+    ],
+)
+def test_a_webhook_that_cannot_be_is_refused(
+    keys_command: Callable[..., Result], options: list[str], blamed: str
+) -> None:
+    made = keys_command("create", "--owner", "alice", *options)
+    assert (made.exit_code, made.stdout) == (ExitCode.REFUSED, "")
+    assert blamed in made.stderr
+    assert "hunter22" not in made.stderr
+
+
 def test_json_holds_the_secret_once(keys_command: Callable[..., Result]) -> None:
     made = json.loads(keys_command("create", "--owner", "a", "--json").stdout)
     assert made["secret"].startswith("gd_")
