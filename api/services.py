@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import version
 from typing import Any, TypeVar
 
@@ -29,7 +28,7 @@ from jobs.settings import Settings
 from store.api_keys import KeyRing
 from store.artifacts import LocalArtifacts
 from store.batches import Batches
-from store.calls import Operation, aconnect, arun
+from store.calls import Operation, aconnect
 from store.dataset_files import DatasetFiles
 from store.datasets import DatasetStore
 from store.doorbell import Doorbell, make_celery
@@ -83,8 +82,8 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     datasets, dataset_files = DatasetStore.of(settings), DatasetFiles.of(settings)
     doorbell_sender = DoorbellSender(Doorbell(make_celery(settings)))
     with Folder(settings.data_dir) as folder:
-        async with aconnect(settings) as client:
-            do = (batches := Batches(client)).do
+        async with aconnect(settings) as client, Batches(client) as batches:
+            do = batches.do
             services = Services(
                 settings,
                 client,
@@ -116,8 +115,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             )
             upkeep = keep_up(client, store, doorbell_sender, every_seconds=settings.upkeep_seconds)
             async with (
-                # Not in batches: one that is under way when this ends would outlast the client.
-                _delivering(webhooks, settings, do=partial(arun, client)),
+                _delivering(webhooks, settings, do=do),
                 _beside(services.change_feed.run()),
                 _beside(upkeep),
                 _beside(sweep_uploads(intake)),

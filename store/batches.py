@@ -4,7 +4,7 @@ one packet, and their replies come back in one. Asked by many at once, a process
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import redis.asyncio
 from hiredis import pack_command as _pack  # pyright: ignore[reportUnknownVariableType]
@@ -28,6 +28,16 @@ class Batches:
         self._client = client
         self._waiting: list[_Waiting] = []
         self._exchanges: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End what is under way, for the client is about to close; whoever waits for it is cancelled."""
+        while self._exchanges:
+            for exchange in self._exchanges:
+                exchange.cancel()
+            await asyncio.wait(self._exchanges)
 
     async def do(self, operation: Operation[T]) -> T:
         """Carry out an operation. Raises StoreUnavailable when Redis is away or refuses writes, and whatever the

@@ -16,6 +16,7 @@ from gradientd.cli.streams import written_output
 from gradientd.cli.train import train
 from gradientd.cli.usage import is_help, usage_lines
 from gradientd.cli.watch import watch
+from gradientd.cli.webhooks import webhooks
 from jobs.errors import GradientdError
 
 
@@ -84,6 +85,7 @@ app.command()(compare)
 app.command()(history.events)
 app.command()(logs.logs)
 app.command()(history.checkpoints)
+app.command()(webhooks)
 app.command()(models.predict)
 app.command()(models.download)
 app.command()(card.card)

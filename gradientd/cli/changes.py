@@ -205,7 +205,7 @@ def change_one(client: Client, action: Action, job_id: str, *, as_json: bool, wa
     """Do it to the only job that is named. Raises Refused."""
     job = action.run(client, job_id)
     if job is not None and wait:
-        job = client.wait_for(job_id)
+        job = client.wait(job_id)
     if as_json:
         print_json(job.model_dump(mode="json") if job else Outcome(job_id).document)
     else:
@@ -221,7 +221,7 @@ def carry_out(round_: Round, *, as_json: bool, wait: bool) -> None:
                 tell(outcome)
         for at, outcome in enumerate(round_.outcomes if wait else ()):
             if outcome.job is not None:
-                round_.outcomes[at] = ended = Outcome(outcome.job_id, round_.client.wait_for(outcome.job_id))
+                round_.outcomes[at] = ended = Outcome(outcome.job_id, round_.client.wait(outcome.job_id))
                 if not as_json:
                     tell(ended)
     except KeyboardInterrupt:

@@ -43,7 +43,7 @@ def jobs_that_are(statuses: Sequence[Status], ctx: typer.Context, incomplete: st
         ctx,
         lambda client: [
             (job.id, f"{job.status}, {job.spec.model.type} on {job.spec.dataset}")
-            for job in client.list(limit=MOST_JOBS, statuses=statuses).data
+            for job in client.list(limit=MOST_JOBS, status=statuses).data
         ],
     )
     whole = not incomplete or incomplete.startswith("job_"[: len(incomplete)])

@@ -34,7 +34,7 @@ def fitting_jobs(client: Client, wanted: JobFilter, *, order: Literal["asc", "de
     """
     after = None
     while True:
-        page = client.list(limit=PAGE, after=after, order=order, statuses=wanted.statuses, metadata=wanted.labels)
+        page = client.list(limit=PAGE, after=after, order=order, status=wanted.statuses, metadata=wanted.labels)
         yield from (job for job in page.data if wanted.has(job.spec.dataset))
         after = page.last_id
         if not page.has_more or after is None:

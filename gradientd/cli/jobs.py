@@ -41,7 +41,7 @@ def list_jobs(
     """
     labels = read_labels(metadata)
     with Client(url, api_key=api_key) as client:
-        page = client.list(limit=limit, statuses=status or (), metadata=labels)
+        page = client.list(limit=limit, status=status or (), metadata=labels)
     if as_json:
         print_json(page.model_dump(mode="json"))
     else:

@@ -1,6 +1,5 @@
 """`logs`: what a job's worker, and the service, have to say about it, beside its changes of status."""
 
-from collections.abc import Iterator
 from datetime import UTC
 from enum import StrEnum
 from typing import Annotated
@@ -15,7 +14,6 @@ from gradientd.cli.job_reference import find_job
 from gradientd.cli.options import DEFAULT_URL, ApiKeyOption, JobArgument, JsonOption, UrlOption, console
 from gradientd.cli.progress_lines import happened
 from gradientd.client import Client
-from gradientd.client.follow import events_after
 from jobs.escapes import escaped
 from jobs.record import Event
 from jobs.states import Status
@@ -49,7 +47,7 @@ def logs(
     with Client(url, api_key=api_key) as client:
         job_id = find_job(client, named)
         try:
-            for event in streamed_events(client, job_id) if follow_ else events_after(client, job_id, None):
+            for event in client.events(job_id) if follow_ else client.history(job_id, limit=1000):
                 of = level_of(event)
                 if of is None or LEVELS.index(of) < LEVELS.index(level):
                     continue
@@ -59,11 +57,6 @@ def logs(
                     print_log(console(), event, of)
         except KeyboardInterrupt:
             raise typer.Exit(ExitCode.INTERRUPTED) from None
-
-
-def streamed_events(client: Client, job_id: str) -> Iterator[Event]:
-    """The job's events from the first to the last, each as it happens."""
-    return (told for told in client.stream(job_id) if isinstance(told, Event))
 
 
 def level_of(event: Event) -> Level | None:

@@ -76,7 +76,7 @@ class NamedJobs:
         if len(jobs) <= FEW:
             return {}
         created = [job.created_at for job in jobs]
-        page = self._client.summaries(
+        page = self._client.in_brief(
             limit=PAGE, created_after=min(created) - MOMENT, created_before=max(created) + MOMENT
         )
         return {job.id: job for job in page.data}
@@ -136,11 +136,12 @@ class FittingJobs:
     def _pages(self, statuses: Sequence[Status], order: Literal["asc", "desc"], most: int) -> Iterator[JobSummary]:
         after = None
         for _ in range(MOST_PAGES):
-            page = self._client.summaries(
+            page = self._client.in_brief(
                 limit=PAGE if self._wanted.dataset else most,
                 after=after,
                 order=order,
                 statuses=statuses,
+                dataset=self._wanted.dataset or "",
                 metadata=self._wanted.labels,
             )
             yield from (job for job in page.data if self._wanted.has(job.dataset))

@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal, cast
+from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from gradientd.client import Client
-from gradientd.client.errors import Refused
-from gradientd.client.parameters import read_statuses
-from gradientd.client.responses import parse
+from gradientd.client.errors import NotSupported
+from jobs import record
 from jobs.record import Job, Metrics
 from jobs.states import TERMINAL, Phase, Status
-from jobs.wire import Page
 
 
 class SummaryProgress(BaseModel):
@@ -58,22 +56,18 @@ class JobSummary(BaseModel):
         return self.is_deleted or self.status in TERMINAL
 
 
-def with_its_dataset(document: object) -> object:
-    """A job's document with its dataset beside the other facts, as a summary has it."""
-    if not isinstance(document, Mapping):
-        return document
-    members = cast("Mapping[str, Any]", document)
-    if "dataset" in members or not isinstance(members.get("spec"), Mapping):
-        return members
-    return {**members, "dataset": members["spec"].get("dataset")}
+def summary_of(job: Job | record.JobSummary) -> JobSummary:
+    """A job in brief."""
+    dataset = job.spec.dataset if isinstance(job, Job) else job.dataset
+    return JobSummary.model_validate({**job.model_dump(), "dataset": dataset}, extra="ignore")
 
 
-Told = Annotated[JobSummary, BeforeValidator(with_its_dataset)]
+class Listed(NamedTuple):
+    """A page of a list."""
 
-
-def summary_of(job: Job) -> JobSummary:
-    """A whole job in brief."""
-    return JobSummary.model_validate({**job.model_dump(), "dataset": job.spec.dataset}, extra="ignore")
+    data: tuple[JobSummary, ...]
+    last_id: str | None
+    has_more: bool
 
 
 class SummaryClient(Client):
@@ -81,37 +75,41 @@ class SummaryClient(Client):
 
     _knows_summaries = True
 
-    def summaries(
+    def in_brief(
         self,
         *,
         limit: int = 100,
         after: str | None = None,
         order: Literal["asc", "desc"] = "desc",
         statuses: Sequence[Status] = (),
+        dataset: str = "",
         metadata: Mapping[str, str] | None = None,
         created_after: datetime | None = None,
         created_before: datetime | None = None,
-    ) -> Page[Told]:
-        """The same page as that of `list`."""
-        params: list[tuple[str, str]] = [("limit", str(limit)), ("order", order)]
-        params += [("view", "summary")] if self._knows_summaries else []
-        params += [("after", after)] if after else []
-        params += [("status", status) for status in read_statuses(statuses)]
-        params += [(f"metadata[{key}]", value) for key, value in (metadata or {}).items()]
-        params += [("created_after", created_after.isoformat())] if created_after else []
-        params += [("created_before", created_before.isoformat())] if created_before else []
-        try:
-            return parse(self._request("GET", "/v1/jobs", params=params), Page[Told])
-        except Refused as refused:
-            if not self._knows_summaries or not any(error.parameter == "view" for error in refused.problem.errors):
-                raise
-        self._knows_summaries = False
-        return self.summaries(
+    ) -> Listed:
+        """A page of jobs; of all datasets where an older server is asked."""
+        if self._knows_summaries:
+            try:
+                page = self.summaries(
+                    limit=limit,
+                    after=after,
+                    order=order,
+                    status=statuses,
+                    dataset=dataset or None,
+                    metadata=metadata,
+                    created_after=created_after,
+                    created_before=created_before,
+                )
+                return Listed(tuple(map(summary_of, page.data)), page.last_id, page.has_more)
+            except NotSupported:
+                self._knows_summaries = False
+        whole = self.list(
             limit=limit,
             after=after,
             order=order,
-            statuses=statuses,
+            status=statuses,
             metadata=metadata,
             created_after=created_after,
             created_before=created_before,
         )
+        return Listed(tuple(map(summary_of, whole.data)), whole.last_id, whole.has_more)

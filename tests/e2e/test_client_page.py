@@ -46,8 +46,6 @@ def test_every_program_runs(
 def test_every_call_and_error_is_named() -> None:
     calls = {name for name in dir(Client) if not name.startswith("_")} - {
         "poll",
-        "stream",
-        "wait_for",
         "predict_rows",
         "card_page",
     }

@@ -116,7 +116,8 @@ class Listing:
         one = {name: values[0] for name, values in query.items()}
         if "view" in one and not self.has_summaries:
             error = {"parameter": "view", "detail": "There is no such parameter"}
-            return 400, {"status": 400, "detail": "view: There is no such parameter", "errors": [error]}
+            problem = {"status": 422, "code": "invalid_parameter", "detail": "view: There is no such parameter"}
+            return 422, {**problem, "errors": [error]}
         labels = {name[9:-1]: value for name, value in one.items() if name.startswith("metadata[")}
         fitting = [
             job
@@ -136,11 +137,12 @@ class Listing:
 def slim(job: Job) -> dict[str, Any]:
     """A job as a page in brief has it."""
     document = job.model_dump(mode="json")
-    progress = {
-        name: document["progress"][name]
-        for name in ("percent", "epoch", "epochs", "steps_per_second", "estimated_finish_at")
+    return {name: document[name] for name in SLIM} | {
+        "object": "training.job.summary",
+        "dataset": job.spec.dataset,
+        "preset": job.spec.preset,
+        "progress": document["progress"],
     }
-    return {name: document[name] for name in SLIM} | {"dataset": job.spec.dataset, "progress": progress}
 
 
 @contextmanager

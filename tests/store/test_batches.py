@@ -100,3 +100,11 @@ async def test_a_broken_connection_is_made_anew(batches: Batches, client: redis.
     assert client.client_kill_filter(_id=str(number)) == 1
     assert await asyncio.gather(batches.do(command("ECHO", "1")), batches.do(command("ECHO", "2"))) == ["1", "2"]
     assert await batches.do(command("CLIENT", "ID")) != number
+
+
+async def test_what_is_under_way_ends_with_it(asynchronous: redis.asyncio.Redis) -> None:
+    async with Batches(asynchronous) as batches:
+        waiting = asyncio.create_task(batches.do(command("BLPOP", "nothing-comes", "0")))
+        await asyncio.sleep(0.05)
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

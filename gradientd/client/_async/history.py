@@ -52,15 +52,6 @@ class AsyncHistoryCalls(AsyncConnection):
                 if progress or isinstance(each, Event):
                     yield each
 
-    async def stream(
-        self, job: JobRef, *, after: str = "", patience_seconds: float = PATIENCE_SECONDS
-    ) -> AsyncGenerator[Event | LiveProgress]:
-        """What `events` with `progress` was called."""
-        told = self.events(job, after=after, progress=True, patience_seconds=patience_seconds)
-        async with aclosing(told):
-            async for each in told:
-                yield each
-
     @overload
     def all_events(
         self, *, after: str = "", progress: Literal[False] = False, patience_seconds: float = ...

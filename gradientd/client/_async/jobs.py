@@ -14,6 +14,7 @@ from gradientd.client.answers import DatasetRef, Job, JobRef, SpecFields, Versio
 from gradientd.client.errors import ServerUnreachable, StillRunning
 from gradientd.client.paths import job_path
 from gradientd.client.responses import NOT_MODIFIED, Document, parse
+from jobs.record import JobSummary
 from jobs.states import TERMINAL
 
 LONGEST_WAIT_SECONDS = 60
@@ -84,10 +85,6 @@ class AsyncJobCalls(AsyncConnection):
                 await sleep(min(AWAY_SECONDS, max(0.0, deadline - now)))
         return version.job
 
-    async def wait_for(self, job: JobRef, *, timeout_seconds: float | None = None) -> Job:
-        """What `wait` was called."""
-        return await self.wait(job, timeout=timeout_seconds)
-
     async def list(
         self,
         *,
@@ -99,13 +96,12 @@ class AsyncJobCalls(AsyncConnection):
         order: Literal["asc", "desc"] = "desc",
         after: str | None = None,
         limit: int = 20,
-        statuses: str | Sequence[str] = (),
     ) -> AsyncPage[Job]:
         """Jobs, newest first; those that have one of the statuses, the dataset (or that version of it) and all of the
         labels, made between the times.
 
         Going through the answer goes through all of them, `limit` being what is asked for at a time (at most 100);
-        its `data` is the first page alone. `statuses` is what `status` was called.
+        its `data` is the first page alone.
 
         Raises:
             ValueError: a word is no status.
@@ -114,13 +110,43 @@ class AsyncJobCalls(AsyncConnection):
             limit=limit,
             after=after,
             order=order,
-            status=status or statuses,
+            status=status,
             dataset=dataset_name(dataset) if dataset else None,
             metadata=metadata,
             created_after=created_after,
             created_before=created_before,
         )
         return await listed(self, "/v1/jobs", Job, query)
+
+    async def summaries(
+        self,
+        *,
+        status: str | Sequence[str] = (),
+        dataset: DatasetRef | None = None,
+        metadata: Mapping[str, str] | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        order: Literal["asc", "desc"] = "desc",
+        limit: int = 20,
+        after: str | None = None,
+    ) -> AsyncPage[JobSummary]:
+        """The same list with each job in brief: how it stands, without its spec, files and past.
+
+        Raises:
+            ValueError: a word is no status.
+            NotSupported: the server has no such list.
+        """
+        query = parameters.of_jobs(
+            limit=limit,
+            after=after,
+            order=order,
+            status=status,
+            dataset=dataset_name(dataset) if dataset else None,
+            metadata=metadata,
+            created_after=created_after,
+            created_before=created_before,
+        )
+        return await listed(self, "/v1/jobs", JobSummary, [*query, ("view", "summary")])
 
     async def cancel(self, job: JobRef) -> Job:
         """Ask a job to stop. Does nothing to one that is final."""

@@ -53,15 +53,6 @@ class HistoryCalls(Connection):
                 if progress or isinstance(each, Event):
                     yield each
 
-    def stream(
-        self, job: JobRef, *, after: str = "", patience_seconds: float = PATIENCE_SECONDS
-    ) -> Generator[Event | LiveProgress]:
-        """What `events` with `progress` was called."""
-        told = self.events(job, after=after, progress=True, patience_seconds=patience_seconds)
-        with closing(told):
-            for each in told:
-                yield each
-
     @overload
     def all_events(
         self, *, after: str = "", progress: Literal[False] = False, patience_seconds: float = ...

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import pytest
 from typer.testing import CliRunner, Result
 
-from gradientd.cli import logs
 from gradientd.cli.app import app
 from gradientd.cli.exit_codes import ExitCode
 from gradientd.client import Client
@@ -90,7 +89,7 @@ def test_an_interruption_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> Non
         yield HISTORY[0]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(logs, "streamed_events", interrupted)
+    monkeypatch.setattr(Client, "events", interrupted)
     result = gradientd("-f", routes={})
     assert (result.exit_code, result.stdout.splitlines(), result.stderr) == (ExitCode.INTERRUPTED, TOLD[:1], "")
 
