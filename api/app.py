@@ -18,6 +18,7 @@ from api.routes import (
     history,
     jobs,
     metrics,
+    page,
     predict,
     service,
     uploads,
@@ -66,6 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
         service.router,
         metrics.router,
         docs.router,
+        page.router,
     ):
         app.router.routes.extend(router.routes)  # `include_router` would look for a request's route twice
     exception_handlers.install(app)

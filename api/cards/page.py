@@ -13,6 +13,7 @@ from importlib.resources import files
 from jobs.evaluation import ModelCard
 
 PLOTLY = "plotly-cartesian-4.1.1.min.js"
+"""In `api/vendor/`, for the page at `/` draws by it too."""
 
 
 def card_page(card: ModelCard) -> bytes:
@@ -56,7 +57,8 @@ def _around() -> tuple[bytes, bytes]:
 
 @cache
 def _read(name: str) -> str:
-    return (files("api.cards") / "static" / name).read_text("utf-8")
+    folder = files("api") / "vendor" if name == PLOTLY else files("api.cards") / "static"
+    return (folder / name).read_text("utf-8")
 
 
 def _digest(script: str) -> str:

@@ -4,7 +4,7 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from api.http import kinds
 from api.http.kinds import KINDS, Kind
@@ -82,12 +82,6 @@ async def get_problem(params: Annotated[ProblemName, Params(ProblemName)]) -> Re
     if params.code not in KINDS:
         raise Refused(kinds.PROBLEM_NOT_FOUND, f"no problem has the code {shortened(params.code, 100)!r}")
     return to_json(_shown(KINDS[params.code]))
-
-
-@router.get("/", include_in_schema=False)
-async def get_root() -> Response:
-    """Send people to the documentation."""
-    return RedirectResponse("/docs")
 
 
 def _shown(kind: Kind) -> ProblemKind:
