@@ -119,7 +119,7 @@ def run(settings: Settings, *, keep: bool, console: Console) -> ExitCode:
 
         def on_done() -> None:
             if keep:
-                print_line(console, f"it goes on; its documentation is at {stack.url}/docs; Ctrl-C stops it")
+                print_line(console, f"it goes on: its page is at {stack.url}; Ctrl-C stops it")
             else:
                 stack.request_stop()
 
@@ -127,7 +127,7 @@ def run(settings: Settings, *, keep: bool, console: Console) -> ExitCode:
         asyncio.run(stack.run(on_ready=visitor.begin))
         visitor.join()
     output.close()
-    print_line(console, f"everything is stopped; `{called_as()} up` starts it for good, its page /docs shows the API")
+    print_line(console, f"everything is stopped; `{called_as()} up` starts it for good, with a page for your browser")
     return visitor.exit_code
 
 

@@ -20,7 +20,7 @@ def run(settings: Settings, *, workers: int | None) -> None:
         output.on_closed = stack.request_stop
 
         def on_ready() -> None:
-            output.say(f"gradientd is up at {stack.url}, its documentation at {stack.url}/docs; Ctrl-C stops it")
+            output.say(f"gradientd is up at {stack.url}, a page for your browser; Ctrl-C stops it")
             output.say(f"train something, from another terminal: {first_job(stack.url)}")
 
         output.say(access_words(plan))

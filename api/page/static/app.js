@@ -44,7 +44,7 @@ async function go() {
     if (link.dataset.name === (name === "compare" ? "jobs" : name)) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  const view = el("div", { class: `view ${name}` });
+  const view = el("div", { class: `view view-${name}` });
   try {
     const { show } = await VIEWS[name](parts);
     if (signal.aborted) return;

@@ -47,7 +47,7 @@ export class LineChart {
   constructor(title, controls = [], { isNamed = false } = {}) {
     this.place = el("div", { class: "plot", role: "img" });
     const press = (label, sign, work) => el("button", { type: "button", class: "quiet icon-only", title: label, "aria-label": `${label}: ${title}`, on: { click: work } }, icon(sign));
-    this.heading = el("h3", { class: isNamed ? "unseen" : "" }, title);
+    this.heading = el("h2", { class: isNamed ? "unseen" : "" }, title);
     const zoom = el("div", { class: "buttons tight" }, press("Zoom in", "add", () => this.#zoom(0.5)), press("Zoom out", "minus", () => this.#zoom(2)), press("Show all", "fit", () => this.#all()));
     this.element = el("figure", { class: "chart panel" }, el("figcaption", {}, this.heading, ...controls, el("span", { class: "gap" }), zoom), this.place);
     this.#sized = new ResizeObserver(() => this.#drawn && this.place.clientWidth && window.Plotly.Plots.resize(this.place));
@@ -91,7 +91,7 @@ export class LineChart {
     const ink = colour("soft");
     const grid = colour("grid");
     const axis = { gridcolor: grid, zeroline: false, linecolor: grid, tickcolor: grid, automargin: true, tickfont: { size: 11.5 } };
-    const few = Math.max(0, ...this.#lines.map((line) => line.x.length)) <= 30;
+    const few = Math.max(0, ...this.#lines.map((line) => line.x.length)) <= 12;
     const traces = this.#lines.map((line) => ({
       type: "scatter",
       mode: few ? "lines+markers" : "lines",

@@ -42,6 +42,19 @@ export function debounced(work, milliseconds) {
   return ask;
 }
 
+/** Calls `work` so long after it is first asked for, once for all that ask meanwhile: however much happens, it is done. */
+export function collected(work, milliseconds) {
+  let timer = 0;
+  const ask = () => {
+    timer ||= setTimeout(() => {
+      timer = 0;
+      work();
+    }, milliseconds);
+  };
+  ask.stop = () => clearTimeout(timer);
+  return ask;
+}
+
 /** Tells screen readers, and nobody else. */
 export function tell(text) {
   write(document.getElementById("told"), text);

@@ -55,7 +55,7 @@ export function ago(text) {
 
 /** An instant of the reader's own clock. */
 export const instant = (text) =>
-  text ? new Date(text).toLocaleString(language, { dateStyle: "medium", timeStyle: "medium" }) : NONE;
+  text ? new Date(text).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" }) : NONE;
 
 export const clock = (text) => new Date(text).toLocaleTimeString(language, { hour12: false });
 

@@ -1,7 +1,7 @@
 // A list of jobs that stays true: by the stream of all jobs' events, or by asking again where the server has none.
 
 import { json } from "./api.js";
-import { debounced } from "./dom.js";
+import { collected } from "./dom.js";
 import { progressed } from "./status.js";
 import { follow, repeat } from "./stream.js";
 
@@ -19,8 +19,8 @@ export class JobList {
   #loading = 0;
 
   constructor({ signal, onChange, onLive }) {
-    Object.assign(this, { jobs: [], hasMore: false, isLoaded: false, signal, onChange, onLive });
-    this.#soon = debounced(() => this.refresh().catch(() => {}), SETTLE_MS);
+    Object.assign(this, { jobs: [], hasMore: false, signal, onChange, onLive });
+    this.#soon = collected(() => this.refresh().catch(() => {}), SETTLE_MS);
   }
   #soon;
 
@@ -31,7 +31,6 @@ export class JobList {
     if (turn !== this.#loading) return;
     this.jobs = page.data;
     this.hasMore = page.has_more;
-    this.isLoaded = true;
     this.onChange();
   }
 

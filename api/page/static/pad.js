@@ -7,7 +7,21 @@ const INK = 23;
 const STEP = 12;
 const BACKGROUND = "#101116";
 
-/** The pad; `onChange` is told after each change whether anything is drawn. `marks` can be written for the reader. */
+/** How each digit is written, on 100 by 100. */
+const STROKES = {
+  0: "M50 18C25 18 25 82 50 82C75 82 75 18 50 18Z",
+  1: "M53 18L48 82",
+  2: "M30 35C32 14 70 12 68 36C66 55 40 65 30 80L73 78",
+  3: "M32 24C45 12 70 18 65 35C62 45 52 48 46 48C60 48 71 56 67 70C61 87 38 84 29 74",
+  4: "M56 18L28 58L76 56M62 36L57 84",
+  5: "M69 20L38 22L34 48C48 40 70 46 68 64C66 82 42 86 29 76",
+  6: "M62 17C42 28 32 48 34 64C36 84 66 84 66 66C66 50 42 48 35 64",
+  7: "M29 22L71 20L46 84",
+  8: "M61 24C46 11 29 26 42 40C52 50 71 58 62 75C54 88 31 82 36 66C40 52 68 45 65 30C64 27 63 25 61 24",
+  9: "M65 34C60 15 34 20 34 38C34 54 61 54 65 36L59 84",
+};
+
+/** The pad; `onChange` is told after each change whether anything is drawn. `marks` are the digits that it can write by itself. */
 export class Pad {
   #ink = new OffscreenCanvas(SIDE, SIDE);
   #pen = { x: SIDE / 2, y: SIDE / 2, isDown: false, isShown: false };
@@ -35,13 +49,15 @@ export class Pad {
     this.#changed(true);
   }
 
-  /** Writes a letter or digit as large as it fits. */
-  write(mark) {
+  /** Writes a digit as a hand does it. */
+  write(digit) {
     const context = this.#context;
     context.clearRect(0, 0, SIDE, SIDE);
-    Object.assign(context, { fillStyle: "#fff", font: `400 ${SIDE * 0.78}px "Segoe Print", "Comic Sans MS", "Liberation Sans", Arial, sans-serif`, textAlign: "center", textBaseline: "middle", lineJoin: "round", lineWidth: 7, strokeStyle: "#fff" });
-    context.fillText(mark, SIDE / 2, SIDE / 2 + 8);
-    context.strokeText(mark, SIDE / 2, SIDE / 2 + 8);
+    context.save();
+    context.scale(SIDE / 100, SIDE / 100);
+    Object.assign(context, { lineWidth: (100 * INK) / SIDE, lineCap: "round", lineJoin: "round", strokeStyle: "#fff" });
+    context.stroke(new Path2D(STROKES[digit]));
+    context.restore();
     this.#changed(false);
   }
 

@@ -24,7 +24,7 @@ export async function tryModel(job, signal) {
   if (dataset.kind === "images") inputs = pictureInputs(dataset, { asker, answer, predict, path, signal });
   else if (dataset.kind === "table") inputs = await rowInputs(dataset, { asker, predict, signal });
   else inputs = arrayInputs(dataset, { asker, answer, predict });
-  return el("div", { class: `panel ${dataset.kind === "images" ? "try" : "split"}` }, inputs, answer.element);
+  return el("div", { class: `panel ${dataset.kind === "images" ? "asking" : "split"}` }, inputs, answer.element);
 }
 
 /** The dataset as the model knows it, which outlasts the dataset itself. */

@@ -47,7 +47,7 @@ function form(chosen, columns, { fixed, signal, onReady, onAgain }) {
   const said = el("p", { class: "soft small", role: "status" });
   const outcome = el("div", { class: "stack" });
   const options = [field("Name", name, "Lower-case letters, digits, . _ -")];
-  if (!isPictures && !isArrays) options.push(field("What is to be told", target, "The target column."), field("Task", task));
+  if (!isPictures && !isArrays) options.push(field("Target", target, "The column to be told from the others."), field("Task", task));
   if (isPictures) options.push(field("Size, HEIGHTxWIDTH", size, "Needed where pictures have several sizes."));
   options.push(field("Bad examples", bad));
   const check = button("Check only", () => go(true));

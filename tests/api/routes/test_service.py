@@ -27,11 +27,6 @@ async def test_a_store_that_may_drop_jobs_is_told_of(http: httpx.AsyncClient, cl
     assert "maxmemory-policy is allkeys-lru" in warning
 
 
-async def test_the_root_leads_to_the_documentation(http: httpx.AsyncClient) -> None:
-    answer = await http.get("/")
-    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
-
-
 async def test_the_documentation_needs_nothing_from_elsewhere(http: httpx.AsyncClient) -> None:
     page = await http.get("/docs")
     assert page.headers["content-type"].startswith("text/html")

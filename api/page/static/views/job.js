@@ -3,7 +3,7 @@
 import { download, json, post, send } from "../api.js";
 import { LineChart } from "../charts.js";
 import { confirmed } from "../dialogs.js";
-import { button, debounced, el, fill, tell, toast, write } from "../dom.js";
+import { button, collected, el, fill, tell, toast, write } from "../dom.js";
 import { brief, bytes, duration, instant, number, percent, secondsBetween, secondsUntil, words } from "../format.js";
 import { Epochs, line } from "../history.js";
 import { icon } from "../icons.js";
@@ -53,8 +53,8 @@ export async function show(view, { parts, signal }) {
   fill(view, head, state, panels.bar, panels.panel);
   drawHead();
   drawState();
-  const refresh = debounced(() => json(path, { signal }).then(known, ignore), 200);
-  const drawSoon = debounced(() => curves.draw(measured), 30);
+  const refresh = collected(() => json(path, { signal }).then(known, ignore), 200);
+  const drawSoon = collected(() => curves.draw(measured), 30);
   curves.draw(measured);
   const timer = setInterval(drawState, 1000);
   signal.addEventListener("abort", () => (clearInterval(timer), refresh.stop(), curves.close()));
@@ -70,7 +70,9 @@ export async function show(view, { parts, signal }) {
   function take(type, event) {
     if (type === "progress") {
       if (FINAL.has(job.status)) return;
+      const isNews = event.status !== job.status;
       job = progressed(job, event);
+      if (isNews) drawHead();
       drawState();
       return;
     }
@@ -234,7 +236,7 @@ export async function show(view, { parts, signal }) {
       const get = (file) => button("Download", () => download(`${path}/artifacts/${encodeURIComponent(file.name)}`, file.name), { icon: icon("download"), "aria-label": `Download ${file.name}` });
       const rows = job.artifacts.map((file) => [el("b", {}, file.name), bytes(file.size_bytes), el("code", { title: file.sha256 }, `${file.sha256.slice(0, 12)}…`), get(file)]);
       const series = button("Curves as CSV", () => download(`${path}/metrics`, `${id}.csv`, { headers: { accept: "text/csv" } }), { icon: icon("download") });
-      fill(place, el("div", { class: "panel-head" }, el("h2", {}, "Files"), el("span", { class: "gap" }), series), table([["name"], ["size", true], ["SHA-256"], [""]], rows, { label: "Files" }));
+      fill(place, el("div", { class: "panel-head" }, el("h2", {}, "Files"), el("span", { class: "gap" }), series), table([["name"], ["size", true], ["SHA-256"], ["get"]], rows, { label: "Files" }));
     };
     draw();
     whenChanged(draw);

@@ -24,7 +24,8 @@ export async function show(view, { query, signal }) {
   const dataset = el("select", { "aria-label": "Dataset" }, el("option", { value: "" }, "All datasets"));
   const filters = el("div", { class: "segments", role: "group", "aria-label": "Status" });
   const compare = el("a", { class: "button", hidden: true });
-  const body = el("div", { class: "jobs-list", role: "list", "aria-label": "Jobs" });
+  const body = el("ul", { class: "jobs-list", "aria-label": "Jobs" });
+  const instead = el("div");
   const more = el("div", { class: "more" });
   const live = el("span", { class: "live" });
   const count = el("p", { class: "unseen", role: "status" });
@@ -36,6 +37,7 @@ export async function show(view, { query, signal }) {
     el("div", { class: "filters" }, filters, el("label", { class: "search" }, icon("search"), search), dataset),
     count,
     body,
+    instead,
     more,
   );
   const ask = debounced(draw, 120);
@@ -80,8 +82,8 @@ export async function show(view, { query, signal }) {
       // What is in its place already stays there, and keeps the focus.
       if (body.children[at] !== row.element) body.insertBefore(row.element, body.children[at] ?? null);
     });
-    for (const other of [...body.children].slice(shown.length)) other.remove();
-    if (!shown.length) fill(body, list.isLoaded ? nothing() : el("p", { class: "soft wait" }, "Loading …"));
+    body.hidden = !shown.length;
+    fill(instead, shown.length ? null : nothing());
     fill(more, list.hasMore ? button("Load older jobs", () => list.loadMore()) : null);
     drawCompare();
   }
@@ -121,7 +123,7 @@ class Row {
     this.progress = el("div", { class: "job-progress" });
     this.result = el("div", { class: "job-result" });
     this.when = el("div", { class: "job-when" });
-    this.element = el("article", { class: "job", role: "listitem" }, el("label", { class: "pick" }, box), this.chip, el("div", { class: "job-name" }, this.title, this.sub), this.progress, this.result, this.when);
+    this.element = el("li", { class: "job" }, el("label", { class: "pick" }, box), this.chip, el("div", { class: "job-name" }, this.title, this.sub), this.progress, this.result, this.when);
   }
 
   show(job) {

@@ -29,9 +29,9 @@ export async function show(view, { query, signal }) {
   const form = el(
     "div",
     { class: "stack" },
-    el("fieldset", { class: "panel stack" }, el("h2", {}, "Start from"), fields.presets.element),
-    el("section", { class: "panel stack" }, el("h2", {}, "Data and network"), el("div", { class: "fields" }, fields.dataset.element, fields.model.element, fields.layers.element)),
-    el("section", { class: "panel stack" }, el("h2", {}, "Training"), el("div", { class: "fields" }, fields.epochs.element, fields.batch.element, fields.optimizer.element, fields.rate.element, fields.split.element, fields.label.element)),
+    el("section", { class: "panel stack" }, el("h2", {}, "Data"), el("div", { class: "fields" }, fields.dataset.element, fields.label.element)),
+    el("section", { class: "panel stack" }, el("h2", {}, "Start from"), fields.presets.element),
+    el("section", { class: "panel stack" }, el("h2", {}, "Network and training"), el("p", { class: "soft small" }, "What is left empty is as the preset has it."), el("div", { class: "fields" }, fields.model.element, fields.layers.element, fields.epochs.element, fields.batch.element, fields.optimizer.element, fields.rate.element, fields.split.element)),
     el("section", { class: "panel" }, el("details", { open: Boolean(before) }, el("summary", {}, "The whole spec as JSON"), el("p", { class: "soft small" }, "Every field there is, as the API takes it. What is left out has its default."), el("div", { class: "field" }, raw, rawWrong))),
   );
   fill(view, el("div", { class: "head" }, el("h1", {}, "New job")), el("div", { class: "split" }, form, el("aside", { class: "panel stack" }, el("h2", {}, "What it would be"), verdict, el("div", { class: "buttons" }, start))));
@@ -198,7 +198,7 @@ function makeFields(presets, datasets, change) {
     }),
   };
   const group = newId("preset");
-  const radios = [["", "What suits the data", "Chosen by its kind, task and size; on built-in data the textbook's network."], ...presets.map((one) => [one.name, one.name, one.description])].map(([value, name, text]) => {
+  const radios = [["", "What suits the data", "Chosen by its kind, task and size; on built-in data the textbook's network."], ...presets.map((one) => [one.name, one.name, one.description.replaceAll("`", "")])].map(([value, name, text]) => {
     const input = el("input", { type: "radio", name: group, value, on: { change: () => change((spec) => (value ? (spec.preset = value) : delete spec.preset, spec)) } });
     return el("label", { class: "preset" }, input, el("b", {}, name), el("span", {}, text));
   });

@@ -1,0 +1,1 @@
+"""The page at `/` as people meet it: in a real browser, on a real stack."""
