@@ -1,5 +1,6 @@
 """Every view in light and dark, on a desk and on a phone: nothing that shuts people out, nothing that overflows."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -112,3 +113,26 @@ def again(page: Page) -> int:
     page.shows("h1", "Jobs")
     loaded = page.evaluate("performance.getEntriesByType('resource').map((it) => [it.name, it.transferSize])")
     return sum(size for name, size in loaded if "/page/" in name)
+
+
+STREAM = (
+    ': hello\n\nretry: 2000\n\nid: 1-1\nevent: status\ndata: {"a":1}\n\n'
+    "event: progress\r\ndata:x\r\ndata: ü\r\n\r\nid: 1-2\nevent: done\ndata: {}\n\nevent: half"
+)
+READ = """(async (whole) => {
+  const { EventReader } = await import(`./${document.querySelector("meta[name=gradientd-files]").content}/stream.js`);
+  const read = (reader, parts) => JSON.stringify(parts.flatMap((part) => [...reader.read(part)]));
+  const cuts = [...Array(whole.length).keys()].map((n) => [whole.slice(0, n), whole.slice(n)]);
+  return [...new Set(cuts.map((parts) => read(new EventReader(), parts)))];
+})"""
+
+
+def test_events_are_read_wherever_a_stream_is_cut(visit: Visit) -> None:
+    with visit("#/workers") as page:
+        page.shows("h1", "Workers")
+        (found,) = page.evaluate(f"{READ}({json.dumps(STREAM)})")
+    assert json.loads(found) == [
+        {"id": "1-1", "type": "status", "data": '{"a":1}'},
+        {"id": "", "type": "progress", "data": "x\nü"},
+        {"id": "1-2", "type": "done", "data": "{}"},
+    ]

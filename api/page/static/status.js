@@ -27,8 +27,8 @@ export function result(job) {
   if (rmse !== null && rmse !== undefined) return [number(rmse), "test RMSE"];
   const epoch = best ?? latest;
   if (!epoch) return null;
-  if (epoch.val_accuracy !== null && epoch.val_accuracy !== undefined) return [percent(epoch.val_accuracy), "best validation accuracy"];
-  if (epoch.val_rmse !== null && epoch.val_rmse !== undefined) return [number(epoch.val_rmse), "best validation RMSE"];
+  if (epoch.val_accuracy !== null && epoch.val_accuracy !== undefined) return [percent(epoch.val_accuracy), "validation accuracy"];
+  if (epoch.val_rmse !== null && epoch.val_rmse !== undefined) return [number(epoch.val_rmse), "validation RMSE"];
   return [number(epoch.val_loss), "validation loss"];
 }
 

@@ -4,6 +4,8 @@ import { request, problemOf } from "./api.js";
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
+/** A browser has six connections to a server: a page that nobody looks at gives its own back after so long. */
+const UNSEEN_MS = 20_000;
 
 /** Reads events from the parts of a stream (HTML standard, section 9.2). */
 export class EventReader {
@@ -38,9 +40,11 @@ export async function follow(path, { onEvent, onState = () => {}, signal, endsWi
   let last = "";
   let wait = FIRST_WAIT_MS;
   while (!signal.aborted) {
+    await seen(signal);
+    const connection = whileSeen(signal);
     try {
       const headers = { accept: "text/event-stream", ...(last ? { "last-event-id": last } : {}) };
-      const answer = await request(path, { headers, signal });
+      const answer = await request(path, { headers, signal: connection.signal });
       if (answer.status === 204) return;
       if (!answer.ok) {
         const problem = await problemOf(answer);
@@ -63,14 +67,43 @@ export async function follow(path, { onEvent, onState = () => {}, signal, endsWi
       }
     } catch (error) {
       // No key was given, or nobody wants to know any more.
-      if (signal.aborted || error.name === "AbortError") return;
+      if (signal.aborted || (error.name === "AbortError" && !connection.signal.aborted)) return;
       if (error.name === "Problem" && error.status !== 0) throw error;
+    } finally {
+      connection.end();
     }
     onState(false);
     // Not all pages at once, when a server is back.
     await pause(wait * (0.75 + 0.5 * Math.random()), signal);
     wait = Math.min(LONGEST_WAIT_MS, 2 * wait);
   }
+}
+
+/** Waits until somebody looks at the page. */
+async function seen(signal) {
+  while (document.hidden && !signal.aborted) {
+    await new Promise((resolve) => {
+      document.addEventListener("visibilitychange", resolve, { once: true });
+      signal.addEventListener("abort", resolve, { once: true });
+    });
+  }
+}
+
+/** A signal that is aborted with another, or once nobody has looked at the page for long. */
+function whileSeen(signal) {
+  const own = new AbortController();
+  let timer = 0;
+  const look = () => {
+    clearTimeout(timer);
+    if (document.hidden) timer = setTimeout(() => own.abort(), UNSEEN_MS);
+  };
+  const end = () => {
+    clearTimeout(timer);
+    document.removeEventListener("visibilitychange", look);
+  };
+  document.addEventListener("visibilitychange", look);
+  look();
+  return { signal: AbortSignal.any([signal, own.signal]), end };
 }
 
 /** Waits, or until aborted. */

@@ -25,12 +25,16 @@ export function tabs(label, parts, { onChoose, first }) {
       const is = button.dataset.name === part[0];
       button.setAttribute("aria-selected", String(is));
       button.tabIndex = is ? 0 : -1;
-      if (is) panel.setAttribute("aria-labelledby", button.id);
+      if (!is) continue;
+      panel.setAttribute("aria-labelledby", button.id);
+      bar.scrollTo({ left: button.offsetLeft - bar.offsetLeft - (bar.clientWidth - button.offsetWidth) / 2 });
     }
     fill(panel, made.get(part[0]));
     if (!quietly) onChoose(part[0]);
   }
 
   choose(first, { quietly: true });
+  // A first choice that lies outside is scrolled to once there is a place for it.
+  requestAnimationFrame(() => bar.isConnected && choose(bar.querySelector("[aria-selected=true]").dataset.name, { quietly: true }));
   return { bar, panel, choose };
 }

@@ -80,7 +80,7 @@ class Answer {
     this.list = el("ul", { class: "probabilities", "aria-label": "Probabilities" });
     if ((dataset.classes ?? []).some((name) => name.length > 3)) this.list.classList.add("named");
     this.wrong = el("div");
-    this.element = el("div", {}, el("div", { class: "answer" }, this.best, this.sub), this.wrong, this.list);
+    this.element = el("div", { class: "said" }, el("div", { class: "answer" }, this.best, this.sub), this.wrong, this.list);
     this.bars = new Map();
     this.clear();
   }

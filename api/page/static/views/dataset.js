@@ -53,7 +53,7 @@ export async function show(view, { parts, query, signal }) {
       if (shown.kind === "images") {
         const src = URL.createObjectURL(await blob(address, { signal }));
         signal.addEventListener("abort", () => URL.revokeObjectURL(src));
-        fill(place, el("img", { class: "preview", src, alt: `The first ${SHOWN} pictures of the part ${split.value}, each above its class` }));
+        fill(place, el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "The first pictures" }, el("img", { class: "preview", src, alt: `The first ${SHOWN} pictures of the part ${split.value}, each above its class` })));
         return;
       }
       const { data } = await json(address, { signal });

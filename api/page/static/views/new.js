@@ -38,6 +38,7 @@ export async function show(view, { query, signal }) {
   const ask = debounced(check, ASK_MS);
   signal.addEventListener("abort", ask.stop);
   raw.addEventListener("input", () => {
+    submit.key = undefined;
     try {
       const read = JSON.parse(raw.value || "{}");
       if (read === null || typeof read !== "object" || Array.isArray(read)) throw new Error("an object is wanted");
@@ -57,6 +58,7 @@ export async function show(view, { query, signal }) {
   return "New job";
 
   function change(edit) {
+    submit.key = undefined; // another spec is another job
     spec = edit(structuredClone(spec), resolved) ?? spec;
     raw.value = JSON.stringify(spec, null, 2);
     rawWrong.textContent = "";
