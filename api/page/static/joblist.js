@@ -1,14 +1,13 @@
-// A list of jobs that stays true: by the stream of all jobs' events, or by asking again where the server has none.
+// A list of jobs that stays true: by the stream of all jobs' events.
 
 import { json } from "./api.js";
 import { collected } from "./dom.js";
 import { progressed } from "./status.js";
-import { follow, repeat } from "./stream.js";
+import { follow, pause, repeat } from "./stream.js";
 
 const PAGE = 50;
-const POLL_MS = 2000;
-/** With a stream, for what no event tells: places in the queue, and other servers' clocks. */
-const REFRESH_MS = 30_000;
+/** How often all is read again, for what no event tells: places in the queue, and jobs that were deleted. */
+const REFRESH_MS = 15_000;
 const SETTLE_MS = 250;
 
 let summaries = true; // whether the server knows them
@@ -56,19 +55,8 @@ export class JobList {
   /** Keeps the list true until the signal. */
   async follow() {
     const { signal } = this;
-    const stop = new AbortController();
-    signal.addEventListener("abort", () => stop.abort());
-    try {
-      // Where events flow the list is only now and then read as a whole.
-      repeat(() => this.refresh(), REFRESH_MS, stop.signal);
-      const onState = (is) => (this.onLive(is), is && this.#soon());
-      await follow("v1/events", { signal, onState, endsWithDone: false, onEvent: (type, event) => this.#take(type, event) });
-    } catch (error) {
-      stop.abort();
-      if (![404, 405].includes(error.status)) throw error;
-      this.onLive(true);
-      repeat(() => this.refresh().then(() => this.onLive(true)), POLL_MS, signal, () => this.onLive(false));
-    }
+    pause(REFRESH_MS, signal).then(() => repeat(() => this.refresh(), REFRESH_MS, signal));
+    await follow("v1/events", { signal, onState: this.onLive, endsWithDone: false, onEvent: (type, event) => this.#take(type, event) });
   }
 
   #take(type, event) {
@@ -81,6 +69,7 @@ export class JobList {
       this.jobs = this.jobs.with(at, { ...job, metrics: { ...job.metrics, latest: event.data } });
       this.onChange();
     } else {
+      // Another status, another job; or `ready`, after which all is told, so what was before must be read.
       this.#soon();
     }
   }
