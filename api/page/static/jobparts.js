@@ -3,7 +3,7 @@
 
 import { download } from "./api.js";
 import { button, el, fill } from "./dom.js";
-import { bytes, duration, instant, secondsBetween, words } from "./format.js";
+import { bytes, count, duration, instant, secondsBetween, words } from "./format.js";
 import { line } from "./history.js";
 import { icon } from "./icons.js";
 import { FINAL, chip } from "./status.js";
@@ -75,6 +75,7 @@ export function attempts(view) {
       ["execution", run?.execution],
       ["threads", run?.threads && String(run.threads)],
       ["TensorFlow", run?.tensorflow],
+      ["trained values", run && count(run.parameters)],
       ["checkpoint", checkpoint && `epoch ${checkpoint.epoch}, ${bytes(checkpoint.size_bytes)}`],
       ["accepted", instant(job.created_at)],
     ]);

@@ -203,14 +203,13 @@ function figures(job) {
   ];
   if (!isFinal) {
     found.push([progress.estimated_finish_at ? duration(secondsUntil(progress.estimated_finish_at)) : "–", "to go"]);
-    found.push([progress.examples_per_second ? brief(progress.examples_per_second) : "–", "examples a second"]);
+    found.push([progress.examples_per_second ? brief(progress.examples_per_second) : "–", "examples / s"]);
   }
   if (metrics.test_accuracy !== null) found.push([percent(metrics.test_accuracy, 2), "test accuracy"]);
   if (metrics.test_rmse !== null) found.push([number(metrics.test_rmse), "test RMSE"], [number(metrics.test_r2), "test R²"]);
   if (best) {
-    const score = best.val_accuracy !== null ? [percent(best.val_accuracy, 2), "best validation accuracy"] : [number(best.val_rmse), "best validation RMSE"];
+    const score = best.val_accuracy !== null ? [percent(best.val_accuracy, 2), "best validation"] : [number(best.val_rmse), "best validation RMSE"];
     found.push(score, [best.epoch, "best epoch"]);
   }
-  if (job.run) found.push([brief(job.run.parameters), "trained values"]);
   return found;
 }
