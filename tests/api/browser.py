@@ -131,10 +131,11 @@ class Page:
     def draw(self, selector: str, points: Sequence[tuple[float, float]]) -> None:
         """Draw a line with the mouse; points are shares of the element's width and height."""
         left, top, width, height = self._box(selector)
-        for n, (x, y) in enumerate(points):
-            place = {"x": left + x * width, "y": top + y * height, "button": "left", "buttons": 1, "clickCount": 1}
-            self._ask("Input.dispatchMouseEvent", {"type": "mouseMoved" if n else "mousePressed", **place})
-        self._ask("Input.dispatchMouseEvent", {"type": "mouseReleased", **place, "buttons": 0})
+        places = [{"x": left + x * width, "y": top + y * height} for x, y in points]
+        held = {"button": "left", "buttons": 1, "clickCount": 1}
+        for n, place in enumerate(places):
+            self._ask("Input.dispatchMouseEvent", {"type": "mouseMoved" if n else "mousePressed", **held, **place})
+        self._ask("Input.dispatchMouseEvent", {"type": "mouseReleased", **held, "buttons": 0, **places[-1]})
 
     def drop(self, selector: str, path: Path) -> None:
         """Drag a file over the element and let it go there."""
