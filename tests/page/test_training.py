@@ -103,6 +103,25 @@ def test_what_happens_elsewhere_is_seen_in_the_list(visit: Visit, site: Stack) -
         wait_until(lambda: not page.evaluate(f'document.querySelector("{row}")'), what="the row to go")
 
 
+def test_jobs_are_filtered_and_searched(visit: Visit, site: Stack, digits: str) -> None:
+    plain = site.wait(site.submit(epochs=1, metadata={"note": "sought for"}))["id"]
+    shown = "[...document.querySelectorAll('.job-title')].map((it) => it.hash.split('/')[2])"
+    with visit("#/jobs") as page:
+        page.shows(f".job a[href='#/jobs/{plain}']")
+        assert digits in page.evaluate(shown)
+        page.tab_to("input[type=search]")
+        page.type("sought note")
+        wait_until(lambda: page.evaluate(shown) == [plain], what="one job")
+        page.type("no job has this")
+        page.shows(".empty", "No job is like that")
+        page.type(digits)
+        wait_until(lambda: page.evaluate(shown) == [digits], what="the job of that id")
+        page.tab_to(".segments button:nth-child(4)")
+        page.press("Enter")
+        page.shows(".empty", "No job is like that")
+        assert page.evaluate("location.hash") == "#/jobs?status=failed"
+
+
 def test_a_finished_job_is_whole_after_a_restart_and_a_running_one_goes_on(
     visit: Visit, site: Stack, digits: str
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.browser import Page
 from tests.e2e.conftest import Stack
-from tests.page.conftest import Visit, address, unexpected
+from tests.page.conftest import Visit, address
 
 AXE = (Path(__file__).parent / "axe.min.js").read_text()
 IRIS = Path(__file__).parents[2] / "docs" / "iris.csv"
@@ -58,7 +58,7 @@ def test_no_view_shuts_anybody_out(visit: Visit, site: Stack, places: dict[str, 
                 assert page.evaluate(SERIOUS) == [], (place, width)
                 assert not overflows(page), (place, width)
             assert len(page.evaluate("[...document.querySelectorAll('h1')].map((it) => it.textContent)")) == 1, place
-            assert unexpected(page, site) == [], place
+            assert page.complaints() == [], place
 
 
 def overflows(page: Page) -> bool:

@@ -10,11 +10,10 @@ const PAGE = 50;
 const REFRESH_MS = 15_000;
 const SETTLE_MS = 250;
 
-let summaries = true; // whether the server knows them
-
-/** The newest jobs with some statuses. */
+/** The newest jobs with some statuses, on all datasets or one. */
 export class JobList {
   #statuses = [];
+  #dataset = "";
   #loading = 0;
 
   constructor({ signal, onChange, onLive }) {
@@ -23,8 +22,9 @@ export class JobList {
   }
   #soon;
 
-  async load(statuses) {
+  async load(statuses, dataset) {
     this.#statuses = statuses;
+    this.#dataset = dataset;
     const turn = ++this.#loading;
     const page = await this.#page("");
     if (turn !== this.#loading) return;
@@ -75,17 +75,10 @@ export class JobList {
   }
 
   async #page(after) {
-    const query = new URLSearchParams({ limit: PAGE });
+    const query = new URLSearchParams({ view: "summary", limit: PAGE });
     if (after) query.set("after", after);
+    if (this.#dataset) query.set("dataset", this.#dataset);
     if (this.#statuses.length) query.set("status", this.#statuses.join(","));
-    if (summaries) {
-      try {
-        return await json(`v1/jobs?${query}&view=summary`, { signal: this.signal });
-      } catch (error) {
-        if (error.body?.errors?.[0]?.parameter !== "view") throw error;
-        summaries = false;
-      }
-    }
     return json(`v1/jobs?${query}`, { signal: this.signal });
   }
 }

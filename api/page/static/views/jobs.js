@@ -18,6 +18,7 @@ const MOST_COMPARED = 8;
 export async function show(view, { query, signal }) {
   const chosen = new Set();
   const rows = new Map();
+  const names = new Set(); // of datasets that were seen
   let filter = FILTERS.find(([name]) => name === query.get("status")) ?? FILTERS[0];
 
   const search = el("input", { type: "search", placeholder: "Search dataset, model, label, id", "aria-label": "Search the jobs shown", value: query.get("q") ?? "" });
@@ -42,13 +43,17 @@ export async function show(view, { query, signal }) {
   );
   const ask = debounced(draw, 120);
   search.addEventListener("input", ask);
-  dataset.addEventListener("change", draw);
+  dataset.addEventListener("change", load);
   drawFilters();
-  await list.load(filter[2]);
+  await load();
   list.follow().catch((error) => !signal.aborted && toast(error.message, "bad"));
   const timer = setInterval(() => [...rows.values()].forEach((row) => row.age()), 5000);
   signal.addEventListener("abort", () => clearInterval(timer));
   return "Jobs";
+
+  function load() {
+    return list.load(filter[2], dataset.value);
+  }
 
   function drawFilters() {
     fill(
@@ -58,20 +63,20 @@ export async function show(view, { query, signal }) {
           filter = one;
           history.replaceState(null, "", one[0] === "all" ? "#/jobs" : `#/jobs?status=${one[0]}`);
           for (const pressed of filters.children) pressed.setAttribute("aria-pressed", String(pressed.textContent === one[1]));
-          await list.load(filter[2]);
+          await load();
         } } }, one[1]),
       ),
     );
   }
 
   function draw() {
-    const names = [...new Set(list.jobs.map(titleOf))].sort();
-    if (names.join() !== [...dataset.options].slice(1).map((option) => option.value).join()) {
-      const now = dataset.value;
-      fill(dataset, el("option", { value: "" }, "All datasets"), ...names.map((name) => el("option", { value: name, selected: name === now }, name)));
+    const fresh = new Set(list.jobs.map((job) => titleOf(job).split("@")[0]).filter((name) => !names.has(name)));
+    for (const name of fresh) {
+      names.add(name);
+      dataset.append(el("option", { value: name }, name));
     }
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const shown = list.jobs.filter((job) => (!dataset.value || titleOf(job) === dataset.value) && words.every((word) => text(job).includes(word)));
+    const shown = list.jobs.filter((job) => words.every((word) => text(job).includes(word)));
     write(count, `${shown.length} jobs shown`);
     const ids = new Set(shown.map((job) => job.id));
     for (const [id, row] of rows) if (!ids.has(id)) row.element.remove(), rows.delete(id);
@@ -89,7 +94,7 @@ export async function show(view, { query, signal }) {
   }
 
   function nothing() {
-    if (list.jobs.length || filter[0] !== "all") return el("div", { class: "empty" }, icon("search"), el("h2", {}, "No job is like that"), el("p", {}, "Another filter or fewer words may find some."));
+    if (list.jobs.length || filter[0] !== "all" || dataset.value) return el("div", { class: "empty" }, icon("search"), el("h2", {}, "No job is like that"), el("p", {}, "Another filter or fewer words may find some."));
     const start = button("Start MNIST", async () => {
       const { post } = await import("../api.js");
       const job = await post("v1/jobs", { preset: "mnist-99", dataset: "mnist-10k", epochs: 5 });
