@@ -43,13 +43,20 @@ export async function request(path, { method = "GET", headers = {}, body, signal
     const used = key.get();
     let answer;
     try {
-      answer = await fetch(path, { method, body, signal, headers: { ...credentials(), ...headers }, cache: "no-store" });
+      answer = await fetch(path, {
+        method,
+        body,
+        signal,
+        headers: { ...credentials(), ...headers },
+        cache: "no-store",
+      });
     } catch (error) {
       if (error.name === "AbortError") throw error;
       throw new Problem({ title: "The server cannot be reached", detail: "is it running?" }, 0);
     }
     if (answer.status !== 401) return answer;
-    if (key.get() === used) await wantKey(used ? "The key is not (or no longer) known to this server." : "This server asks for an API key.");
+    if (key.get() === used)
+      await wantKey(used ? "The key is not (or no longer) known to this server." : "This server asks for an API key.");
   }
 }
 
@@ -91,7 +98,8 @@ export function upload(path, file, { onProgress, signal } = {}) {
     for (const [name, value] of Object.entries(credentials())) sending.setRequestHeader(name, value);
     sending.setRequestHeader("content-type", "application/octet-stream");
     sending.upload.onprogress = (event) => onProgress?.(event.loaded, event.total);
-    sending.onerror = () => reject(new Problem({ title: "The upload broke off", detail: "nothing of it was kept; try again" }, 0));
+    sending.onerror = () =>
+      reject(new Problem({ title: "The upload broke off", detail: "nothing of it was kept; try again" }, 0));
     sending.onabort = () => reject(new DOMException("stopped", "AbortError"));
     sending.onload = () => {
       let body = {};

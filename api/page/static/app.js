@@ -66,12 +66,33 @@ async function go() {
 
 function failure(error) {
   const missing = error.status === 404;
-  const title = error.name === "AbortError" ? "Nothing is shown without a key" : missing ? "There is no such thing here" : "That did not work";
-  const again = el("button", { type: "button", class: "primary", on: { click: () => ((before = null), go()) } }, icon("again"), "Try again");
-  return el("div", { class: "empty", role: "alert" }, icon(missing ? "search" : "failed"), el("h1", {}, title), el("p", {}, error.name === "AbortError" ? "This server asks for an API key." : error.message), again);
+  const title =
+    error.name === "AbortError"
+      ? "Nothing is shown without a key"
+      : missing
+        ? "There is no such thing here"
+        : "That did not work";
+  const again = el(
+    "button",
+    { type: "button", class: "primary", on: { click: () => ((before = null), go()) } },
+    icon("again"),
+    "Try again",
+  );
+  return el(
+    "div",
+    { class: "empty", role: "alert" },
+    icon(missing ? "search" : "failed"),
+    el("h1", {}, title),
+    el("p", {}, error.name === "AbortError" ? "This server asks for an API key." : error.message),
+    again,
+  );
 }
 
-const THEMES = [["", "auto", "as the system"], ["light", "sun", "light"], ["dark", "moon", "dark"]];
+const THEMES = [
+  ["", "auto", "as the system"],
+  ["light", "sun", "light"],
+  ["dark", "moon", "dark"],
+];
 
 function tools() {
   const theme = el("button", { type: "button", class: "quiet tool" });
@@ -91,9 +112,16 @@ function tools() {
     drawTheme();
     document.dispatchEvent(new CustomEvent("gradientd:theme"));
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => document.dispatchEvent(new CustomEvent("gradientd:theme")));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
+    document.dispatchEvent(new CustomEvent("gradientd:theme")),
+  );
   drawTheme();
-  const access = el("button", { type: "button", class: "quiet tool", on: { click: changeKey } }, icon("key"), el("span", {}, "API key"));
+  const access = el(
+    "button",
+    { type: "button", class: "quiet tool", on: { click: changeKey } },
+    icon("key"),
+    el("span", {}, "API key"),
+  );
   access.setAttribute("aria-label", "API key");
   const docs = el("a", { class: "tool", href: "docs" }, icon("book"), el("span", {}, "API documentation"));
   docs.setAttribute("aria-label", "API documentation");
@@ -114,7 +142,9 @@ async function changeKey() {
 
 fill(
   document.getElementById("nav"),
-  ...PLACES.map(([name, label, sign]) => el("a", { href: `#/${name}`, data: { name } }, icon(sign), el("span", {}, label))),
+  ...PLACES.map(([name, label, sign]) =>
+    el("a", { href: `#/${name}`, data: { name } }, icon(sign), el("span", {}, label)),
+  ),
 );
 tools();
 document.querySelector(".skip").addEventListener("click", (event) => {

@@ -9,7 +9,14 @@ function plotly() {
   const address = (name) => document.querySelector(`meta[name=gradientd-${name}]`).content;
   loading ??= Promise.all([
     // By this id and class Plotly knows that its styles are there: it would write them inline, which is forbidden.
-    loaded(el("link", { rel: "stylesheet", href: `${address("files")}/plotly.css`, id: "plotly.js-style-global", class: "no-inline-styles" })),
+    loaded(
+      el("link", {
+        rel: "stylesheet",
+        href: `${address("files")}/plotly.css`,
+        id: "plotly.js-style-global",
+        class: "no-inline-styles",
+      }),
+    ),
     loaded(el("script", { src: address("plotly") })),
   ]).then(() => window.Plotly);
   return loading;
@@ -46,11 +53,35 @@ export class LineChart {
 
   constructor(title, controls = [], { isNamed = false } = {}) {
     this.place = el("div", { class: "plot", role: "img" });
-    const press = (label, sign, work) => el("button", { type: "button", class: "quiet icon-only", title: label, "aria-label": `${label}: ${title}`, on: { click: work } }, icon(sign));
+    const press = (label, sign, work) =>
+      el(
+        "button",
+        {
+          type: "button",
+          class: "quiet icon-only",
+          title: label,
+          "aria-label": `${label}: ${title}`,
+          on: { click: work },
+        },
+        icon(sign),
+      );
     this.heading = el("h2", { class: isNamed ? "unseen" : "" }, title);
-    const zoom = el("div", { class: "buttons tight" }, press("Zoom in", "add", () => this.#zoom(0.5)), press("Zoom out", "minus", () => this.#zoom(2)), press("Show all", "fit", () => this.#all()));
-    this.element = el("figure", { class: "chart panel" }, el("figcaption", {}, this.heading, ...controls, el("span", { class: "gap" }), zoom), this.place);
-    this.#sized = new ResizeObserver(() => this.#drawn && this.place.clientWidth && window.Plotly.Plots.resize(this.place));
+    const zoom = el(
+      "div",
+      { class: "buttons tight" },
+      press("Zoom in", "add", () => this.#zoom(0.5)),
+      press("Zoom out", "minus", () => this.#zoom(2)),
+      press("Show all", "fit", () => this.#all()),
+    );
+    this.element = el(
+      "figure",
+      { class: "chart panel" },
+      el("figcaption", {}, this.heading, ...controls, el("span", { class: "gap" }), zoom),
+      this.place,
+    );
+    this.#sized = new ResizeObserver(
+      () => this.#drawn && this.place.clientWidth && window.Plotly.Plots.resize(this.place),
+    );
     this.#sized.observe(this.place);
     document.addEventListener("gradientd:theme", this.#again);
   }
@@ -81,7 +112,12 @@ export class LineChart {
       this.#asked = false;
       if (!this.place.isConnected) return;
       const { traces, layout } = this.#figure();
-      await Plotly.react(this.place, traces, layout, { displayModeBar: false, responsive: false, doubleClick: "reset", showTips: false });
+      await Plotly.react(this.place, traces, layout, {
+        displayModeBar: false,
+        responsive: false,
+        doubleClick: "reset",
+        showTips: false,
+      });
       this.#drawn = true;
     });
   }
@@ -90,7 +126,14 @@ export class LineChart {
     const { x = "epoch", y = "", logarithmic = false, percent = false, key = "" } = this.#options;
     const ink = colour("soft");
     const grid = colour("grid");
-    const axis = { gridcolor: grid, zeroline: false, linecolor: grid, tickcolor: grid, automargin: true, tickfont: { size: 11.5 } };
+    const axis = {
+      gridcolor: grid,
+      zeroline: false,
+      linecolor: grid,
+      tickcolor: grid,
+      automargin: true,
+      tickfont: { size: 11.5 },
+    };
     const few = Math.max(0, ...this.#lines.map((line) => line.x.length)) <= 12;
     const traces = this.#lines.map((line) => ({
       type: "scatter",
@@ -108,8 +151,20 @@ export class LineChart {
       paper_bgcolor: "transparent",
       plot_bgcolor: "transparent",
       font: { color: ink, family: getComputedStyle(document.body).fontFamily, size: 12 },
-      xaxis: { ...axis, title: { text: x, standoff: 6, font: { size: 11.5 } }, showgrid: false, showline: true, rangemode: "tozero", ...(x === "epoch" ? { tickformat: "d" } : {}) },
-      yaxis: { ...axis, title: { text: y }, type: logarithmic ? "log" : "linear", tickformat: percent ? ",.1~%" : undefined },
+      xaxis: {
+        ...axis,
+        title: { text: x, standoff: 6, font: { size: 11.5 } },
+        showgrid: false,
+        showline: true,
+        rangemode: "tozero",
+        ...(x === "epoch" ? { tickformat: "d" } : {}),
+      },
+      yaxis: {
+        ...axis,
+        title: { text: y },
+        type: logarithmic ? "log" : "linear",
+        tickformat: percent ? ",.1~%" : undefined,
+      },
       hovermode: "x unified",
       hoverlabel: { bgcolor: colour("panel"), bordercolor: colour("line"), font: { color: colour("ink"), size: 12 } },
       showlegend: this.#lines.length > 1,

@@ -33,7 +33,10 @@ export class Curves {
     }
     const [name, label, isShare] = offered.find(([one]) => one === this.which.value) ?? offered[0];
     write(this.score.heading, label);
-    this.loss.show(lines(measured, "loss"), { logarithmic: this.logarithmic.checked, key: `loss${this.logarithmic.checked}` });
+    this.loss.show(lines(measured, "loss"), {
+      logarithmic: this.logarithmic.checked,
+      key: `loss${this.logarithmic.checked}`,
+    });
     this.score.show(lines(measured, name), { percent: isShare, key: name });
   }
 
@@ -45,6 +48,13 @@ export class Curves {
 
 function lines(measured, name) {
   const x = measured.epochs;
-  const train = { name: measured.has(`val_${name}`) ? "training" : name.replaceAll("_", " "), x, y: measured.column(name), colour: "line-2" };
-  return measured.has(`val_${name}`) ? [train, { name: "validation", x, y: measured.column(`val_${name}`), colour: "line-1" }] : [train];
+  const train = {
+    name: measured.has(`val_${name}`) ? "training" : name.replaceAll("_", " "),
+    x,
+    y: measured.column(name),
+    colour: "line-2",
+  };
+  return measured.has(`val_${name}`)
+    ? [train, { name: "validation", x, y: measured.column(`val_${name}`), colour: "line-1" }]
+    : [train];
 }

@@ -5,7 +5,13 @@ import { el, newId } from "./dom.js";
 function ask(title, body, buttons, { onClose }) {
   const id = newId("dialog");
   const dialog = el("dialog", { "aria-labelledby": id });
-  const form = el("form", { method: "dialog" }, el("h2", { id }, title), ...body, el("div", { class: "buttons end" }, ...buttons));
+  const form = el(
+    "form",
+    { method: "dialog" },
+    el("h2", { id }, title),
+    ...body,
+    el("div", { class: "buttons end" }, ...buttons),
+  );
   dialog.append(form);
   dialog.addEventListener("close", () => {
     dialog.remove();
@@ -28,12 +34,24 @@ export function confirmed(title, text, action, { kind = "danger" } = {}) {
 export async function askForKey(reason) {
   const { key } = await import("./api.js");
   return new Promise((resolve, reject) => {
-    const input = el("input", { type: "password", name: "key", required: true, autocomplete: "off", placeholder: "gd_…", spellcheck: false });
+    const input = el("input", {
+      type: "password",
+      name: "key",
+      required: true,
+      autocomplete: "off",
+      placeholder: "gd_…",
+      spellcheck: false,
+    });
     const remember = el("input", { type: "checkbox", checked: key.isRemembered() });
     const body = [
       el("p", {}, reason, " ", el("code", {}, "gradientd keys create --owner me"), " makes one."),
       el("label", { class: "field" }, el("span", {}, "API key"), input),
-      el("label", { class: "check" }, remember, el("span", {}, "Remember it on this device. Otherwise it is forgotten with this tab.")),
+      el(
+        "label",
+        { class: "check" },
+        remember,
+        el("span", {}, "Remember it on this device. Otherwise it is forgotten with this tab."),
+      ),
     ];
     const buttons = [
       el("button", { value: "", formNoValidate: true }, "Not now"),

@@ -64,7 +64,12 @@ export function tell(text) {
 export function toast(text, kind = "info") {
   const gone = () => made.remove();
   const close = el("button", { type: "button", class: "quiet small", on: { click: gone } }, "Dismiss");
-  const made = el("div", { class: `toast ${kind}`, role: kind === "bad" ? "alert" : "status" }, el("span", {}, text), close);
+  const made = el(
+    "div",
+    { class: `toast ${kind}`, role: kind === "bad" ? "alert" : "status" },
+    el("span", {}, text),
+    close,
+  );
   document.getElementById("toasts").append(made);
   if (kind !== "bad") setTimeout(gone, 5000);
 }

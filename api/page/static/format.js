@@ -16,11 +16,16 @@ export function number(value, digits = 4) {
   return size >= 1000 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(digits)));
 }
 
-const SCALES = [[1e9, "G"], [1e6, "M"], [1e3, "k"]];
+const SCALES = [
+  [1e9, "G"],
+  [1e6, "M"],
+  [1e3, "k"],
+];
 /** 12300 as 12.3k. */
 export function brief(value) {
   if (value === null || value === undefined) return NONE;
-  for (const [scale, letter] of SCALES) if (Math.abs(value) >= scale) return `${Number((value / scale).toPrecision(3))}${letter}`;
+  for (const [scale, letter] of SCALES)
+    if (Math.abs(value) >= scale) return `${Number((value / scale).toPrecision(3))}${letter}`;
   return String(Number(value.toPrecision(3)));
 }
 
@@ -28,7 +33,7 @@ export function bytes(value) {
   if (value === null || value === undefined) return NONE;
   const units = ["B", "KB", "MB", "GB", "TB"];
   let at = 0;
-  while (value >= 1000 && at < units.length - 1) (value /= 1000), at++;
+  while (value >= 1000 && at < units.length - 1) ((value /= 1000), at++);
   return `${at ? Number(value.toPrecision(3)) : value} ${units[at]}`;
 }
 
@@ -48,7 +53,12 @@ export function ago(text) {
   if (!text) return NONE;
   const seconds = (Date.now() - Date.parse(text)) / 1000;
   if (seconds < 5) return "just now";
-  for (const [unit, size] of [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]])
+  for (const [unit, size] of [
+    ["day", 86400],
+    ["hour", 3600],
+    ["minute", 60],
+    ["second", 1],
+  ])
     if (seconds >= size) return relative.format(-Math.floor(seconds / size), unit);
   return "just now";
 }
@@ -61,7 +71,8 @@ export const clock = (text) => new Date(text).toLocaleTimeString(language, { hou
 
 export const secondsUntil = (text) => (text ? Math.max(0, (Date.parse(text) - Date.now()) / 1000) : null);
 
-export const secondsBetween = (from, until) => (from ? ((until ? Date.parse(until) : Date.now()) - Date.parse(from)) / 1000 : null);
+export const secondsBetween = (from, until) =>
+  from ? ((until ? Date.parse(until) : Date.now()) - Date.parse(from)) / 1000 : null;
 
 /** A name of the API's as words. */
 export const words = (name) => (name ?? "").replaceAll("_", " ");

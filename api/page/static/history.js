@@ -21,7 +21,11 @@ export class Epochs {
   }
 
   has(name) {
-    return this.epochs.length > 0 && this.#rows.get(this.epochs.at(-1))[name] !== null && this.#rows.get(this.epochs.at(-1))[name] !== undefined;
+    return (
+      this.epochs.length > 0 &&
+      this.#rows.get(this.epochs.at(-1))[name] !== null &&
+      this.#rows.get(this.epochs.at(-1))[name] !== undefined
+    );
   }
 
   get last() {
@@ -34,11 +38,18 @@ export function told(event) {
   const { type, data } = event;
   switch (type) {
     case "status":
-      return words(data.status) + (data.reason ? `: ${words(data.reason)}` : "") + (data.attempt > 1 ? ` (attempt ${data.attempt})` : "");
+      return (
+        words(data.status) +
+        (data.reason ? `: ${words(data.reason)}` : "") +
+        (data.attempt > 1 ? ` (attempt ${data.attempt})` : "")
+      );
     case "run":
       return `${data.execution} on ${data.device_name}${data.threads ? `, ${data.threads} threads` : ""}, TensorFlow ${data.tensorflow}`;
     case "metric": {
-      const score = data.val_accuracy !== null && data.val_accuracy !== undefined ? `accuracy ${percent(data.val_accuracy)}` : `RMSE ${number(data.val_rmse)}`;
+      const score =
+        data.val_accuracy !== null && data.val_accuracy !== undefined
+          ? `accuracy ${percent(data.val_accuracy)}`
+          : `RMSE ${number(data.val_rmse)}`;
       return `epoch ${data.epoch}: loss ${number(data.loss)}, validation loss ${number(data.val_loss)}, validation ${score}, ${duration(data.seconds)}`;
     }
     case "checkpoint":
@@ -55,5 +66,11 @@ export function told(event) {
 export function line(event) {
   const level = event.type === "log" ? (event.data.level ?? "info") : event.data?.status === "failed" ? "error" : "";
   const kind = event.type === "log" ? level : event.type;
-  return el("li", { data: { type: event.type } }, el("time", { dateTime: event.at, title: instant(event.at) }, clock(event.at)), el("span", { class: `kind ${level}` }, kind), el("p", { class: level }, told(event)));
+  return el(
+    "li",
+    { data: { type: event.type } },
+    el("time", { dateTime: event.at, title: instant(event.at) }, clock(event.at)),
+    el("span", { class: `kind ${level}` }, kind),
+    el("p", { class: level }, told(event)),
+  );
 }

@@ -56,7 +56,12 @@ export class JobList {
   async follow() {
     const { signal } = this;
     pause(REFRESH_MS, signal).then(() => repeat(() => this.refresh(), REFRESH_MS, signal));
-    await follow("v1/events", { signal, onState: this.onLive, endsWithDone: false, onEvent: (type, event) => this.#take(type, event) });
+    await follow("v1/events", {
+      signal,
+      onState: this.onLive,
+      endsWithDone: false,
+      onEvent: (type, event) => this.#take(type, event),
+    });
   }
 
   #take(type, event) {

@@ -26,6 +26,18 @@ function drawnAtEnd(view, place, draw) {
   return place;
 }
 
+/** Draws now, and again whenever what `of` takes from the job is another: what is read or has the focus stays. */
+function drawnAnew(view, of, draw) {
+  let drawn = "";
+  const look = () => {
+    const now = JSON.stringify(of(view.job));
+    if (now !== drawn) draw();
+    drawn = now;
+  };
+  look();
+  view.onChange(look);
+}
+
 export function tryIt(view) {
   const place = el("div", {}, el("p", { class: "soft wait" }, "Loading …"));
   return drawnAtEnd(view, place, async () => {
@@ -41,9 +53,19 @@ export function tryIt(view) {
 export function spec(view) {
   const { job, id } = view;
   const rows = job.choices.map((one) => [one.field, el("code", {}, JSON.stringify(one.value)), one.reason]);
-  const choices = el("section", { class: "panel" }, el("h2", {}, "Chosen for this data"), table([["field"], ["value"], ["because"]], rows, { label: "What was chosen and why" }));
+  const choices = el(
+    "section",
+    { class: "panel" },
+    el("h2", {}, "Chosen for this data"),
+    table([["field"], ["value"], ["because"]], rows, { label: "What was chosen and why" }),
+  );
   const again = el("a", { class: "button", href: `#/new?from=${id}` }, icon("again"), "New job from this");
-  const all = el("section", { class: "panel" }, el("div", { class: "panel-head" }, el("h2", {}, "All of it"), el("span", { class: "gap" }), again), el("pre", {}, JSON.stringify(job.spec, null, 2)));
+  const all = el(
+    "section",
+    { class: "panel" },
+    el("div", { class: "panel-head" }, el("h2", {}, "All of it"), el("span", { class: "gap" }), again),
+    el("pre", {}, JSON.stringify(job.spec, null, 2)),
+  );
   return el("div", { class: "stack" }, rows.length ? choices : null, all);
 }
 
@@ -55,7 +77,13 @@ export function log(view) {
   view.onEvent((event) => fits(event) && list.prepend(line(event)));
   epochsToo.addEventListener("change", draw);
   draw();
-  const head = el("div", { class: "panel-head" }, el("h2", {}, "What happened, newest first"), el("span", { class: "gap" }), el("label", { class: "check" }, epochsToo, "epochs too"));
+  const head = el(
+    "div",
+    { class: "panel-head" },
+    el("h2", {}, "What happened, newest first"),
+    el("span", { class: "gap" }),
+    el("label", { class: "check" }, epochsToo, "epochs too"),
+  );
   return el("section", { class: "panel" }, head, list);
 }
 
@@ -79,11 +107,16 @@ export function attempts(view) {
       ["checkpoint", checkpoint && `epoch ${checkpoint.epoch}, ${bytes(checkpoint.size_bytes)}`],
       ["accepted", instant(job.created_at)],
     ]);
-    const changes = table([["when"], ["status"], ["reason"], ["attempt", true], ["lasted", true]], rows, { label: "Changes of status" });
-    fill(place, el("section", { class: "panel" }, el("h2", {}, "Where it runs"), where), el("section", { class: "panel" }, el("h2", {}, "Changes of status"), changes));
+    const changes = table([["when"], ["status"], ["reason"], ["attempt", true], ["lasted", true]], rows, {
+      label: "Changes of status",
+    });
+    fill(
+      place,
+      el("section", { class: "panel" }, el("h2", {}, "Where it runs"), where),
+      el("section", { class: "panel" }, el("h2", {}, "Changes of status"), changes),
+    );
   };
-  draw();
-  view.onChange(draw);
+  drawnAnew(view, (job) => [job.transitions, job.run, job.checkpoint, job.worker], draw);
   return place;
 }
 
@@ -95,13 +128,29 @@ export function files(view) {
       fill(place, empty("download", "No files yet", "Weights and models are here once the job has succeeded."));
       return;
     }
-    const get = (file) => button("Download", () => download(`${path}/artifacts/${encodeURIComponent(file.name)}`, file.name), { icon: icon("download"), "aria-label": `Download ${file.name}` });
-    const rows = view.job.artifacts.map((file) => [el("b", {}, file.name), bytes(file.size_bytes), el("code", { title: file.sha256 }, `${file.sha256.slice(0, 12)}…`), get(file)]);
-    const series = button("Curves as CSV", () => download(`${path}/metrics`, `${id}.csv`, { headers: { accept: "text/csv" } }), { icon: icon("download") });
-    fill(place, el("div", { class: "panel-head" }, el("h2", {}, "Files"), el("span", { class: "gap" }), series), table([["name"], ["size", true], ["SHA-256"], ["get"]], rows, { label: "Files" }));
+    const get = (file) =>
+      button("Download", () => download(`${path}/artifacts/${encodeURIComponent(file.name)}`, file.name), {
+        icon: icon("download"),
+        "aria-label": `Download ${file.name}`,
+      });
+    const rows = view.job.artifacts.map((file) => [
+      el("b", {}, file.name),
+      bytes(file.size_bytes),
+      el("code", { title: file.sha256 }, `${file.sha256.slice(0, 12)}…`),
+      get(file),
+    ]);
+    const series = button(
+      "Curves as CSV",
+      () => download(`${path}/metrics`, `${id}.csv`, { headers: { accept: "text/csv" } }),
+      { icon: icon("download") },
+    );
+    fill(
+      place,
+      el("div", { class: "panel-head" }, el("h2", {}, "Files"), el("span", { class: "gap" }), series),
+      table([["name"], ["size", true], ["SHA-256"], ["get"]], rows, { label: "Files" }),
+    );
   };
-  draw();
-  view.onChange(draw);
+  drawnAnew(view, (job) => job.artifacts, draw);
   return place;
 }
 
@@ -114,7 +163,15 @@ export function card(view) {
       return;
     }
     const { cardFrame } = await import("./cardframe.js");
-    const save = button("Save as a page", () => download(`${path}/card`, `card-${id}.html`, { headers: { accept: "text/html" } }), { icon: icon("download") });
-    fill(place, el("div", { class: "buttons" }, save, el("span", { class: "soft small" }, "One file that needs no network.")), await cardFrame(`${path}/card`, signal));
+    const save = button(
+      "Save as a page",
+      () => download(`${path}/card`, `card-${id}.html`, { headers: { accept: "text/html" } }),
+      { icon: icon("download") },
+    );
+    fill(
+      place,
+      el("div", { class: "buttons" }, save, el("span", { class: "soft small" }, "One file that needs no network.")),
+      await cardFrame(`${path}/card`, signal),
+    );
   });
 }

@@ -30,17 +30,68 @@ export class Pad {
 
   constructor({ onChange, marks }) {
     this.onChange = onChange;
-    this.canvas = el("canvas", { class: "pad", width: SIDE, height: SIDE, tabIndex: 0, role: "application", "aria-roledescription": "drawing pad" });
-    this.canvas.setAttribute("aria-label", `Drawing pad. Arrow keys move the pen, Space sets it down or lifts it, Delete clears${marks.length ? ", a digit key writes that digit" : ""}.`);
+    this.canvas = el("canvas", {
+      class: "pad",
+      width: SIDE,
+      height: SIDE,
+      tabIndex: 0,
+      role: "application",
+      "aria-roledescription": "drawing pad",
+    });
+    this.canvas.setAttribute(
+      "aria-label",
+      `Drawing pad. Arrow keys move the pen, Space sets it down or lifts it, Delete clears${marks.length ? ", a digit key writes that digit" : ""}.`,
+    );
     const on = (kind, listener) => this.canvas.addEventListener(kind, listener);
-    on("pointerdown", (event) => (event.preventDefault(), this.canvas.focus({ preventScroll: true }), this.canvas.setPointerCapture(event.pointerId), this.#showPen(false), this.#to(this.#at(event), true)));
-    on("pointermove", (event) => this.#last && event.getCoalescedEvents().concat(event).forEach((one) => this.#to(this.#at(one))));
+    on(
+      "pointerdown",
+      (event) => (
+        event.preventDefault(),
+        this.canvas.focus({ preventScroll: true }),
+        this.canvas.setPointerCapture(event.pointerId),
+        this.#showPen(false),
+        this.#to(this.#at(event), true)
+      ),
+    );
+    on(
+      "pointermove",
+      (event) =>
+        this.#last &&
+        event
+          .getCoalescedEvents()
+          .concat(event)
+          .forEach((one) => this.#to(this.#at(one))),
+    );
     for (const kind of ["pointerup", "pointercancel"]) on(kind, () => (this.#last = null));
     on("keydown", (event) => this.#key(event, marks));
     on("blur", () => this.#showPen(false));
-    const write = marks.map((mark) => el("button", { type: "button", "aria-label": `Write ${mark}`, on: { click: () => this.write(mark) } }, mark));
-    const hint = el("p", { class: "hint" }, "Draw with a finger or the mouse. By keyboard: ", el("kbd", {}, "← ↑ ↓ →"), " move the pen, ", el("kbd", {}, "Space"), " sets it down, ", el("kbd", {}, "Del"), " clears", marks.length ? ", or have a digit written for you:" : ".");
-    this.element = el("div", { class: "pad-side" }, this.canvas, el("div", { class: "buttons" }, button("Clear", async () => this.clear())), hint, write.length ? el("div", { class: "digits" }, ...write) : null);
+    const write = marks.map((mark) =>
+      el("button", { type: "button", "aria-label": `Write ${mark}`, on: { click: () => this.write(mark) } }, mark),
+    );
+    const hint = el(
+      "p",
+      { class: "hint" },
+      "Draw with a finger or the mouse. By keyboard: ",
+      el("kbd", {}, "← ↑ ↓ →"),
+      " move the pen, ",
+      el("kbd", {}, "Space"),
+      " sets it down, ",
+      el("kbd", {}, "Del"),
+      " clears",
+      marks.length ? ", or have a digit written for you:" : ".",
+    );
+    this.element = el(
+      "div",
+      { class: "pad-side" },
+      this.canvas,
+      el(
+        "div",
+        { class: "buttons" },
+        button("Clear", async () => this.clear()),
+      ),
+      hint,
+      write.length ? el("div", { class: "digits" }, ...write) : null,
+    );
     this.#draw();
   }
 
@@ -94,7 +145,9 @@ export class Pad {
 
   #key(event, marks) {
     const step = event.shiftKey ? STEP / 3 : STEP;
-    const [dx, dy] = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key] ?? [0, 0];
+    const [dx, dy] = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[
+      event.key
+    ] ?? [0, 0];
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (marks.includes(event.key)) this.write(event.key);
     else if (event.key === "Delete" || event.key === "Backspace") this.clear();
@@ -105,7 +158,8 @@ export class Pad {
     this.#pen.x = inside(this.#pen.x + dx);
     this.#pen.y = inside(this.#pen.y + dy);
     this.#showPen(true);
-    if (this.#pen.isDown && (dx || dy || event.key === " ")) this.#to({ x: this.#pen.x, y: this.#pen.y }, event.key === " ");
+    if (this.#pen.isDown && (dx || dy || event.key === " "))
+      this.#to({ x: this.#pen.x, y: this.#pen.y }, event.key === " ");
     else this.#last = null;
   }
 
@@ -160,7 +214,8 @@ function centred(ink) {
 /** Smaller by halves, so that each pixel counts. */
 function scaled(from, width, height) {
   let now = from;
-  while (now.width > 2 * width || now.height > 2 * height) now = drawn(now, Math.max(width, Math.ceil(now.width / 2)), Math.max(height, Math.ceil(now.height / 2)));
+  while (now.width > 2 * width || now.height > 2 * height)
+    now = drawn(now, Math.max(width, Math.ceil(now.width / 2)), Math.max(height, Math.ceil(now.height / 2)));
   return drawn(now, width, height);
 }
 

@@ -6,11 +6,25 @@ import { icon } from "./icons.js";
 
 export const FINAL = new Set(["succeeded", "failed", "cancelled"]);
 export const ACTIVE = ["queued", "running", "cancelling", "pausing", "paused"];
-const ICONS = { queued: "queued", running: "running", cancelling: "stopping", pausing: "paused", paused: "paused", succeeded: "done", failed: "failed", cancelled: "cancelled" };
+const ICONS = {
+  queued: "queued",
+  running: "running",
+  cancelling: "stopping",
+  pausing: "paused",
+  paused: "paused",
+  succeeded: "done",
+  failed: "failed",
+  cancelled: "cancelled",
+};
 
 /** A status in a word with its sign; colour says it only besides. */
 export function chip(job) {
-  const made = el("span", { class: `chip ${job.status}` }, icon(ICONS[job.status] ?? "queued"), el("span", {}, words(job.status)));
+  const made = el(
+    "span",
+    { class: `chip ${job.status}` },
+    icon(ICONS[job.status] ?? "queued"),
+    el("span", {}, words(job.status)),
+  );
   if (job.responding === false) made.append(el("span", { class: "note" }, "· not responding"));
   return made;
 }
@@ -27,7 +41,8 @@ export function result(job) {
   if (rmse !== null && rmse !== undefined) return [number(rmse), "test RMSE"];
   const epoch = best ?? latest;
   if (!epoch) return null;
-  if (epoch.val_accuracy !== null && epoch.val_accuracy !== undefined) return [percent(epoch.val_accuracy), "validation accuracy"];
+  if (epoch.val_accuracy !== null && epoch.val_accuracy !== undefined)
+    return [percent(epoch.val_accuracy), "validation accuracy"];
   if (epoch.val_rmse !== null && epoch.val_rmse !== undefined) return [number(epoch.val_rmse), "validation RMSE"];
   return [number(epoch.val_loss), "validation loss"];
 }
@@ -38,7 +53,13 @@ export function situation(job) {
     const before = job.queue_position;
     const start = secondsUntil(job.estimated_start_at);
     const when = start === null ? "" : `, starts in about ${duration(start)}`;
-    return (before === null || before === undefined ? "waiting for a worker" : before === 0 ? "next in line" : `${before} before it`) + when;
+    return (
+      (before === null || before === undefined
+        ? "waiting for a worker"
+        : before === 0
+          ? "next in line"
+          : `${before} before it`) + when
+    );
   }
   if (job.status === "running") {
     const left = secondsUntil(job.progress?.estimated_finish_at);
@@ -47,7 +68,8 @@ export function situation(job) {
   }
   if (FINAL.has(job.status)) {
     const took = secondsBetween(job.started_at, job.finished_at);
-    const reason = job.status_reason && !["completed", "user_requested"].includes(job.status_reason) ? words(job.status_reason) : "";
+    const reason =
+      job.status_reason && !["completed", "user_requested"].includes(job.status_reason) ? words(job.status_reason) : "";
     return [reason, took === null ? "" : `took ${duration(took)}`].filter(Boolean).join(", ");
   }
   return epochs(job);
@@ -61,10 +83,21 @@ export function epochs(job) {
 /** A bar of how far a job is. */
 export function bar(job) {
   const share = job.status === "succeeded" ? 100 : (job.progress?.percent ?? 0);
-  return el("progress", { class: `bar ${job.status}`, max: 100, value: share, "aria-label": `${Math.round(share)} percent done` });
+  return el("progress", {
+    class: `bar ${job.status}`,
+    max: 100,
+    value: share,
+    "aria-label": `${Math.round(share)} percent done`,
+  });
 }
 
 /** Puts what was told of a job's progress into what is known of it. */
 export function progressed(job, told) {
-  return { ...job, status: told.status ?? job.status, phase: told.phase ?? null, queue_position: told.queue_position ?? null, progress: { ...job.progress, ...told.progress } };
+  return {
+    ...job,
+    status: told.status ?? job.status,
+    phase: told.phase ?? null,
+    queue_position: told.queue_position ?? null,
+    progress: { ...job.progress, ...told.progress },
+  };
 }

@@ -7,7 +7,20 @@ export function tabs(label, parts, { onChoose, first }) {
   const made = new Map();
   const bar = el("div", { class: "tabs", role: "tablist", "aria-label": label });
   const panel = el("div", { role: "tabpanel", id: newId("panel"), class: "stack" });
-  const buttons = parts.map(([name, text]) => el("button", { type: "button", role: "tab", id: newId("tab"), data: { name }, "aria-controls": panel.id, on: { click: () => choose(name) } }, text));
+  const buttons = parts.map(([name, text]) =>
+    el(
+      "button",
+      {
+        type: "button",
+        role: "tab",
+        id: newId("tab"),
+        data: { name },
+        "aria-controls": panel.id,
+        on: { click: () => choose(name) },
+      },
+      text,
+    ),
+  );
   bar.append(...buttons);
   bar.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1, Home: -buttons.length, End: buttons.length }[event.key];
@@ -35,6 +48,8 @@ export function tabs(label, parts, { onChoose, first }) {
 
   choose(first, { quietly: true });
   // A first choice that lies outside is scrolled to once there is a place for it.
-  requestAnimationFrame(() => bar.isConnected && choose(bar.querySelector("[aria-selected=true]").dataset.name, { quietly: true }));
+  requestAnimationFrame(
+    () => bar.isConnected && choose(bar.querySelector("[aria-selected=true]").dataset.name, { quietly: true }),
+  );
   return { bar, panel, choose };
 }

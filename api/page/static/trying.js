@@ -1,12 +1,12 @@
 // Asking a model: draw, drop a picture, or fill a row, and see at once what it says.
 
+import { Answer } from "./answer.js";
 import { json, post, send } from "./api.js";
-import { el, fill, newId } from "./dom.js";
-import { number, percent } from "./format.js";
+import { el, newId } from "./dom.js";
+import { number } from "./format.js";
 import { Pad } from "./pad.js";
 import { pause } from "./stream.js";
 
-const MOST_BARS = 12;
 const APART_MS = 120;
 const PICTURES = ["image/png", "image/jpeg", "image/webp", "image/bmp", "image/gif"];
 
@@ -16,9 +16,14 @@ export async function tryModel(job, signal) {
   const dataset = await inputsOf(job, signal);
   const answer = new Answer(dataset);
   const asker = new Asker(answer, signal);
-  const predict = (body) => async () => (await post(`${path}`, body, { signal })).predictions[0];
+  const predict = (body) => async () => (await post(path, body, { signal })).predictions[0];
   if (!job.artifacts.some((file) => file.name === "model.onnx")) {
-    return el("div", { class: "problem" }, el("b", {}, "This model cannot be asked"), el("span", {}, "Predictions need the format onnx in the spec's export."));
+    return el(
+      "div",
+      { class: "problem" },
+      el("b", {}, "This model cannot be asked"),
+      el("span", {}, "Predictions need the format onnx in the spec's export."),
+    );
   }
   let inputs;
   if (dataset.kind === "images") inputs = pictureInputs(dataset, { asker, answer, predict, path, signal });
@@ -30,7 +35,8 @@ export async function tryModel(job, signal) {
 /** The dataset as the model knows it, which outlasts the dataset itself. */
 async function inputsOf(job, signal) {
   try {
-    return (await json(`v1/jobs/${job.id}/card`, { signal, headers: { accept: "application/json" } })).evaluation.dataset;
+    return (await json(`v1/jobs/${job.id}/card`, { signal, headers: { accept: "application/json" } })).evaluation
+      .dataset;
   } catch (error) {
     if (error.status !== 404 && error.status !== 409) throw error;
     const [name, version] = job.spec.dataset.split("@");
@@ -71,83 +77,18 @@ class Asker {
   }
 }
 
-/** What the model says: the likeliest class and all probabilities, or numbers. */
-class Answer {
-  constructor(dataset) {
-    this.dataset = dataset;
-    this.best = el("b", { role: "status" });
-    this.sub = el("span", { class: "soft" });
-    this.list = el("ul", { class: "probabilities", "aria-label": "Probabilities" });
-    if ((dataset.classes ?? []).some((name) => name.length > 3)) this.list.classList.add("named");
-    this.wrong = el("div");
-    this.element = el("div", { class: "said" }, el("div", { class: "answer" }, this.best, this.sub), this.wrong, this.list);
-    this.bars = new Map();
-    this.clear();
-  }
-
-  clear() {
-    this.best.textContent = "?";
-    this.best.className = "";
-    this.sub.textContent = "The answer appears as you go.";
-    fill(this.wrong);
-    if (this.dataset.classes) this.#draw(Object.fromEntries(this.dataset.classes.map((name) => [name, 0])), null);
-    else fill(this.list);
-  }
-
-  refuse(error) {
-    const faults = error.body?.faults ?? [];
-    const lines = faults.slice(0, 10).map((one) => el("li", {}, `${one.column ?? ""}: found ${one.found}; wanted ${one.wanted}`));
-    fill(this.wrong, el("div", { class: "problem" }, el("b", {}, error.body?.title ?? "No answer"), lines.length ? el("ul", { class: "plain-list" }, ...lines) : el("span", {}, error.body?.detail ?? error.message)));
-  }
-
-  show(prediction) {
-    fill(this.wrong);
-    if (prediction.probabilities) {
-      const { label, probabilities } = prediction;
-      this.#say(label, `${percent(probabilities[label])} sure`);
-      this.#draw(probabilities, label);
-      return;
-    }
-    const values = prediction.values ?? { [this.dataset.targets?.[0]?.name ?? "value"]: prediction.value };
-    const [[name, value], ...others] = Object.entries(values);
-    this.#say(number(value, 6), name);
-    fill(this.list, ...others.map(([other, one]) => el("li", {}, el("span", {}, other), el("span"), el("span", {}, number(one, 6)))));
-  }
-
-  #say(text, sub) {
-    this.best.className = text.length > 8 ? "long" : "";
-    if (this.best.textContent !== text) this.best.textContent = text;
-    this.sub.textContent = sub;
-  }
-
-  /** Classes stay in their order where all have room, so that bars grow and shrink in place. */
-  #draw(probabilities, first) {
-    const names = this.dataset.classes.length <= MOST_BARS ? this.dataset.classes : Object.keys(probabilities).sort((one, other) => probabilities[other] - probabilities[one]).slice(0, MOST_BARS);
-    if (names.join("\n") !== [...this.bars.keys()].join("\n")) {
-      this.bars = new Map(names.map((name) => {
-        const meter = el("meter", { min: 0, max: 1, value: 0, "aria-label": name });
-        const share = el("span");
-        return [name, { meter, share, element: el("li", {}, el("span", {}, name), meter, share) }];
-      }));
-      fill(this.list, ...[...this.bars.values()].map((bar) => bar.element));
-    }
-    for (const [name, { meter, share, element }] of this.bars) {
-      meter.value = probabilities[name] ?? 0;
-      share.textContent = percent(probabilities[name] ?? 0);
-      element.classList.toggle("first", name === first);
-    }
-  }
-}
-
 function pictureInputs(dataset, { asker, predict, path, signal }) {
   const { shape } = dataset.features;
   const marks = (dataset.classes ?? []).filter((name) => /^[0-9]$/.test(name));
   const seen = el("img", { class: "seen", width: 96, alt: "The picture that was chosen", hidden: true });
-  const pad = new Pad({ marks: marks.length === 10 ? marks : [], onChange: () => {
-    seen.hidden = true;
-    if (pad.isEmpty) asker.forget();
-    else asker.ask(predict({ instances: [pad.pixels(shape)] }));
-  } });
+  const pad = new Pad({
+    marks: marks.length === 10 ? marks : [],
+    onChange: () => {
+      seen.hidden = true;
+      if (pad.isEmpty) asker.forget();
+      else asker.ask(predict({ instances: [pad.pixels(shape)] }));
+    },
+  });
   const file = el("input", { type: "file", accept: PICTURES.join(","), "aria-label": "Choose a picture" });
   const drop = el("div", { class: "drop" }, el("span", {}, "… or drop a picture, or choose one"), seen, file);
   for (const kind of ["dragenter", "dragover"]) drop.addEventListener(kind, () => drop.classList.add("over"));
@@ -158,44 +99,106 @@ function pictureInputs(dataset, { asker, predict, path, signal }) {
     if (seen.src) URL.revokeObjectURL(seen.src);
     seen.src = URL.createObjectURL(picture);
     seen.hidden = false;
-    asker.ask(async () => (await (await send("POST", path, { body: picture, headers: { "content-type": picture.type || "image/png", accept: "application/json" }, signal })).json()).predictions[0]);
+    asker.ask(
+      async () =>
+        (
+          await (
+            await send("POST", path, {
+              body: picture,
+              headers: { "content-type": picture.type || "image/png", accept: "application/json" },
+              signal,
+            })
+          ).json()
+        ).predictions[0],
+    );
     file.value = "";
   });
   return el("div", { class: "stack pad-side" }, pad.element, drop);
 }
 
 async function rowInputs(dataset, { asker, predict, signal }) {
-  const columns = (dataset.features.columns ?? []).filter((column) => column.kind === "numeric" || column.kind === "categorical");
+  const columns = (dataset.features.columns ?? []).filter(
+    (column) => column.kind === "numeric" || column.kind === "categorical",
+  );
   const inputs = new Map();
   const ask = () => {
-    const row = Object.fromEntries([...inputs].map(([name, input]) => [name, input.value.trim() === "" ? null : input.value.trim()]));
+    const row = Object.fromEntries(
+      [...inputs].map(([name, input]) => [name, input.value.trim() === "" ? null : input.value.trim()]),
+    );
     asker.ask(predict({ instances: [row] }));
   };
   const fields = columns.map((column) => {
     const id = newId("row");
-    const list = column.kind === "categorical" ? el("datalist", { id: `${id}-list` }, ...column.categories.slice(0, 500).map((value) => el("option", { value }))) : null;
-    const input = el("input", { id, type: "text", autocomplete: "off", inputMode: column.kind === "numeric" ? "decimal" : "text", placeholder: "missing", on: { input: ask } });
+    const list =
+      column.kind === "categorical"
+        ? el(
+            "datalist",
+            { id: `${id}-list` },
+            ...column.categories.slice(0, 500).map((value) => el("option", { value })),
+          )
+        : null;
+    const input = el("input", {
+      id,
+      type: "text",
+      autocomplete: "off",
+      inputMode: column.kind === "numeric" ? "decimal" : "text",
+      placeholder: "missing",
+      on: { input: ask },
+    });
     if (list) input.setAttribute("list", list.id);
     input.value = column.kind === "numeric" ? String(Number(column.mean.toPrecision(3))) : (column.categories[0] ?? "");
     inputs.set(column.name, input);
     const hint = column.kind === "numeric" ? `around ${number(column.mean, 3)}` : `${column.categories.length} texts`;
-    return el("div", { class: "field" }, el("span", {}, el("label", { htmlFor: id }, column.name)), input, el("span", { class: "hint" }, hint), list);
+    return el(
+      "div",
+      { class: "field" },
+      el("span", {}, el("label", { htmlFor: id }, column.name)),
+      input,
+      el("span", { class: "hint" }, hint),
+      list,
+    );
   });
-  const examples = dataset.version ? await json(`v1/datasets/${dataset.name}/preview?version=${dataset.version}&split=test&limit=50`, { signal }).catch(() => null) : null;
+  const examples = dataset.version
+    ? await json(`v1/datasets/${dataset.name}/preview?version=${dataset.version}&split=test&limit=50`, {
+        signal,
+      }).catch(() => null)
+    : null;
   let at = 0;
-  const another = examples?.data?.length ? el("button", { type: "button", on: { click: () => {
-    const row = examples.data[at++ % examples.data.length];
-    for (const [name, input] of inputs) input.value = row[name] ?? "";
-    ask();
-  } } }, "Fill in a test example") : null;
+  const another = examples?.data?.length
+    ? el(
+        "button",
+        {
+          type: "button",
+          on: {
+            click: () => {
+              const row = examples.data[at++ % examples.data.length];
+              for (const [name, input] of inputs) input.value = row[name] ?? "";
+              ask();
+            },
+          },
+        },
+        "Fill in a test example",
+      )
+    : null;
   ask();
-  return el("div", { class: "stack" }, el("div", { class: "panel-head" }, el("h2", {}, "A row"), el("span", { class: "gap" }), another), el("div", { class: "fields" }, ...fields));
+  return el(
+    "div",
+    { class: "stack" },
+    el("div", { class: "panel-head" }, el("h2", {}, "A row"), el("span", { class: "gap" }), another),
+    el("div", { class: "fields" }, ...fields),
+  );
 }
 
 function arrayInputs(dataset, { asker, answer, predict }) {
   const shape = dataset.features.shape;
   const zeros = shape.reduceRight((inner, size) => Array.from({ length: size }, () => inner), 0);
-  const input = el("textarea", { class: "json", rows: 10, spellcheck: false, "aria-label": `An array of shape ${shape.join(" by ")}, as JSON`, value: JSON.stringify(zeros) });
+  const input = el("textarea", {
+    class: "json",
+    rows: 10,
+    spellcheck: false,
+    "aria-label": `An array of shape ${shape.join(" by ")}, as JSON`,
+    value: JSON.stringify(zeros),
+  });
   const ask = () => {
     try {
       asker.ask(predict({ instances: [JSON.parse(input.value)] }));

@@ -14,7 +14,14 @@ const MOST_SHOWN = 1000;
 /** The place where a file is dropped, and what becomes of it. `onReady` gets the version. */
 export function uploader({ signal, onReady, name: fixed = "" }) {
   const file = el("input", { type: "file", "aria-label": "Choose a file to upload" });
-  const drop = el("div", { class: "drop" }, icon("upload"), el("b", {}, "Drop a file here, or choose one"), el("span", {}, "A table as CSV or Parquet, pictures in folders named as their classes (zip, tar), or NumPy's .npz"), file);
+  const drop = el(
+    "div",
+    { class: "drop" },
+    icon("upload"),
+    el("b", {}, "Drop a file here, or choose one"),
+    el("span", {}, "A table as CSV or Parquet, pictures in folders named as their classes (zip, tar), or NumPy's .npz"),
+    file,
+  );
   const place = el("div", { class: "stack" });
   for (const kind of ["dragenter", "dragover"]) drop.addEventListener(kind, () => drop.classList.add("over"));
   for (const kind of ["dragleave", "drop", "dragend"]) drop.addEventListener(kind, () => drop.classList.remove("over"));
@@ -32,22 +39,60 @@ export function uploader({ signal, onReady, name: fixed = "" }) {
 function form(chosen, columns, { fixed, signal, onReady, onAgain }) {
   const field = (label, input, hint) => {
     const id = (input.id = newId("upload"));
-    return el("div", { class: "field" }, el("span", {}, el("label", { htmlFor: id }, label)), input, hint ? el("span", { class: "hint" }, hint) : null);
+    return el(
+      "div",
+      { class: "field" },
+      el("span", {}, el("label", { htmlFor: id }, label)),
+      input,
+      hint ? el("span", { class: "hint" }, hint) : null,
+    );
   };
-  const name = el("input", { type: "text", value: fixed || slug(chosen.name), pattern: "[a-z0-9][a-z0-9._\\-]{0,63}", required: true, readOnly: Boolean(fixed), autocomplete: "off", spellcheck: false });
+  const name = el("input", {
+    type: "text",
+    value: fixed || slug(chosen.name),
+    pattern: "[a-z0-9][a-z0-9._\\-]{0,63}",
+    required: true,
+    readOnly: Boolean(fixed),
+    autocomplete: "off",
+    spellcheck: false,
+  });
   const target = columns.length
-    ? el("select", {}, el("option", { value: "" }, `The last one (${columns.at(-1)})`), ...columns.map((column) => el("option", { value: column }, column)))
+    ? el(
+        "select",
+        {},
+        el("option", { value: "" }, `The last one (${columns.at(-1)})`),
+        ...columns.map((column) => el("option", { value: column }, column)),
+      )
     : el("input", { type: "text", placeholder: "the last column", autocomplete: "off" });
-  const task = el("select", {}, ...[["auto", "As the target looks"], ["classification", "Tell classes"], ["regression", "Tell numbers"]].map(([value, label]) => el("option", { value }, label)));
-  const bad = el("select", {}, el("option", { value: "refuse" }, "Refuse the upload and list them"), el("option", { value: "skip" }, "Leave them out and list them"));
-  const size = el("input", { type: "text", placeholder: "64x64", pattern: "[1-9][0-9]{0,3}x[1-9][0-9]{0,3}", autocomplete: "off" });
+  const task = el(
+    "select",
+    {},
+    ...[
+      ["auto", "As the target looks"],
+      ["classification", "Tell classes"],
+      ["regression", "Tell numbers"],
+    ].map(([value, label]) => el("option", { value }, label)),
+  );
+  const bad = el(
+    "select",
+    {},
+    el("option", { value: "refuse" }, "Refuse the upload and list them"),
+    el("option", { value: "skip" }, "Leave them out and list them"),
+  );
+  const size = el("input", {
+    type: "text",
+    placeholder: "64x64",
+    pattern: "[1-9][0-9]{0,3}x[1-9][0-9]{0,3}",
+    autocomplete: "off",
+  });
   const isPictures = /\.(zip|tar|tgz|tar\.gz)$/i.test(chosen.name);
   const isArrays = /\.npz$/i.test(chosen.name);
   const sent = el("progress", { max: 1, value: 0, hidden: true, "aria-label": "Share of the file that is sent" });
   const said = el("p", { class: "soft small", role: "status" });
   const outcome = el("div", { class: "stack" });
   const options = [field("Name", name, "Lower-case letters, digits, . _ -")];
-  if (!isPictures && !isArrays) options.push(field("Target", target, "The column to be told from the others."), field("Task", task));
+  if (!isPictures && !isArrays)
+    options.push(field("Target", target, "The column to be told from the others."), field("Task", task));
   if (isPictures) options.push(field("Size, HEIGHTxWIDTH", size, "Needed where pictures have several sizes."));
   options.push(field("Bad examples", bad));
   const check = button("Check only", () => go(true));
@@ -68,26 +113,58 @@ function form(chosen, columns, { fixed, signal, onReady, onAgain }) {
         sent.value = all ? done / all : 0;
         said.textContent = done < all ? `${bytes(done)} of ${bytes(all)} sent` : "Sent; the server checks it …";
       };
-      const { status, body } = await upload(`v1/datasets/${encodeURIComponent(name.value)}?${query}`, chosen, { onProgress, signal });
+      const { status, body } = await upload(`v1/datasets/${encodeURIComponent(name.value)}?${query}`, chosen, {
+        onProgress,
+        signal,
+      });
       const dataset = status === 202 ? await settled(body, said, signal) : body;
       said.textContent = "";
       const skipped = dataset.report?.faults_total ? faults(dataset.report.faults, dataset.report.faults_total) : null;
-      fill(outcome, el("div", { class: "fine", role: "status" }, seen(dataset, { isDry, isSame: status === 200 && !isDry })), skipped);
+      fill(
+        outcome,
+        el("div", { class: "fine", role: "status" }, seen(dataset, { isDry, isSame: status === 200 && !isDry })),
+        skipped,
+      );
       tell(isDry ? "The upload would be taken" : "The dataset is there");
       if (!isDry) onReady(dataset, { hasFaults: Boolean(skipped) });
     } catch (error) {
       if (error.name === "AbortError") return;
       said.textContent = "";
       const { body } = error;
-      fill(outcome, el("div", { class: "problem", role: "alert" }, el("b", {}, body?.title ?? "That did not work"), el("span", {}, body?.detail ?? error.message)), body?.faults?.length ? faults(body.faults, body.faults_total) : null);
+      fill(
+        outcome,
+        el(
+          "div",
+          { class: "problem", role: "alert" },
+          el("b", {}, body?.title ?? "That did not work"),
+          el("span", {}, body?.detail ?? error.message),
+        ),
+        body?.faults?.length ? faults(body.faults, body.faults_total) : null,
+      );
     } finally {
       sent.hidden = true;
       check.disabled = send.disabled = false;
     }
   }
 
-  const head = el("div", { class: "panel-head" }, el("h2", {}, chosen.name), el("span", { class: "soft" }, bytes(chosen.size)), el("span", { class: "gap" }), el("button", { type: "button", class: "quiet small", on: { click: onAgain } }, "Another file"));
-  return el("section", { class: "panel stack", "aria-label": `Upload ${chosen.name}` }, head, el("div", { class: "fields" }, ...options), el("div", { class: "buttons" }, send, check), sent, said, outcome);
+  const head = el(
+    "div",
+    { class: "panel-head" },
+    el("h2", {}, chosen.name),
+    el("span", { class: "soft" }, bytes(chosen.size)),
+    el("span", { class: "gap" }),
+    el("button", { type: "button", class: "quiet small", on: { click: onAgain } }, "Another file"),
+  );
+  return el(
+    "section",
+    { class: "panel stack", "aria-label": `Upload ${chosen.name}` },
+    head,
+    el("div", { class: "fields" }, ...options),
+    el("div", { class: "buttons" }, send, check),
+    sent,
+    said,
+    outcome,
+  );
 }
 
 /** What becomes of an upload whose check takes long. */
@@ -102,7 +179,9 @@ async function settled(upload, said, signal) {
 }
 
 function seen(dataset, { isDry, isSame }) {
-  const what = dataset.classes ? plural(dataset.classes.length, "class", "classes") : plural(dataset.targets?.length ?? 0, "number");
+  const what = dataset.classes
+    ? plural(dataset.classes.length, "class", "classes")
+    : plural(dataset.targets?.length ?? 0, "number");
   const parts = `${count(dataset.train_examples)} examples to train on, ${count(dataset.test_examples)} to test, ${what} to tell`;
   if (isDry) return `It would be taken: ${parts}.`;
   return isSame ? `${dataset.id} is these bytes already: ${parts}.` : `${dataset.id} is there: ${parts}.`;
@@ -110,11 +189,25 @@ function seen(dataset, { isDry, isSame }) {
 
 /** The list of what is wrong with an upload. */
 export function faults(found, total) {
-  const rows = found.slice(0, MOST_SHOWN).map((one) => [one.file ?? one.column ?? "–", one.row ?? one.line ?? "–", one.found, one.wanted]);
-  return el("div", {}, el("h3", {}, `${plural(total, "fault")}${total > rows.length ? `, the first ${count(rows.length)}` : ""}`), table([["where"], ["row", true], ["found"], ["wanted"]], rows, { label: "Faults of the upload" }));
+  const rows = found
+    .slice(0, MOST_SHOWN)
+    .map((one) => [one.file ?? one.column ?? "–", one.row ?? one.line ?? "–", one.found, one.wanted]);
+  return el(
+    "div",
+    {},
+    el("h3", {}, `${plural(total, "fault")}${total > rows.length ? `, the first ${count(rows.length)}` : ""}`),
+    table([["where"], ["row", true], ["found"], ["wanted"]], rows, { label: "Faults of the upload" }),
+  );
 }
 
-const slug = (text) => text.toLowerCase().replace(/(\.(csv|tsv|txt|parquet|zip|npz|tar|tgz|gz))+$/, "").normalize("NFKD").replace(/[^a-z0-9._-]+/g, "-").replace(/^[^a-z0-9]+|-+$/g, "").slice(0, 64) || "data";
+const slug = (text) =>
+  text
+    .toLowerCase()
+    .replace(/(\.(csv|tsv|txt|parquet|zip|npz|tar|tgz|gz))+$/, "")
+    .normalize("NFKD")
+    .replace(/[^a-z0-9._-]+/g, "-")
+    .replace(/^[^a-z0-9]+|-+$/g, "")
+    .slice(0, 64) || "data";
 
 /** Names of the columns in the first line of a table in plain text, where they are easily told. */
 async function columnsOf(file) {
@@ -124,7 +217,13 @@ async function columnsOf(file) {
   if (!first || first.length > 20_000) return [];
   const separator = [",", ";", "\t"].sort((one, other) => first.split(other).length - first.split(one).length)[0];
   const cells = first.match(new RegExp(`("([^"]|"")*"|[^${separator}]*)(${separator}|$)`, "g")) ?? [];
-  const names = cells.map((cell) => cell.replace(new RegExp(`${separator}$`), "").trim().replace(/^"(.*)"$/, "$1").replaceAll('""', '"'));
+  const names = cells.map((cell) =>
+    cell
+      .replace(new RegExp(`${separator}$`), "")
+      .trim()
+      .replace(/^"(.*)"$/, "$1")
+      .replaceAll('""', '"'),
+  );
   if (!first.endsWith(separator)) names.pop(); // what matches at the very end
   return names.some((name) => name === "" || name.includes(",")) ? [] : names;
 }

@@ -25,12 +25,27 @@ export async function show(view, { parts, signal }) {
   let jobs = [];
   const series = new Map();
   const which = el("select", { "aria-label": "What is compared" });
-  const over = el("select", { "aria-label": "Along" }, ...[["epoch", "by epoch"], ["step", "by step"], ["seconds", "by training time"]].map(([value, label]) => el("option", { value }, label)));
+  const over = el(
+    "select",
+    { "aria-label": "Along" },
+    ...[
+      ["epoch", "by epoch"],
+      ["step", "by step"],
+      ["seconds", "by training time"],
+    ].map(([value, label]) => el("option", { value }, label)),
+  );
   const chart = new LineChart("Validation accuracy", [which, over], { isNamed: true });
   chart.element.classList.add("tall");
   const results = el("section", { class: "panel" });
   const differences = el("section", { class: "panel" });
-  fill(view, el("p", { class: "crumb" }, el("a", { href: "#/jobs" }, "← Jobs")), el("h1", {}, `${ids.length} jobs compared`), chart.element, results, differences);
+  fill(
+    view,
+    el("p", { class: "crumb" }, el("a", { href: "#/jobs" }, "← Jobs")),
+    el("h1", {}, `${ids.length} jobs compared`),
+    chart.element,
+    results,
+    differences,
+  );
   which.addEventListener("change", draw);
   over.addEventListener("change", draw);
   signal.addEventListener("abort", () => chart.close());
@@ -42,7 +57,9 @@ export async function show(view, { parts, signal }) {
     const wanted = ids.filter((id) => !FINAL.has(jobs.find((job) => job.id === id)?.status));
     const [fresh, measured] = await Promise.all([
       Promise.all(wanted.map((id) => json(`v1/jobs/${encodeURIComponent(id)}`, { signal }))),
-      Promise.all(wanted.map((id) => json(`v1/jobs/${encodeURIComponent(id)}/metrics?max_points=${MOST_POINTS}`, { signal }))),
+      Promise.all(
+        wanted.map((id) => json(`v1/jobs/${encodeURIComponent(id)}/metrics?max_points=${MOST_POINTS}`, { signal })),
+      ),
     ]);
     measured.forEach((one) => series.set(one.job_id, one));
     jobs = ids.map((id) => fresh.find((job) => job.id === id) ?? jobs.find((job) => job.id === id));
@@ -51,7 +68,9 @@ export async function show(view, { parts, signal }) {
   }
 
   function draw() {
-    const there = METRICS.filter(([name]) => [...series.values()].some((one) => one.series[name]?.some((value) => value !== null)));
+    const there = METRICS.filter(([name]) =>
+      [...series.values()].some((one) => one.series[name]?.some((value) => value !== null)),
+    );
     const offered = there.length ? there : METRICS.slice(0, 1);
     if (which.options.length !== offered.length) {
       const now = which.value;
@@ -63,7 +82,11 @@ export async function show(view, { parts, signal }) {
       const one = series.get(job.id);
       return { name: nameOf(job), x: along(one), y: one.series[name] ?? [], colour: SEVERAL[n] };
     });
-    chart.show(lines, { percent: isShare, x: over.value === "seconds" ? "seconds of training" : over.value, key: `${name} ${over.value}` });
+    chart.show(lines, {
+      percent: isShare,
+      x: over.value === "seconds" ? "seconds of training" : over.value,
+      key: `${name} ${over.value}`,
+    });
   }
 
   function along(one) {
@@ -87,8 +110,17 @@ export async function show(view, { parts, signal }) {
     const specs = jobs.map((job) => flattened(job.spec));
     const names = [...new Set(specs.flatMap((spec) => [...spec.keys()]))];
     const differing = names.filter((name) => new Set(specs.map((spec) => JSON.stringify(spec.get(name)))).size > 1);
-    const cells = differing.map((name) => [name, ...specs.map((spec) => (spec.has(name) ? JSON.stringify(spec.get(name)) : "–"))]);
-    fill(differences, el("h2", {}, "Where their specs differ"), cells.length ? sheet(cells, "Differences", "differs") : el("p", { class: "soft" }, "They are the same in every field."));
+    const cells = differing.map((name) => [
+      name,
+      ...specs.map((spec) => (spec.has(name) ? JSON.stringify(spec.get(name)) : "–")),
+    ]);
+    fill(
+      differences,
+      el("h2", {}, "Where their specs differ"),
+      cells.length
+        ? sheet(cells, "Differences", "differs")
+        : el("p", { class: "soft" }, "They are the same in every field."),
+    );
   }
 
   function sheet(rows, label, kind = "") {
@@ -97,9 +129,17 @@ export async function show(view, { parts, signal }) {
       made.style.background = `var(--${SEVERAL[n]})`;
       return made;
     };
-    const heads = jobs.map((job, n) => el("th", { scope: "col" }, swatch(n), el("a", { href: `#/jobs/${job.id}` }, nameOf(job))));
-    const body = rows.map(([name, ...cells]) => el("tr", {}, el("th", { scope: "row" }, name), ...cells.map((one) => el("td", {}, one))));
-    return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, el("table", { class: kind }, el("thead", {}, el("tr", {}, el("td"), ...heads)), el("tbody", {}, ...body)));
+    const heads = jobs.map((job, n) =>
+      el("th", { scope: "col" }, swatch(n), el("a", { href: `#/jobs/${job.id}` }, nameOf(job))),
+    );
+    const body = rows.map(([name, ...cells]) =>
+      el("tr", {}, el("th", { scope: "row" }, name), ...cells.map((one) => el("td", {}, one))),
+    );
+    return el(
+      "div",
+      { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
+      el("table", { class: kind }, el("thead", {}, el("tr", {}, el("td"), ...heads)), el("tbody", {}, ...body)),
+    );
   }
 }
 

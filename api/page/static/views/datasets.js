@@ -15,10 +15,13 @@ export async function show(view, { signal }) {
   fill(
     view,
     el("div", { class: "head" }, el("h1", {}, "Datasets")),
-    uploader({ signal, onReady: (dataset, { hasFaults }) => {
-      if (hasFaults) read(true);
-      else location.hash = `#/datasets/${encodeURIComponent(dataset.name)}`;
-    } }),
+    uploader({
+      signal,
+      onReady: (dataset, { hasFaults }) => {
+        if (hasFaults) read(true);
+        else location.hash = `#/datasets/${encodeURIComponent(dataset.name)}`;
+      },
+    }),
     cards,
     more,
   );
@@ -35,13 +38,32 @@ export async function show(view, { signal }) {
 }
 
 function tile(dataset) {
-  const outputs = dataset.classes ? plural(dataset.classes.length, "class", "classes") : plural(dataset.targets?.length ?? 0, "number");
+  const outputs = dataset.classes
+    ? plural(dataset.classes.length, "class", "classes")
+    : plural(dataset.targets?.length ?? 0, "number");
   return el(
     "article",
     { class: "panel tile" },
-    el("div", { class: "head" }, icon(ICONS[dataset.kind] ?? "data"), el("h2", {}, el("a", { href: `#/datasets/${encodeURIComponent(dataset.name)}` }, dataset.name))),
-    el("p", {}, dataset.description || `${count(dataset.train_examples)} examples to train on, ${count(dataset.test_examples)} to test`),
-    el("div", { class: "tags" }, el("span", { class: "tag" }, dataset.kind), el("span", { class: "tag" }, outputs), el("span", { class: "tag" }, dataset.version ? `version ${dataset.version}` : "built in"), dataset.size_bytes ? el("span", { class: "tag" }, bytes(dataset.size_bytes)) : null),
+    el(
+      "div",
+      { class: "head" },
+      icon(ICONS[dataset.kind] ?? "data"),
+      el("h2", {}, el("a", { href: `#/datasets/${encodeURIComponent(dataset.name)}` }, dataset.name)),
+    ),
+    el(
+      "p",
+      {},
+      dataset.description ||
+        `${count(dataset.train_examples)} examples to train on, ${count(dataset.test_examples)} to test`,
+    ),
+    el(
+      "div",
+      { class: "tags" },
+      el("span", { class: "tag" }, dataset.kind),
+      el("span", { class: "tag" }, outputs),
+      el("span", { class: "tag" }, dataset.version ? `version ${dataset.version}` : "built in"),
+      dataset.size_bytes ? el("span", { class: "tag" }, bytes(dataset.size_bytes)) : null,
+    ),
     dataset.created_at ? el("p", {}, `uploaded ${ago(dataset.created_at)}`) : null,
   );
 }

@@ -13,7 +13,7 @@ import { follow } from "../stream.js";
 import { tabs } from "../tabs.js";
 
 const REFRESH_MS = 200;
-const DRAW_MS = 30;
+const DRAW_MS = 100;
 
 export async function show(place, { parts, signal }) {
   const id = parts[0];
@@ -37,15 +37,28 @@ class JobView {
     this.state = new State();
     this.tabs = tabs(
       "About this job",
-      [["", "Curves", () => this.#curves.element], ["try", "Try it", () => tryIt(this)], ["spec", "Spec", () => spec(this)], ["log", "Log", () => log(this)], ["attempts", "Attempts", () => attempts(this)], ["files", "Files", () => files(this)], ["card", "Card", () => card(this)]],
+      [
+        ["", "Curves", () => this.#curves.element],
+        ["try", "Try it", () => tryIt(this)],
+        ["spec", "Spec", () => spec(this)],
+        ["log", "Log", () => log(this)],
+        ["attempts", "Attempts", () => attempts(this)],
+        ["files", "Files", () => files(this)],
+        ["card", "Card", () => card(this)],
+      ],
       { first: part, onChoose: (name) => history.replaceState(null, "", `#/jobs/${id}${name ? `/${name}` : ""}`) },
     );
     fill(place, this.head.element, this.state.element, this.tabs.bar, this.tabs.panel);
-    document.getElementById("main").addEventListener("gradientd:part", (event) => this.tabs.choose(event.detail, { quietly: true }), { signal });
+    document
+      .getElementById("main")
+      .addEventListener("gradientd:part", (event) => this.tabs.choose(event.detail, { quietly: true }), { signal });
     this.#refresh = collected(() => this.read(), REFRESH_MS);
     this.#draw = collected(() => this.#curves.draw(this.#measured), DRAW_MS);
     const timer = setInterval(() => this.state.show(this.job), 1000);
-    signal.addEventListener("abort", () => (clearInterval(timer), this.#refresh.stop(), this.#draw.stop(), this.#curves.close()));
+    signal.addEventListener(
+      "abort",
+      () => (clearInterval(timer), this.#refresh.stop(), this.#draw.stop(), this.#curves.close()),
+    );
     this.#show();
     this.#curves.draw(this.#measured);
   }
@@ -63,7 +76,11 @@ class JobView {
   /** Follows the job to its end. */
   async follow() {
     try {
-      await follow(`${this.path}/events`, { signal: this.signal, onEvent: (type, event) => this.#take(type, event), onState: (is) => this.head.isLive(is) });
+      await follow(`${this.path}/events`, {
+        signal: this.signal,
+        onEvent: (type, event) => this.#take(type, event),
+        onState: (is) => this.head.isLive(is),
+      });
       this.head.isLive(null);
     } catch (error) {
       if (!this.signal.aborted) toast(error.message, "bad");
@@ -116,8 +133,18 @@ class Head {
 
   constructor(view) {
     const { id, job } = (this.#view = view);
-    const copy = el("button", { type: "button", class: "quiet small", on: { click: () => navigator.clipboard?.writeText(id).then(() => toast("The id is copied.")) } }, "Copy id");
-    const labels = Object.entries(job.metadata).map(([name, value]) => el("span", { class: "tag" }, name, el("b", {}, value)));
+    const copy = el(
+      "button",
+      {
+        type: "button",
+        class: "quiet small",
+        on: { click: () => navigator.clipboard?.writeText(id).then(() => toast("The id is copied.")) },
+      },
+      "Copy id",
+    );
+    const labels = Object.entries(job.metadata).map(([name, value]) =>
+      el("span", { class: "tag" }, name, el("b", {}, value)),
+    );
     this.chip = el("span");
     this.live = el("span", { class: "live" });
     this.actions = el("div", { class: "buttons" });
@@ -125,8 +152,23 @@ class Head {
       "div",
       { class: "job-head" },
       el("p", { class: "crumb" }, el("a", { href: "#/jobs" }, "← Jobs")),
-      el("div", { class: "head" }, el("h1", {}, datasetOf(job)), this.chip, this.live, el("span", { class: "gap" }), this.actions),
-      el("div", { class: "job-id" }, el("span", {}, `${modelOf(job)}${presetOf(job) ? `, preset ${presetOf(job)}` : ""}`), el("code", {}, id), copy, ...labels),
+      el(
+        "div",
+        { class: "head" },
+        el("h1", {}, datasetOf(job)),
+        this.chip,
+        this.live,
+        el("span", { class: "gap" }),
+        this.actions,
+      ),
+      el(
+        "div",
+        { class: "job-id" },
+        el("span", {}, `${modelOf(job)}${presetOf(job) ? `, preset ${presetOf(job)}` : ""}`),
+        el("code", {}, id),
+        copy,
+        ...labels,
+      ),
     );
   }
 
@@ -151,10 +193,17 @@ class Head {
     const view = this.#view;
     const change = (verb) => async () => view.known(await post(`${view.path}/${verb}`, {}));
     const wanted = [];
-    if (status === "running" || status === "queued") wanted.push(button("Pause", change("pause"), { icon: icon("paused") }));
-    if (status === "paused" || status === "pausing") wanted.push(button("Resume", change("resume"), { icon: icon("running"), kind: "primary" }));
-    if (!FINAL.has(status) && status !== "cancelling") wanted.push(button("Cancel", change("cancel"), { icon: icon("stopping"), kind: "danger" }));
-    if (FINAL.has(status)) wanted.push(el("a", { class: "button", href: `#/new?from=${view.id}` }, icon("again"), "Run again"), button("Delete", () => this.#remove(), { icon: icon("trash"), kind: "danger" }));
+    if (status === "running" || status === "queued")
+      wanted.push(button("Pause", change("pause"), { icon: icon("paused") }));
+    if (status === "paused" || status === "pausing")
+      wanted.push(button("Resume", change("resume"), { icon: icon("running"), kind: "primary" }));
+    if (!FINAL.has(status) && status !== "cancelling")
+      wanted.push(button("Cancel", change("cancel"), { icon: icon("stopping"), kind: "danger" }));
+    if (FINAL.has(status))
+      wanted.push(
+        el("a", { class: "button", href: `#/new?from=${view.id}` }, icon("again"), "Run again"),
+        button("Delete", () => this.#remove(), { icon: icon("trash"), kind: "danger" }),
+      );
     return wanted;
   }
 
@@ -174,7 +223,14 @@ class State {
     this.bar = el("div");
     this.error = el("div");
     this.figures = el("div", { class: "figures" });
-    this.element = el("section", { class: "panel state", "aria-label": "Progress" }, el("div", { class: "state-line" }, this.said, this.sub), this.bar, this.error, this.figures);
+    this.element = el(
+      "section",
+      { class: "panel state", "aria-label": "Progress" },
+      el("div", { class: "state-line" }, this.said, this.sub),
+      this.bar,
+      this.error,
+      this.figures,
+    );
   }
 
   show(job) {
@@ -184,10 +240,23 @@ class State {
     write(this.sub, `${share}${situation(job)}${job.worker ? ` on ${job.worker}` : ""}`);
     const shown = bar(job);
     const present = this.bar.firstElementChild;
-    if (present) Object.assign(present, { value: shown.value, className: shown.className, ariaLabel: shown.getAttribute("aria-label") });
+    if (present)
+      Object.assign(present, {
+        value: shown.value,
+        className: shown.className,
+        ariaLabel: shown.getAttribute("aria-label"),
+      });
     else fill(this.bar, shown);
-    fill(this.error, job.error ? el("div", { class: "problem" }, el("b", {}, job.error.title), el("span", {}, job.error.detail)) : null);
-    fill(this.figures, ...figures(job).map(([value, label]) => el("div", {}, el("b", {}, value), el("span", {}, label))));
+    fill(
+      this.error,
+      job.error
+        ? el("div", { class: "problem" }, el("b", {}, job.error.title), el("span", {}, job.error.detail))
+        : null,
+    );
+    fill(
+      this.figures,
+      ...figures(job).map(([value, label]) => el("div", {}, el("b", {}, value), el("span", {}, label))),
+    );
   }
 }
 
@@ -206,9 +275,13 @@ function figures(job) {
     found.push([progress.examples_per_second ? brief(progress.examples_per_second) : "–", "examples / s"]);
   }
   if (metrics.test_accuracy !== null) found.push([percent(metrics.test_accuracy, 2), "test accuracy"]);
-  if (metrics.test_rmse !== null) found.push([number(metrics.test_rmse), "test RMSE"], [number(metrics.test_r2), "test R²"]);
+  if (metrics.test_rmse !== null)
+    found.push([number(metrics.test_rmse), "test RMSE"], [number(metrics.test_r2), "test R²"]);
   if (best) {
-    const score = best.val_accuracy !== null ? [percent(best.val_accuracy, 2), "best validation"] : [number(best.val_rmse), "best validation RMSE"];
+    const score =
+      best.val_accuracy !== null
+        ? [percent(best.val_accuracy, 2), "best validation"]
+        : [number(best.val_rmse), "best validation RMSE"];
     found.push(score, [best.epoch, "best epoch"]);
   }
   return found;

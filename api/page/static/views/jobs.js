@@ -21,7 +21,12 @@ export async function show(view, { query, signal }) {
   const names = new Set(); // of datasets that were seen
   let filter = FILTERS.find(([name]) => name === query.get("status")) ?? FILTERS[0];
 
-  const search = el("input", { type: "search", placeholder: "Search dataset, model, label, id", "aria-label": "Search the jobs shown", value: query.get("q") ?? "" });
+  const search = el("input", {
+    type: "search",
+    placeholder: "Search dataset, model, label, id",
+    "aria-label": "Search the jobs shown",
+    value: query.get("q") ?? "",
+  });
   const dataset = el("select", { "aria-label": "Dataset" }, el("option", { value: "" }, "All datasets"));
   const filters = el("div", { class: "segments", role: "group", "aria-label": "Status" });
   const compare = el("a", { class: "button", hidden: true });
@@ -31,10 +36,22 @@ export async function show(view, { query, signal }) {
   const live = el("span", { class: "live" });
   const count = el("p", { class: "unseen", role: "status" });
 
-  const list = new JobList({ signal, onChange: draw, onLive: (is) => (live.dataset.is = is, write(live, is ? "live" : "reconnecting")) });
+  const list = new JobList({
+    signal,
+    onChange: draw,
+    onLive: (is) => ((live.dataset.is = is), write(live, is ? "live" : "reconnecting")),
+  });
   fill(
     view,
-    el("div", { class: "head" }, el("h1", {}, "Jobs"), live, el("span", { class: "gap" }), compare, el("a", { class: "button primary", href: "#/new" }, icon("add"), "New job")),
+    el(
+      "div",
+      { class: "head" },
+      el("h1", {}, "Jobs"),
+      live,
+      el("span", { class: "gap" }),
+      compare,
+      el("a", { class: "button primary", href: "#/new" }, icon("add"), "New job"),
+    ),
     el("div", { class: "filters" }, filters, el("label", { class: "search" }, icon("search"), search), dataset),
     count,
     body,
@@ -59,12 +76,23 @@ export async function show(view, { query, signal }) {
     fill(
       filters,
       ...FILTERS.map((one) =>
-        el("button", { type: "button", "aria-pressed": String(one === filter), on: { click: async () => {
-          filter = one;
-          history.replaceState(null, "", one[0] === "all" ? "#/jobs" : `#/jobs?status=${one[0]}`);
-          for (const pressed of filters.children) pressed.setAttribute("aria-pressed", String(pressed.textContent === one[1]));
-          await load();
-        } } }, one[1]),
+        el(
+          "button",
+          {
+            type: "button",
+            "aria-pressed": String(one === filter),
+            on: {
+              click: async () => {
+                filter = one;
+                history.replaceState(null, "", one[0] === "all" ? "#/jobs" : `#/jobs?status=${one[0]}`);
+                for (const pressed of filters.children)
+                  pressed.setAttribute("aria-pressed", String(pressed.textContent === one[1]));
+                await load();
+              },
+            },
+          },
+          one[1],
+        ),
       ),
     );
   }
@@ -79,7 +107,7 @@ export async function show(view, { query, signal }) {
     const shown = list.jobs.filter((job) => words.every((word) => text(job).includes(word)));
     write(count, `${shown.length} jobs shown`);
     const ids = new Set(shown.map((job) => job.id));
-    for (const [id, row] of rows) if (!ids.has(id)) row.element.remove(), rows.delete(id);
+    for (const [id, row] of rows) if (!ids.has(id)) (row.element.remove(), rows.delete(id));
     shown.forEach((job, at) => {
       if (!rows.has(job.id)) rows.set(job.id, new Row(job, chosen, drawCompare));
       const row = rows.get(job.id);
@@ -94,13 +122,40 @@ export async function show(view, { query, signal }) {
   }
 
   function nothing() {
-    if (list.jobs.length || filter[0] !== "all" || dataset.value) return el("div", { class: "empty" }, icon("search"), el("h2", {}, "No job is like that"), el("p", {}, "Another filter or fewer words may find some."));
-    const start = button("Start MNIST", async () => {
-      const { post } = await import("../api.js");
-      const job = await post("v1/jobs", { preset: "mnist-99", dataset: "mnist-10k", epochs: 5 });
-      location.hash = `#/jobs/${job.id}`;
-    }, { kind: "primary", icon: icon("running") });
-    return el("div", { class: "empty" }, icon("compare"), el("h2", {}, "No jobs yet"), el("p", {}, "Start MNIST with one click: a small network learns to read digits in seconds. Or bring data of your own."), el("div", { class: "buttons" }, start, el("a", { class: "button", href: "#/datasets" }, icon("upload"), "Upload a dataset")));
+    if (list.jobs.length || filter[0] !== "all" || dataset.value)
+      return el(
+        "div",
+        { class: "empty" },
+        icon("search"),
+        el("h2", {}, "No job is like that"),
+        el("p", {}, "Another filter or fewer words may find some."),
+      );
+    const start = button(
+      "Start MNIST",
+      async () => {
+        const { post } = await import("../api.js");
+        const job = await post("v1/jobs", { preset: "mnist-99", dataset: "mnist-10k", epochs: 5 });
+        location.hash = `#/jobs/${job.id}`;
+      },
+      { kind: "primary", icon: icon("running") },
+    );
+    return el(
+      "div",
+      { class: "empty" },
+      icon("compare"),
+      el("h2", {}, "No jobs yet"),
+      el(
+        "p",
+        {},
+        "Start MNIST with one click: a small network learns to read digits in seconds. Or bring data of your own.",
+      ),
+      el(
+        "div",
+        { class: "buttons" },
+        start,
+        el("a", { class: "button", href: "#/datasets" }, icon("upload"), "Upload a dataset"),
+      ),
+    );
   }
 
   function drawCompare() {
@@ -111,24 +166,43 @@ export async function show(view, { query, signal }) {
   }
 }
 
-const text = (job) => [job.id, titleOf(job), modelOf(job), job.status, ...Object.entries(job.metadata ?? {}).flat()].join(" ").toLowerCase();
+const text = (job) =>
+  [job.id, titleOf(job), modelOf(job), job.status, ...Object.entries(job.metadata ?? {}).flat()]
+    .join(" ")
+    .toLowerCase();
 
 class Row {
   #job = null;
 
   constructor(job, chosen, onChoice) {
-    const box = el("input", { type: "checkbox", "aria-label": `Compare job ${short(job.id)}`, checked: chosen.has(job.id), on: { change: () => {
-      if (box.checked) chosen.add(job.id);
-      else chosen.delete(job.id);
-      onChoice();
-    } } });
+    const box = el("input", {
+      type: "checkbox",
+      "aria-label": `Compare job ${short(job.id)}`,
+      checked: chosen.has(job.id),
+      on: {
+        change: () => {
+          if (box.checked) chosen.add(job.id);
+          else chosen.delete(job.id);
+          onChoice();
+        },
+      },
+    });
     this.chip = el("div", { class: "job-status" });
     this.title = el("a", { class: "job-title", href: `#/jobs/${job.id}` });
     this.sub = el("div", { class: "job-sub" });
     this.progress = el("div", { class: "job-progress" });
     this.result = el("div", { class: "job-result" });
     this.when = el("div", { class: "job-when" });
-    this.element = el("li", { class: "job" }, el("label", { class: "pick" }, box), this.chip, el("div", { class: "job-name" }, this.title, this.sub), this.progress, this.result, this.when);
+    this.element = el(
+      "li",
+      { class: "job" },
+      el("label", { class: "pick" }, box),
+      this.chip,
+      el("div", { class: "job-name" }, this.title, this.sub),
+      this.progress,
+      this.result,
+      this.when,
+    );
   }
 
   show(job) {
@@ -137,7 +211,9 @@ class Row {
     this.element.className = `job ${job.status}`;
     fill(this.chip, chip(job));
     write(this.title, titleOf(job));
-    const labels = Object.entries(job.metadata ?? {}).slice(0, 3).map(([name, value]) => el("span", { class: "tag" }, name, el("b", {}, value)));
+    const labels = Object.entries(job.metadata ?? {})
+      .slice(0, 3)
+      .map(([name, value]) => el("span", { class: "tag" }, name, el("b", {}, value)));
     fill(this.sub, el("span", {}, modelOf(job)), el("code", {}, short(job.id)), ...labels);
     const measured = result(job);
     fill(this.result, measured ? [el("b", {}, measured[0]), el("span", {}, measured[1])] : null);
@@ -148,7 +224,10 @@ class Row {
   }
 
   age() {
-    fill(this.when, el("time", { dateTime: this.#job.created_at, title: instant(this.#job.created_at) }, ago(this.#job.created_at)));
+    fill(
+      this.when,
+      el("time", { dateTime: this.#job.created_at, title: instant(this.#job.created_at) }, ago(this.#job.created_at)),
+    );
     write(this.said, situation(this.#job));
   }
 }

@@ -30,23 +30,46 @@ function draw(place, workers) {
   // A card that changes while it is read, or has the focus, is only drawn anew where something is new.
   const now = JSON.stringify(workers.map(({ last_heartbeat_at: _, ...rest }) => rest));
   if (now === drawn && place.children.length) {
-    workers.forEach((worker, n) => write(place.children[n].querySelector("[data-heard]"), `heard ${ago(worker.last_heartbeat_at)}`));
+    workers.forEach((worker, n) =>
+      write(place.children[n].querySelector("[data-heard]"), `heard ${ago(worker.last_heartbeat_at)}`),
+    );
     return;
   }
   drawn = now;
   if (workers.length) fill(place, ...workers.map(card));
-  else fill(place, el("div", { class: "empty" }, icon("workers"), el("h2", {}, "No worker is live"), el("p", {}, "Jobs wait in the queue until one is there: gradientd up starts one beside the API.")));
+  else
+    fill(
+      place,
+      el(
+        "div",
+        { class: "empty" },
+        icon("workers"),
+        el("h2", {}, "No worker is live"),
+        el("p", {}, "Jobs wait in the queue until one is there: gradientd up starts one beside the API."),
+      ),
+    );
 }
 
 function card(worker) {
-  const job = worker.job_id ? el("p", {}, "trains ", el("a", { href: `#/jobs/${worker.job_id}` }, `job ${short(worker.job_id)}`)) : el("p", { class: "soft" }, worker.status === "busy" ? "trains another's job" : "waits for a job");
+  const job = worker.job_id
+    ? el("p", {}, "trains ", el("a", { href: `#/jobs/${worker.job_id}` }, `job ${short(worker.job_id)}`))
+    : el("p", { class: "soft" }, worker.status === "busy" ? "trains another's job" : "waits for a job");
   return el(
     "section",
     { class: "panel" },
     el("div", { class: "panel-head" }, el("h2", {}, worker.name), el("span", { class: "gap" }), status(worker)),
     job,
-    el("p", { class: "soft small" }, `${worker.host}, process ${worker.pid}, TensorFlow ${worker.tensorflow}, ${worker.threads} threads`),
-    el("p", { class: "soft small" }, el("span", { data: { heard: "" } }, `heard ${ago(worker.last_heartbeat_at)}`), worker.job_memory_bytes ? `, up to ${bytes(worker.job_memory_bytes)} a job` : ""),
+    el(
+      "p",
+      { class: "soft small" },
+      `${worker.host}, process ${worker.pid}, TensorFlow ${worker.tensorflow}, ${worker.threads} threads`,
+    ),
+    el(
+      "p",
+      { class: "soft small" },
+      el("span", { data: { heard: "" } }, `heard ${ago(worker.last_heartbeat_at)}`),
+      worker.job_memory_bytes ? `, up to ${bytes(worker.job_memory_bytes)} a job` : "",
+    ),
     ...worker.devices.map(device),
   );
 }
@@ -58,7 +81,29 @@ function status(worker) {
 }
 
 function device(one) {
-  const used = one.memory_bytes_total && one.memory_bytes !== null ? el("meter", { min: 0, max: one.memory_bytes_total, value: one.memory_bytes, "aria-label": `Memory in use on ${one.name}` }) : null;
-  const told = [one.memory_bytes !== null ? `${bytes(one.memory_bytes)} of ${bytes(one.memory_bytes_total)} in use` : null, one.memory_peak_bytes !== null ? `most so far ${bytes(one.memory_peak_bytes)}` : null, one.memory_growth ? "grows with need" : null, one.memory_limit_mb ? `capped at ${count(one.memory_limit_mb)} MiB` : null].filter(Boolean).join(", ");
-  return el("div", { class: "device" }, el("div", { class: "device-line" }, el("b", {}, one.kind.toUpperCase()), el("span", { class: "soft" }, one.name)), el("span", { class: "small" }, one.model), used, told ? el("span", { class: "soft small" }, told) : null);
+  const used =
+    one.memory_bytes_total && one.memory_bytes !== null
+      ? el("meter", {
+          min: 0,
+          max: one.memory_bytes_total,
+          value: one.memory_bytes,
+          "aria-label": `Memory in use on ${one.name}`,
+        })
+      : null;
+  const told = [
+    one.memory_bytes !== null ? `${bytes(one.memory_bytes)} of ${bytes(one.memory_bytes_total)} in use` : null,
+    one.memory_peak_bytes !== null ? `most so far ${bytes(one.memory_peak_bytes)}` : null,
+    one.memory_growth ? "grows with need" : null,
+    one.memory_limit_mb ? `capped at ${count(one.memory_limit_mb)} MiB` : null,
+  ]
+    .filter(Boolean)
+    .join(", ");
+  return el(
+    "div",
+    { class: "device" },
+    el("div", { class: "device-line" }, el("b", {}, one.kind.toUpperCase()), el("span", { class: "soft" }, one.name)),
+    el("span", { class: "small" }, one.model),
+    used,
+    told ? el("span", { class: "soft small" }, told) : null,
+  );
 }

@@ -1,0 +1,172 @@
+// The fields of the form for a new job: each edits its part of the spec, and shows what is wrong with it.
+
+import { el, newId } from "./dom.js";
+
+const MODELS = ["softmax", "mlp", "cnn"];
+const OPTIMIZERS = ["sgd", "momentum", "nesterov", "adam", "adamw"];
+
+/** The fields of the form. `change` is given a function that edits the spec, and what it was resolved to. */
+export function makeFields(presets, datasets, change) {
+  const places = [];
+  const field = (label, input, { pointers, hint = "", read, write, resolvedTo }) => {
+    const id = newId("field");
+    const wrong = el("span", { class: "wrong", id: `${id}-wrong` });
+    const explained = el("span", { class: "hint", id: `${id}-hint` }, hint);
+    Object.assign(input, { id });
+    input.setAttribute("aria-describedby", `${id}-hint ${id}-wrong`);
+    input.addEventListener(input.tagName === "SELECT" ? "change" : "input", () =>
+      change((spec, resolved) => (write(spec, input.value.trim(), resolved), spec)),
+    );
+    const element = el(
+      "div",
+      { class: "field" },
+      el("span", {}, el("label", { htmlFor: id }, label)),
+      input,
+      hint ? explained : null,
+      wrong,
+    );
+    const shown = { element, input, wrong, pointers, read, resolvedTo };
+    places.push(shown);
+    return shown;
+  };
+  const choice = (options) => el("select", {}, ...options.map(([value, label]) => el("option", { value }, label)));
+  const set = (name, parse) => (spec, text) => {
+    if (text === "") delete spec[name];
+    else spec[name] = parse(text);
+  };
+  const whole = (text) => (/^[0-9]+$/.test(text) ? Number(text) : text);
+  const real = (text) => (Number.isFinite(Number(text)) ? Number(text) : text);
+  const listed = (text) =>
+    text
+      .split(/[\s,;]+/)
+      .filter(Boolean)
+      .map(whole);
+
+  const all = {
+    dataset: field(
+      "Dataset",
+      choice([
+        ["", "As the preset has it"],
+        ...datasets.map((one) => [one.name, `${one.name}${one.version ? "" : " (built in)"}`]),
+      ]),
+      {
+        pointers: ["/dataset"],
+        read: (spec) => (spec.dataset ?? "").split("@")[0],
+        write: set("dataset", String),
+        hint: "Yours by the newest version, and the built-in ones.",
+      },
+    ),
+    model: field("Network", choice([["", "As the preset has it"], ...MODELS.map((one) => [one, one])]), {
+      pointers: ["/model", "/model/type"],
+      read: (spec) => spec.model?.type ?? "",
+      write: (spec, text) => (text ? (spec.model = { type: text }) : delete spec.model),
+      hint: "softmax is one layer; mlp for rows; cnn for pictures.",
+    }),
+    layers: field("Layers", el("input", { type: "text", inputMode: "numeric", autocomplete: "off" }), {
+      pointers: ["/model/hidden", "/model/filters"],
+      read: (spec) => (spec.model?.hidden ?? spec.model?.filters ?? []).join(", "),
+      resolvedTo: (spec) => (spec.model.hidden ?? spec.model.filters ?? []).join(", "),
+      write: (spec, text, resolved) => {
+        const model = spec.model ?? { ...resolved?.spec.model } ?? {};
+        const name = model.type === "cnn" ? "filters" : "hidden";
+        if (text) spec.model = { ...model, type: model.type ?? "mlp", [name]: listed(text) };
+        else if (spec.model) delete spec.model[name];
+      },
+      hint: "Widths of the hidden layers, or channels of the convolutions.",
+    }),
+    epochs: field("Epochs", el("input", { type: "text", inputMode: "numeric", autocomplete: "off" }), {
+      pointers: ["/epochs"],
+      read: (spec) => spec.epochs ?? "",
+      resolvedTo: (spec) => spec.epochs,
+      write: set("epochs", whole),
+      hint: "Passes over the training examples.",
+    }),
+    batch: field("Batch size", el("input", { type: "text", inputMode: "numeric", autocomplete: "off" }), {
+      pointers: ["/batch_size"],
+      read: (spec) => spec.batch_size ?? "",
+      resolvedTo: (spec) => spec.batch_size,
+      write: set("batch_size", whole),
+      hint: "Examples a step.",
+    }),
+    optimizer: field("Optimizer", choice([["", "As the preset has it"], ...OPTIMIZERS.map((one) => [one, one])]), {
+      pointers: ["/optimizer", "/optimizer/type"],
+      read: (spec) => spec.optimizer?.type ?? "",
+      write: (spec, text) => (text ? (spec.optimizer = { type: text }) : delete spec.optimizer),
+      hint: "The rule that turns gradients into new weights.",
+    }),
+    rate: field("Learning rate", el("input", { type: "text", inputMode: "decimal", autocomplete: "off" }), {
+      pointers: ["/optimizer/learning_rate"],
+      read: (spec) => spec.optimizer?.learning_rate ?? "",
+      resolvedTo: (spec) => spec.optimizer.learning_rate,
+      write: (spec, text, resolved) => {
+        const rule = spec.optimizer ?? { ...resolved?.spec.optimizer };
+        if (text) spec.optimizer = { ...rule, type: rule.type ?? "sgd", learning_rate: real(text) };
+        else if (spec.optimizer) delete spec.optimizer.learning_rate;
+      },
+      hint: "With a schedule, its peak.",
+    }),
+    split: field("Validation split", el("input", { type: "text", inputMode: "decimal", autocomplete: "off" }), {
+      pointers: ["/validation_split"],
+      read: (spec) => spec.validation_split ?? "",
+      resolvedTo: (spec) => spec.validation_split,
+      write: set("validation_split", real),
+      hint: "Share of the training examples that is held out.",
+    }),
+    label: field("Label", el("input", { type: "text", autocomplete: "off", maxLength: 512 }), {
+      pointers: ["/metadata", "/metadata/name"],
+      read: (spec) => spec.metadata?.name ?? "",
+      write: (spec, text) => {
+        const { name: _, ...others } = spec.metadata ?? {};
+        const metadata = text ? { ...others, name: text } : others;
+        if (Object.keys(metadata).length) spec.metadata = metadata;
+        else delete spec.metadata;
+      },
+      hint: "To find it by.",
+    }),
+  };
+  const group = newId("preset");
+  const radios = [
+    ["", "What suits the data", "Chosen by its kind, task and size; on built-in data the textbook's network."],
+    ...presets.map((one) => [one.name, one.name, one.description.replaceAll("`", "")]),
+  ].map(([value, name, text]) => {
+    const input = el("input", {
+      type: "radio",
+      name: group,
+      value,
+      on: { change: () => change((spec) => (value ? (spec.preset = value) : delete spec.preset, spec)) },
+    });
+    return el("label", { class: "preset" }, input, el("b", {}, name), el("span", {}, text));
+  });
+  all.presets = { element: el("div", { class: "presets", role: "radiogroup", "aria-label": "Preset" }, ...radios) };
+
+  all.show = (spec, resolved) => {
+    for (const { input, read, resolvedTo } of places) {
+      const value = String(read(spec));
+      // What is being typed stays as it is typed.
+      if (document.activeElement !== input && input.value !== value) input.value = value;
+      if (resolved && resolvedTo) input.placeholder = String(resolvedTo(resolved.spec) ?? "");
+    }
+    for (const radio of all.presets.element.querySelectorAll("input"))
+      radio.checked = radio.value === (spec.preset ?? "");
+  };
+  /** Puts each fault beside its field; gives those that have none here. */
+  all.faults = (errors) => {
+    const unplaced = new Set(errors);
+    for (const { input, wrong, pointers } of places) {
+      const own = errors.filter((one) =>
+        pointers.some(
+          (pointer) =>
+            one.pointer === pointer ||
+            ((one.pointer ?? "").startsWith(`${pointer}/`) &&
+              !places.some((other) => other.input !== input && other.pointers.includes(one.pointer))),
+        ),
+      );
+      own.forEach((one) => unplaced.delete(one));
+      wrong.textContent = own.map((one) => one.detail).join(" ");
+      if (own.length) input.setAttribute("aria-invalid", "true");
+      else input.removeAttribute("aria-invalid");
+    }
+    return [...unplaced];
+  };
+  return all;
+}
