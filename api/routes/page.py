@@ -1,6 +1,7 @@
 """`/`: the page for people, from files on this machine. It speaks to the API as everybody does."""
 
 import asyncio
+import re
 
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
@@ -11,6 +12,8 @@ from api.page.files import PageFile
 
 FOR_EVER = "public, max-age=31536000, immutable"
 REVALIDATED = "no-cache"
+
+_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))")
 
 router = APIRouter(include_in_schema=False)
 
@@ -42,7 +45,7 @@ def _answer(request: Request, file: PageFile, *, caching: str) -> Response:
     if file.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     content = file.content
-    if "gzip" in request.headers.get("accept-encoding", ""):
+    if _GZIP.search(request.headers.get("accept-encoding", "")):
         headers["content-encoding"] = "gzip"
         content = file.zipped
     return Response(content, headers=headers, media_type=file.media_type)

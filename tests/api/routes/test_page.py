@@ -84,7 +84,7 @@ async def test_what_is_known_is_not_sent_again(http: httpx.AsyncClient) -> None:
 
 async def test_it_is_sent_packed_to_those_who_can_unpack_it(http: httpx.AsyncClient) -> None:
     script = next(name for name in await linked(http) if name.endswith("/app.js"))
-    for encoding, packed in (("gzip", True), ("identity", False)):
+    for encoding, packed in (("gzip", True), ("br, gzip;q=0.5", True), ("identity", False), ("gzip;q=0, br", False)):
         async with http.stream("GET", f"/{script}", headers={"accept-encoding": encoding}) as answer:
             content = b"".join([part async for part in answer.aiter_raw()])
         assert answer.headers["vary"] == "Accept-Encoding"

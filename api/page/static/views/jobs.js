@@ -23,7 +23,7 @@ export async function show(view, { query, signal }) {
 
   const search = el("input", {
     type: "search",
-    placeholder: "Search dataset, model, label, id",
+    placeholder: "Search dataset, preset, label, id",
     "aria-label": "Search the jobs shown",
     value: query.get("q") ?? "",
   });
