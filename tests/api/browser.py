@@ -145,6 +145,10 @@ class Page:
             where = {"type": kind, "x": left + width / 2, "y": top + height / 2, "data": dragged}
             self._ask("Input.dispatchDragEvent", where)
 
+    def keep_downloads(self, folder: Path) -> None:
+        """Let what is downloaded go into this folder."""
+        self._ask("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)})
+
     def screenshot(self, into: Path) -> None:
         """Keep what is seen, as PNG."""
         result, _ = self._ask("Page.captureScreenshot", {"format": "png"})

@@ -1,6 +1,7 @@
 """The page on a server that asks for keys."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -32,7 +33,7 @@ def key_of(stack: Stack, owner: str) -> str:
     return secret
 
 
-def test_a_key_is_asked_for_kept_and_forgotten(visit: Visit, guarded: Stack) -> None:
+def test_a_key_is_asked_for_kept_and_forgotten(visit: Visit, guarded: Stack, tmp_path: Path) -> None:
     alice, bob = key_of(guarded, "alice"), key_of(guarded, "bob")
     guarded.http.headers["authorization"] = f"Bearer {alice}"
     guarded.start_worker("w")
@@ -61,6 +62,13 @@ def test_a_key_is_asked_for_kept_and_forgotten(visit: Visit, guarded: Stack) -> 
             what="the card",
         )
         assert page.evaluate("document.querySelector('iframe.card-frame').contentDocument") is None
+
+        page.keep_downloads(tmp_path)
+        page.evaluate(f"location.hash = '#/jobs/{job_id}/files'")
+        page.click("button[aria-label='Download model.onnx']")
+        model = guarded.http.get(f"/v1/jobs/{job_id}/artifacts/model.onnx").content
+        kept = tmp_path / "model.onnx"
+        wait_until(lambda: kept.exists() and kept.read_bytes() == model, what="the downloaded model")
         assert page.evaluate("Object.keys(localStorage)") == []
 
         page.click("#tools button[aria-label='API key']")

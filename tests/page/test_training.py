@@ -59,6 +59,8 @@ def test_a_look_closer_outlasts_new_points(visit: Visit, site: Stack) -> None:
         wait_until(
             lambda: len(page.evaluate(POINTS)) == 2 and page.evaluate(POINTS)[0] >= 20, what="some epochs' points"
         )
+        # Plotly's own styles, which the page brings, lay its parts over each other.
+        assert page.evaluate("getComputedStyle(document.querySelector('.chart .main-svg')).position") == "absolute"
         page.click("[aria-label='Zoom in: Loss']")
         reach = "document.querySelector('.chart .plot')._fullLayout.xaxis.range"
         seen, points = page.evaluate(reach), page.evaluate(POINTS)[0]
