@@ -2,6 +2,7 @@
 
 import { json, post, send } from "../api.js";
 import { Curves } from "../curves.js";
+import { deliveries } from "../deliveries.js";
 import { confirmed } from "../dialogs.js";
 import { button, collected, el, fill, tell, toast, write } from "../dom.js";
 import { brief, duration, number, percent, secondsBetween, secondsUntil, words } from "../format.js";
@@ -45,6 +46,7 @@ class JobView {
         ["attempts", "Attempts", () => attempts(this)],
         ["files", "Files", () => files(this)],
         ["card", "Card", () => card(this)],
+        ...(job.spec.webhook ? [["webhook", "Webhook", () => deliveries(this)]] : []),
       ],
       { first: part, onChoose: (name) => history.replaceState(null, "", `#/jobs/${id}${name ? `/${name}` : ""}`) },
     );
