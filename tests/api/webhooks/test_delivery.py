@@ -40,9 +40,15 @@ TOLD = ["job.queued", "job.running", "job.epoch", "job.epoch", "job.succeeded"]
 
 
 @pytest.fixture
-def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Of a server that may call this machine, tries again soon and gives up a request soon."""
-    monkeypatch.setattr(api.services, "Sender", partial(Sender, total_seconds=0.5))
+def request_seconds() -> float:
+    """When a request is given up: soon, where a receiver hangs."""
+    return 0.5
+
+
+@pytest.fixture
+def settings(settings: Settings, request_seconds: float, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Of a server that may call this machine, and tries again soon."""
+    monkeypatch.setattr(api.services, "Sender", partial(Sender, total_seconds=request_seconds))
     monkeypatch.setattr(webhook_delivery, "POLL_SECONDS", 0.05)
     return settings.model_copy(update={"webhooks_allow_private": True, "webhook_retry_seconds": 0.02})
 
@@ -191,6 +197,8 @@ async def test_a_receiver_that_hangs_delays_no_other(
     assert {message["type"] for message in hanging.messages} == {"job.queued"}
 
 
+# A request that a busy machine's receiver answers too late would be repeated.
+@pytest.mark.parametrize("request_seconds", [15.0])
 async def test_two_processes_tell_each_thing_once(
     http: httpx.AsyncClient, receiver: Receiver, train: Any, settings: Settings
 ) -> None:
