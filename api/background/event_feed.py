@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -60,74 +61,46 @@ def order_of(entry: str) -> Order:
 class FeedFollower(Mailbox[Told]):
     """One who follows the jobs of an owner."""
 
-    def __init__(self, owner: str, *, on_overrun: Callable[[], None]) -> None:
+    def __init__(self, reading: "_Reading", owner: str, *, on_overrun: Callable[[], None]) -> None:
         super().__init__(on_overrun=on_overrun)
+        self._reading = reading
         self._owner = owner
+
+    @property
+    def is_served(self) -> bool:
+        """Whether anything more will be heard."""
+        return not self._reading.task.done()
 
     def sees(self, owner: str) -> bool:
         """Whether what happens to jobs of this owner is for this follower."""
         return EVERYBODY in (self._owner, owner) or owner == self._owner
 
 
-class EventFeed:
-    """The feed of one process."""
+class _Reading:
+    """The feed, read for as long as these followers listen."""
 
     def __init__(self, change_feed: ChangeFeed, *, feed: Feed, job_cache: JobCache, do: Do) -> None:
+        self.followers: set[FeedFollower] = set()
+        self.listening = asyncio.Event()
+        """Set once whatever happens is heard, or nothing will be."""
         self._change_feed = change_feed
         self._feed = feed
         self._job_cache = job_cache
         self._do = do
-        self._followers: set[FeedFollower] = set()
-        self._task: asyncio.Task[None] | None = None
-        self._listening = asyncio.Event()
         self._cursor: str | None = None
         self._progressed: dict[str, str] = {}
         """Jobs whose progress is to be told, with their owners."""
         self._told: dict[str, tuple[float, JobProgress | None]] = {}
         """When, by the loop's clock, which progress of a job was told last."""
-
-    @property
-    def followers(self) -> int:
-        """How many there are."""
-        return len(self._followers)
-
-    @property
-    def closing(self) -> bool:
-        """Whether streams should end now: the process is about to end."""
-        return self._change_feed.closing
-
-    @asynccontextmanager
-    async def follow(self, owner: str, *, on_overrun: Callable[[], None]) -> AsyncGenerator[FeedFollower]:
-        """Follow the jobs of an owner. Whatever happens once this is entered is heard; one who does not take it in time
-        is told by `on_overrun`, and should be let go.
-        """
-        if self._task is None or self._task.done():
-            self._listening.clear()
-            self._cursor = None
-            self._task = asyncio.create_task(self._run(), name="event-feed")
-            self._task.add_done_callback(self._on_end)
-        task, follower = self._task, FeedFollower(owner, on_overrun=on_overrun)
-        self._followers.add(follower)
-        try:
-            await self._listening.wait()
-            yield follower
-        finally:
-            self._followers.discard(follower)
-            if not self._followers:
-                task.cancel()
-                await asyncio.wait([task])
+        self.task = asyncio.create_task(self._run(), name="event-feed")
+        self.task.add_done_callback(self._on_end)
 
     def _on_end(self, task: asyncio.Task[None]) -> None:
-        self._listening.set()
+        self.listening.set()
         if not task.cancelled() and (error := task.exception()):
             log.error("event_feed_died", exc_info=error)
-        for follower in self._followers:
+        for follower in self.followers:
             follower.wake()
-
-    @property
-    def is_running(self) -> bool:
-        """Whether followers hear anything."""
-        return self._task is not None and not self._task.done()
 
     async def _run(self) -> None:
         while True:
@@ -135,7 +108,7 @@ class EventFeed:
                 async with self._change_feed.watch(EVERYBODY) as watch:
                     if self._cursor is None:
                         self._cursor = await self._do(self._feed.position())
-                    self._listening.set()
+                    self.listening.set()
                     while True:
                         await self._read()
                         await self._look(watch)
@@ -161,7 +134,7 @@ class EventFeed:
         """Tell how far the jobs are that have changed."""
         heard, watch.heard = watch.heard, set()
         for job_id, _, owner in (message.partition(" ") for message in heard):
-            if any(follower.sees(owner) for follower in self._followers):
+            if any(follower.sees(owner) for follower in self.followers):
                 self._progressed[job_id] = owner
         now = asyncio.get_running_loop().time()
         due = {
@@ -196,6 +169,46 @@ class EventFeed:
             self._tell(Told(frame("progress", live.model_dump_json()), owner))
 
     def _tell(self, told: Told) -> None:
-        for follower in self._followers:
+        for follower in self.followers:
             if follower.sees(told.owner):
                 follower.put(told)
+
+
+class EventFeed:
+    """The feed of one process."""
+
+    def __init__(self, change_feed: ChangeFeed, *, feed: Feed, job_cache: JobCache, do: Do) -> None:
+        self._change_feed = change_feed
+        self._read = partial(_Reading, change_feed, feed=feed, job_cache=job_cache, do=do)
+        self._reading: _Reading | None = None
+        self.followers = 0
+        """How many there are."""
+
+    @property
+    def closing(self) -> bool:
+        """Whether streams should end now: the process is about to end."""
+        return self._change_feed.closing
+
+    @asynccontextmanager
+    async def follow(self, owner: str, *, on_overrun: Callable[[], None]) -> AsyncGenerator[FeedFollower]:
+        """Follow the jobs of an owner. Whatever happens once this is entered is heard; one who does not take it in time
+        is told by `on_overrun`, and should be let go.
+        """
+        if self._reading is None or self._reading.task.done():
+            self._reading = self._read()
+        reading = self._reading
+        follower = FeedFollower(reading, owner, on_overrun=on_overrun)
+        reading.followers.add(follower)
+        self.followers += 1
+        try:
+            await reading.listening.wait()
+            yield follower
+        finally:
+            self.followers -= 1
+            reading.followers.discard(follower)
+            if not reading.followers:
+                # Whoever comes from now on has a reading of their own.
+                if self._reading is reading:
+                    self._reading = None
+                reading.task.cancel()
+                await asyncio.wait([reading.task])

@@ -59,14 +59,13 @@ async def _missed(context: RequestContext, after: str) -> AsyncGenerator[tuple[s
 async def _live(
     context: RequestContext, follower: FeedFollower, listener: Listener, *, sent: Order
 ) -> AsyncGenerator[bytes]:
-    feed = context.services.event_feed
-    async with aclosing(heard(context, follower, listener, feed)) as pieces:
+    async with aclosing(heard(context, follower, listener, context.services.event_feed)) as pieces:
         async for news in pieces:
             if any(told.is_break for told in news):
                 return  # whoever connects again is told what that means
             yield b"".join(told.frame for told in news if _is_new(told, sent))
             sent = max([sent, *(told.order for told in news if told.order)])
-            if not feed.is_running:
+            if not follower.is_served:
                 return
 
 

@@ -237,3 +237,16 @@ def test_the_client_follows_all_jobs_over_a_server_that_is_killed(
         "status",
         "done",
     ]
+
+
+def test_one_who_comes_while_the_last_one_leaves_is_served(url: str) -> None:
+    job_id = submitted(url)
+    for _ in range(30):
+        with listening(url) as first:
+            got(first, 1)
+        with listening(url) as received:
+            got(received, 1)
+            httpx.post(f"{url}/v1/jobs/{job_id}/pause", trust_env=False)
+            httpx.post(f"{url}/v1/jobs/{job_id}/resume", trust_env=False)
+            got(received, 3)
+            assert not received.ended
