@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import ipaddress
 import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -35,11 +36,26 @@ _SECRET_SCHEMA: dict[str, Any] = {
 }
 
 
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_NAME = re.compile(rf"(?=.{{1,253}}\.?$)(?:{_LABEL}\.)*{_LABEL}\.?")
+"""Of a host, as name servers take it."""
+
+
+def _is_host(text: str) -> bool:
+    """Whether this can be a host: a name or an address."""
+    if ":" not in text:
+        return _NAME.fullmatch(text) is not None
+    try:
+        return bool(ipaddress.IPv6Address(text))
+    except ValueError:
+        return False
+
+
 def _webhook_url(url: str) -> str:
     unusable = PydanticCustomError("url", "Input should be an address with a host and, if any, a port of 1 to 65535")
     try:
         parts = urlsplit(url)
-        if not parts.hostname or parts.port == 0:
+        if not _is_host(parts.hostname or "") or parts.port == 0:
             raise unusable
     except ValueError:
         raise unusable from None

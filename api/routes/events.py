@@ -39,7 +39,8 @@ BEGINNING = "0-0"
 )
 async def list_events(context: RequestContextDep, params: Annotated[Events, Params(Events)]) -> Response:
     """Read what happened to your jobs, in one order: the events of `GET /v1/jobs/{job_id}/events`, each with its
-    `job_id`. The last 10,000 of all jobs of the server are kept; those of deleted jobs are left out.
+    `job_id`. The last 10,000 of all jobs of the server are kept; those of deleted jobs are left out, and
+    that a job was deleted is not told.
 
     `Accept: text/event-stream` follows them. Without a cursor the stream begins with `ready`: what happens from then
     on is told, so ask for the list of jobs now. Behind `Last-Event-ID` or `after` comes what was missed; where that is

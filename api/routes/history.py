@@ -13,11 +13,12 @@ from api.http.problems import SCOPE_IS_HEAD
 from api.http.responses import refusals, to_json, to_page
 from api.http.route import DirectRoute
 from api.openapi import examples
+from api.parameters.cursors import not_a_cursor
 from api.parameters.events import JobEvents
 from api.parameters.jobs import JobMetrics, JobName
 from api.schemas import CheckpointPage, EventPage
 from api.series import NAMES, as_csv, columns, thinned
-from api.streams.of_job import events_of
+from api.streams.of_job import events_of, order_of
 from jobs.states import TERMINAL
 from jobs.wire import KeptCheckpoint, Series
 from store.history import ENTRIES_PER_READ
@@ -70,11 +71,19 @@ async def list_job_events(context: RequestContextDep, params: Annotated[JobEvent
         events = found[: query.limit]
         page = to_page(EventPage, events, [event.id for event in events], has_more=len(found) > query.limit)
         return to_json(page, headers={"vary": "Accept"})
-    if not found and (await context.job(params.job_id)).job.status in TERMINAL:
-        return Response(status_code=204)
+    if not found:
+        if (await context.job(params.job_id)).job.status in TERMINAL:
+            return Response(status_code=204)
+        if _precedes(await context.do(context.services.store.history.last_event(params.job_id)), after):
+            raise not_a_cursor(after, "of an event that has happened to this job", parameter="Last-Event-ID")
     if context.request.scope[SCOPE_IS_HEAD]:  # whose answer has an end
         return Response(headers={"cache-control": "no-cache", "vary": "Accept"}, media_type=MEDIA_TYPE)
     return EventStream(lambda listener: events_of(context, params.job_id, listener, after=after, first=found))
+
+
+def _precedes(one: str, other: str) -> bool:
+    """Whether an event's id comes before another one."""
+    return bool(other) and order_of(one) < order_of(other)
 
 
 @router.get(

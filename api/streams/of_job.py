@@ -48,7 +48,7 @@ async def events_of(
                 break
         if follower.job:
             yield _progress(follower.job)
-        live = kept_alive(_live(context, follower, listener, sent=_order(cursor)))
+        live = kept_alive(_live(context, follower, listener, sent=order_of(cursor)))
         async with aclosing(live):
             async for part in live:
                 yield part
@@ -78,13 +78,14 @@ async def _live(
                 return
 
 
-def _order(event_id: str) -> tuple[int, int]:
+def order_of(event_id: str) -> tuple[int, int]:
+    """An event's place in its job's history; before all for ''."""
     fence, _, number = event_id.partition("-")
     return (int(fence), int(number)) if event_id else (-1, -1)
 
 
 def _sent(event: Event) -> Sent:
-    return _order(event.id), frame(event.type, event.model_dump_json(), event_id=event.id)
+    return order_of(event.id), frame(event.type, event.model_dump_json(), event_id=event.id)
 
 
 def _encoded(news: News) -> list[Sent]:

@@ -13,8 +13,9 @@ from jobs.webhook import Webhook
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
-MOST_LOOKUPS = 8
-"""Names looked up at once. In threads of their own: a slow name server holds up nothing but webhooks."""
+MOST_LOOKUPS = 128
+"""Names looked up at once, each of them once. In threads of their own, more than there are requests under way: a slow
+name server holds up those who name it, and nobody else."""
 
 _REFUSED = tuple(
     ipaddress.ip_network(network)
@@ -26,16 +27,13 @@ _REFUSED = tuple(
         "192.88.99.0/24",  # relays to 6to4
         "198.18.0.0/15",
         "240.0.0.0/4",
-        "::/96",  # an IPv4 address in the oldest way
-        "64:ff9b:1::/48",  # NAT64 within a network
-        "100::/64",
         "2001::/23",  # Teredo, among others
         "3fff::/20",
-        "5f00::/16",
-        "fec0::/10",
     )
 )
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that was given out; what lies outside may be translated or tunnelled to anywhere."""
 
 
 def is_public(address: Address) -> bool:
@@ -46,6 +44,8 @@ def is_public(address: Address) -> bool:
             within = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if within is not None:
             return is_public(within)
+        if address not in _UNICAST:
+            return False
     if any(address in network for network in _REFUSED if network.version == address.version):
         return False
     return address.is_global and not address.is_multicast
@@ -91,12 +91,25 @@ class Resolver:
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(max_workers=MOST_LOOKUPS, thread_name_prefix="webhook-names")
+        self._under_way: dict[tuple[str, int], asyncio.Future[list[str]]] = {}
 
     async def __call__(self, host: str, port: int) -> list[str]:
         """The host's addresses, the preferred one first. Raises OSError and UnicodeError."""
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._threads, _looked_up, host, port)
+        if address := literal(host):
+            return [str(address)]
+        asked = host, port
+        if asked not in self._under_way:
+            looking = asyncio.get_running_loop().run_in_executor(self._threads, _looked_up, host, port)
+            self._under_way[asked] = looking
+            looking.add_done_callback(lambda done: self._looked(asked, done))
+        # Whoever waits no longer leaves it to the others.
+        found = await asyncio.shield(self._under_way[asked])
         return list(dict.fromkeys(found))
+
+    def _looked(self, asked: tuple[str, int], done: asyncio.Future[list[str]]) -> None:
+        del self._under_way[asked]
+        if not done.cancelled():
+            done.exception()  # is taken note of, if everybody has given up
 
     def close(self) -> None:
         """Let the threads end."""

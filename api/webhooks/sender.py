@@ -6,12 +6,13 @@ import ssl
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 from standardwebhooks import Webhook
 
 from api.webhooks.addresses import Resolve, is_public
+from api.webhooks.bounded import BoundedBackend
 from jobs.webhook_messages import AttemptError
 
 TOTAL_SECONDS = 15.0
@@ -51,11 +52,18 @@ class Sender:
         self._resolve = resolve
         self._allow_private = allow_private
         self._total_seconds = total_seconds
-        self._client = httpx.AsyncClient(
+        transport = httpx.AsyncHTTPTransport(
             verify=httpx.create_ssl_context(),  # certifi's authorities, or those that SSL_CERT_FILE names
             trust_env=False,
-            follow_redirects=False,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+        )
+        # httpx has no way to say so; a test floods it.
+        pool: Any = transport._pool  # pyright: ignore[reportPrivateUsage]
+        pool._network_backend = BoundedBackend(pool._network_backend)
+        self._client = httpx.AsyncClient(
+            transport=transport,
+            trust_env=False,
+            follow_redirects=False,
             timeout=httpx.Timeout(total_seconds, connect=total_seconds / MOST_ADDRESSES),
             headers={"user-agent": user_agent, "accept": "*/*", "connection": "close"},
         )

@@ -233,6 +233,17 @@ def test_a_bad_last_event_id_is_refused(url: str, cursor: str) -> None:
     assert answer.json()["errors"][0]["parameter"] == "Last-Event-ID"
 
 
+def test_an_event_that_has_not_happened_is_no_place_to_go_on_behind(url: str) -> None:
+    job_id = submitted(url)
+    path, headers = f"{url}/v1/jobs/{job_id}/events", {**STREAM, "last-event-id": "99-99"}
+    answer = httpx.get(path, headers=headers, trust_env=False)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")
+    with listening(url, job_id, after="0-1") as received:
+        httpx.post(f"{url}/v1/jobs/{job_id}/cancel", trust_env=False)
+        wait_until(lambda: received.ended, what="the end")
+    assert [event["event"] for event in received.kept] == ["status", "done"]
+
+
 def test_a_stream_ends_with_its_key(
     settings: Settings, client: redis.Redis, do: Do, monkeypatch: pytest.MonkeyPatch
 ) -> None:

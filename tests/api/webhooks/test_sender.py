@@ -6,6 +6,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -103,6 +104,42 @@ async def test_a_receiver_that_gives_no_answer_is_given_up_in_time(
     async with sending(total_seconds=0.4) as send:
         assert await send(receivers(behaviour).url) == Answer(error=error)
     assert time.monotonic() - began < 2
+
+
+async def test_an_answer_that_never_begins_is_cut_off(anyio_backend: str, receivers: Callable[..., Receiver]) -> None:
+    def inform(connection: Any) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection.sendall(b"HTTP/1.1 102 P\r\n\r\n" * 1000)
+
+    async with sending(total_seconds=60) as send:
+        began = time.process_time()
+        assert await send(receivers(inform).url) == Answer(error="no_answer")
+    assert time.process_time() - began < 5  # without a bound it is the request's whole time
+
+
+async def test_names_whose_look_up_hangs_hold_up_no_others(
+    anyio_backend: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released, real, asked = threading.Event(), socket.getaddrinfo, list[str]()
+
+    def look_up(host: str, *more: Any, **options: Any) -> Any:
+        asked.append(host)
+        if host.endswith(".slow"):
+            released.wait(30)
+            raise socket.gaierror(socket.EAI_AGAIN, "silent")
+        return real(host, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    async with sending(total_seconds=10) as send, asyncio.TaskGroup() as group:
+        for n in range(20):
+            for _ in range(3):
+                group.create_task(send(f"http://{n}.slow/"))
+        await asyncio.sleep(0)
+        assert await send(receiver.url) == Answer(status_code=204)
+        assert await send(receiver.url.replace("127.0.0.1", "localhost")) == Answer(status_code=204)
+        released.set()
+    assert sorted(asked) == sorted([*(f"{n}.slow" for n in range(20)), "localhost"])
 
 
 @pytest.mark.parametrize("size", ["", "content-length: 100000\r\n", "transfer-encoding: chunked\r\n"])
