@@ -41,9 +41,9 @@ _NAME = re.compile(rf"(?=.{{1,253}}\.?$)(?:{_LABEL}\.)*{_LABEL}\.?")
 """Of a host, as name servers take it."""
 
 
-def _is_host(text: str) -> bool:
+def _is_host(text: str, *, in_brackets: bool) -> bool:
     """Whether this can be a host: a name or an address."""
-    if ":" not in text:
+    if not in_brackets:
         return _NAME.fullmatch(text) is not None
     try:
         return bool(ipaddress.IPv6Address(text))
@@ -55,7 +55,7 @@ def _webhook_url(url: str) -> str:
     unusable = PydanticCustomError("url", "Input should be an address with a host and, if any, a port of 1 to 65535")
     try:
         parts = urlsplit(url)
-        if not _is_host(parts.hostname or "") or parts.port == 0:
+        if not _is_host(parts.hostname or "", in_brackets="[" in parts.netloc) or parts.port == 0:
             raise unusable
     except ValueError:
         raise unusable from None
