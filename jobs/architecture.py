@@ -85,9 +85,12 @@ class Layer:
         return math.prod(self.kernel) * self.places
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Architecture:
-    """A network's layers, first to last; each takes what the one before gives, flattened where it is dense."""
+    """A network's layers, first to last; each takes what the one before gives, flattened where it is dense.
+
+    Of the same model and data it is the same object, by which what is computed of it is kept.
+    """
 
     inputs: Shape
     """Of an example: (height, width, channels), or (width,) for a row."""

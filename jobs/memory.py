@@ -6,6 +6,7 @@ tests/worker/engine/test_memory_bound.py holds the sums against what a trainer r
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from jobs.architecture import MEMORY_PER_WEIGHT, Architecture, Layer
 from jobs.datasets import DatasetInfo
@@ -107,6 +108,7 @@ def _states(spec: Spec) -> int:
     return 2 + (spec.execution == "eager") + (spec.precision == "mixed_float16")  # which chooses between two
 
 
+@lru_cache(maxsize=256)
 def trained_values(network: Architecture, *, augments: bool) -> int:
     """Values of one example while the network trains on it: all that backward needs, and the widest layer's work."""
     values = math.prod(network.inputs)
@@ -114,6 +116,7 @@ def trained_values(network: Architecture, *, augments: bool) -> int:
     return 3 * values + sum(_kept(layer) for layer in network.layers) + max(work)
 
 
+@lru_cache(maxsize=256)
 def evaluated_values(network: Architecture) -> int:
     """Values of one example while the network is evaluated: the widest layer's input and output."""
     return max(_inputs(layer) + _maps(layer) * layer.values for layer in network.layers)

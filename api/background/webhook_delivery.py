@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from api.background.job_feed import Do
 from api.webhooks.sender import TOTAL_SECONDS, Answer, Send
 from jobs.errors import StoreUnavailable
 from jobs.webhook_messages import JITTER, WAITS, Attempt, lifetime_seconds
+from store.calls import Do
 from store.webhooks import Claimed, Outcome, Webhooks
 
 MOST_AT_ONCE = 64

@@ -24,8 +24,12 @@ local outlooks = {}
 local function outlook(lane)
   if outlooks[lane] then return outlooks[lane] end
   local idle, at, free, runs = servers(lane), now_ms(), {}, {}
+  if not next(idle) then
+    outlooks[lane] = {free = free}
+    return outlooks[lane]
+  end
   local usual = tonumber(redis.pcall('HGET', stats_key(), 'usual_run_ms:' .. lane))
-  for _, id in ipairs(next(idle) and redis.call('ZRANGE', leases_key(), 0, -1) or {}) do
+  for _, id in ipairs(redis.call('ZRANGE', leases_key(), 0, -1)) do
     local held = redis.pcall('HMGET', job_key(id), 'worker', 'finish_at', 'claimed_at', 'status')
     if not held.err and held[1] and idle[held[1]] then
       idle[held[1]] = nil
