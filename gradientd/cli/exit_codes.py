@@ -4,7 +4,7 @@ from enum import IntEnum
 
 from gradientd.cli.errors import AmbiguousJob, ExtraMissing, KeyNotFound, NoSuchJob, SpecRefused
 from gradientd.cli.refusals import refusal_lines
-from gradientd.client.errors import Refused, ServerUnreachable, UnexpectedAnswer
+from gradientd.client.errors import InvalidUrl, NotSupported, Refused, ServerUnreachable, UnexpectedAnswer
 from gradientd.local.errors import CannotStart, GaveUp
 from jobs.errors import GradientdError, Misconfigured
 from jobs.states import Status
@@ -19,13 +19,15 @@ class ExitCode(IntEnum):
     CANCELLED = 3
     UNREACHABLE = 4
     INTERRUPTED = 130
+    PIPE_CLOSED = 141
 
 
 UNAUTHORIZED = 401
 
 EXIT_CODES_HELP = (
     "Exit codes: 0 done, or the job succeeded; 1 the job or the stack failed; 2 bad usage, or the server refused; "
-    "3 the job was cancelled; 4 the server cannot be reached; 130 interrupted."
+    "3 the job was cancelled, or the question whether to go on was not answered by yes: nothing was done; "
+    "4 the server cannot be reached; 130 interrupted; 141 who read the output has closed it."
 )
 
 
@@ -36,6 +38,8 @@ def of_job(status: Status) -> ExitCode:
 
 def of_error(error: GradientdError) -> ExitCode:
     """The code for a command that ended with this error."""
+    if isinstance(error, InvalidUrl):
+        return ExitCode.REFUSED
     if isinstance(error, (ServerUnreachable, UnexpectedAnswer)):
         return ExitCode.UNREACHABLE
     if isinstance(error, (Refused, CannotStart, KeyNotFound, NoSuchJob, AmbiguousJob, Misconfigured, ExtraMissing)):
@@ -48,7 +52,7 @@ def explain(error: GradientdError) -> list[str]:
     said = str(error)
     if isinstance(error, GaveUp):  # its own words, with the last lines of a part
         return said.splitlines()
-    if not isinstance(error, Refused):
+    if not isinstance(error, Refused) or isinstance(error, NotSupported):
         return [said]
     if error.problem.status == UNAUTHORIZED:
         return [

@@ -1,9 +1,10 @@
 """What the client answers with: the API's own types, which tell themselves in a line, and show themselves in a
 notebook."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from gradientd.client import display, frames
 from jobs import record, wire
@@ -86,8 +87,14 @@ class Version:
 
 
 def job_id(job: JobRef) -> str:
-    """The id of the job that is meant."""
-    return job if isinstance(job, str) else job.id
+    """The id of the job that is meant. Raises TypeError for what is neither a job nor text, ValueError for what can be
+    no id."""
+    known: object = job if isinstance(job, str) else getattr(job, "id", None)
+    if not isinstance(known, str):
+        raise TypeError(f"{job!r} is neither a job nor the id of one")
+    if not known or "/" in known:
+        raise ValueError(f"{known!r} is no id of a job")
+    return known
 
 
 def dataset_name(dataset: DatasetRef) -> str:
@@ -96,5 +103,35 @@ def dataset_name(dataset: DatasetRef) -> str:
 
 
 def spec_fields(spec: SpecFields) -> Mapping[str, Any]:
-    """The fields that were given."""
-    return spec.model_dump(mode="json", exclude_unset=True) if isinstance(spec, Spec) else spec
+    """The fields that were given.
+
+    Raises ValueError for what JSON cannot say: a number that is not finite, text that is none; it names the field.
+    """
+    given = spec.model_dump(mode="json", exclude_unset=True, warnings=False) if isinstance(spec, Spec) else spec
+    for field, value in _leaves("", given):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{field} must be a finite number, not {value}")
+        if isinstance(value, str) and not _is_text(value):
+            raise ValueError(f"{field} must be text in UTF-8, not {value!r}")
+    return given
+
+
+def _leaves(field: str, value: object) -> Iterator[tuple[str, object]]:
+    """Each name and each value within, beside the field that it is in or of, such as `optimizer.learning_rate`."""
+    if isinstance(value, Mapping):
+        for name, member in cast("Mapping[Any, object]", value).items():
+            yield field or "the spec", name
+            yield from _leaves(f"{field}.{name}" if field else str(name), member)
+    elif isinstance(value, (list, tuple)):
+        for at, entry in enumerate(cast("Sequence[object]", value)):
+            yield from _leaves(f"{field}.{at}", entry)
+    else:
+        yield field, value
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

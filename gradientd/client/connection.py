@@ -1,5 +1,6 @@
 """What the connections of both clients share: where they lead, what each request says, why one got no answer."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
@@ -7,10 +8,12 @@ import httpx
 
 from gradientd import __version__
 from gradientd.client import environment
-from gradientd.client.errors import ServerUnreachable
+from gradientd.client.errors import InvalidUrl, ServerUnreachable
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
+GRACE_SECONDS = 1.0
+"""What an answer to the last question before a deadline has beyond it."""
 SCHEMES = ("http", "https")
 
 Params = Mapping[str, str] | Sequence[tuple[str, str]]
@@ -19,14 +22,14 @@ Progress = Callable[[int, int | None], None]
 
 
 def server_address(url: str | None) -> httpx.URL:
-    """The server's address: that of the environment where none is given. Raises ServerUnreachable for what is none."""
+    """The server's address: that of the environment where none is given. Raises InvalidUrl for what is none."""
     told = environment.server_url() if url is None else url
     try:
         address = httpx.URL(told.rstrip("/"))
     except httpx.InvalidURL as error:
-        raise ServerUnreachable(f"{told!r} is not a URL: {error}") from error
+        raise InvalidUrl(f"{told!r} is not a URL: {error}") from error
     if address.scheme not in SCHEMES or not address.host:
-        raise ServerUnreachable(f"{told!r} is not the URL of a server: it must begin with http://")
+        raise InvalidUrl(f"{told!r} is not the URL of a server: it must begin with http://")
     return address
 
 
@@ -43,9 +46,19 @@ def timeout(answer_seconds: float, *, read_seconds: float | None = None) -> http
     return httpx.Timeout(answer_seconds, connect=min(CONNECT_SECONDS, answer_seconds), read=read)
 
 
+def within(seconds: float, deadline: float) -> float:
+    """So long, but not much beyond the deadline (monotonic seconds): an answer then may still be on its way."""
+    return min(seconds, max(0.0, deadline - time.monotonic()) + GRACE_SECONDS)
+
+
 def query(params: Params | None) -> httpx.QueryParams:
     """The query of a request."""
     return httpx.QueryParams(tuple(params.items()) if isinstance(params, Mapping) else tuple(params or ()))
+
+
+def is_late(error: ServerUnreachable) -> bool:
+    """Whether an answer was waited for in vain, and not refused."""
+    return isinstance(error.__cause__, httpx.TimeoutException)
 
 
 def reason(error: httpx.RequestError) -> str:

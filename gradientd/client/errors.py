@@ -1,6 +1,7 @@
 """What can go wrong between the client and a server; the docstring says what to do."""
 
 from jobs.errors import GradientdError
+from jobs.escapes import escaped
 from jobs.wire import Problem
 
 
@@ -18,6 +19,12 @@ class ServerUnreachable(GradientdError):
         super().__init__(message)
         self.problem = problem
         self.retry_after_seconds = retry_after_seconds
+
+
+class InvalidUrl(ServerUnreachable, ValueError):
+    """What was given as the server's address can be none. Correct it."""
+
+    code = "invalid_url"
 
 
 class UnexpectedAnswer(GradientdError):
@@ -56,12 +63,16 @@ class NotSupported(Refused):
 
 
 class StillRunning(GradientdError, TimeoutError):
-    """The job did not end within the time that was waited for it. It goes on: wait again, or cancel it."""
+    """The job did not end within the time that was waited for it. It goes on: wait again, or cancel it.
+
+    `status` is the last that the server told; empty where it told none in that time.
+    """
 
     code = "still_running"
 
     def __init__(self, job_id: str, *, status: str, seconds: float) -> None:
-        super().__init__(f"{job_id} is {status} after {seconds:g} s of waiting; it goes on")
+        said = f"is {status} after {seconds:g} s of waiting; it goes on" if status else f"told nothing in {seconds:g} s"
+        super().__init__(escaped(f"{job_id} {said}"))
         self.job_id = job_id
         self.status = status
 

@@ -20,15 +20,26 @@ def of_jobs(
     created_after: datetime | None,
     created_before: datetime | None,
 ) -> Query:
-    """The query of a list of jobs. Raises ValueError for a word that is no status."""
-    params: Query = [("limit", str(limit)), ("order", order)]
+    """The query of a list of jobs.
+
+    Raises ValueError for a word that is no status, TypeError for a label that is no text.
+    """
+    params: Query = [("limit", str(limit))]
+    params += [("order", order)] if order != "desc" else []
     params += [("after", after)] if after else []
     params += [("status", word) for word in read_statuses(status)]
     params += [("dataset", dataset)] if dataset else []
-    params += [(f"metadata[{key}]", value) for key, value in (metadata or {}).items()]
+    params += [(f"metadata[{key}]", label(key, value)) for key, value in (metadata or {}).items()]
     params += [("created_after", created_after.isoformat())] if created_after else []
     params += [("created_before", created_before.isoformat())] if created_before else []
     return params
+
+
+def label(key: str, value: object) -> str:
+    """The label's value. Raises TypeError for what is no text: no job can have it."""
+    if not isinstance(value, str):
+        raise TypeError(f"the label {key!r} is text, not {value!r}")
+    return value
 
 
 def read_statuses(statuses: str | Sequence[str]) -> tuple[Status, ...]:

@@ -1,5 +1,6 @@
 """Speaks HTTP with one server: requests out, again where that may help, answers or typed errors back."""
 
+import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ from gradientd.client.connection import (
     server_address,
     timeout,
     usual_headers,
+    within,
 )
 from gradientd.client.errors import NotSupported, Refused, ServerUnreachable, UnexpectedAnswer
 from gradientd.client.responses import NO_CONTENT, NOT_FOUND, missing_in, parse, refusal
@@ -44,7 +46,7 @@ class AsyncConnection:
     much to do (429), after `backoff_seconds`, then twice that, and so on, or when the server asked for it.
 
     Raises:
-        ServerUnreachable: the URL cannot be one.
+        InvalidUrl: the URL cannot be one (a ServerUnreachable, and a ValueError).
         ValueError: the API key cannot be one.
     """
 
@@ -94,7 +96,12 @@ class AsyncConnection:
         params: Params | None = None,
         headers: Mapping[str, str] | None = None,
         wait_seconds: float = 0,
+        deadline: float = float("inf"),
     ) -> httpx.Response:
+        """The answer; sent again where that may help, but for no longer than to the deadline (monotonic seconds).
+
+        Raises what stands for any other answer, or for none.
+        """
         key = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
         given = {**key, **(headers or {})}
         attempt, was_lost = 0, False
@@ -109,12 +116,12 @@ class AsyncConnection:
                     content=outgoing(parts, size, progress) if parts else None,
                     params=query(params),
                     headers={**given, **length},
-                    timeout=timeout(self._timeout_seconds + wait_seconds),
+                    timeout=timeout(within(self._timeout_seconds + wait_seconds, deadline)),
                 )
             except (ServerUnreachable, Refused) as error:
                 if was_lost and method == "DELETE" and is_gone(error):
                     return httpx.Response(NO_CONTENT)  # the attempt before, whose answer was lost, has deleted it
-                await self._pause_before_retry(attempt, error)
+                await self._pause_before_retry(attempt, error, deadline=deadline)
                 was_lost = isinstance(error, ServerUnreachable) and error.problem is None
             attempt += 1
 
@@ -128,10 +135,12 @@ class AsyncConnection:
             raise await self._refusal(answer)
         return answer
 
-    async def _pause_before_retry(self, attempt: int, error: ServerUnreachable | Refused) -> None:
-        """Wait until the request should be sent again. Raises the error where it should not."""
+    async def _pause_before_retry(
+        self, attempt: int, error: ServerUnreachable | Refused, *, deadline: float = float("inf")
+    ) -> None:
+        """Wait until the request should be sent again. Raises the error where it should not, or not in time."""
         seconds = self._retries.pause_seconds(attempt, error)
-        if seconds is None:
+        if seconds is None or time.monotonic() + seconds > deadline:
             raise error
         await sleep(seconds)
 

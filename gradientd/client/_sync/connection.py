@@ -1,6 +1,7 @@
 # Made of gradientd/client/_async/connection.py by `make client`: change it there.
 """Speaks HTTP with one server: requests out, again where that may help, answers or typed errors back."""
 
+import time
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from gradientd.client.connection import (
     server_address,
     timeout,
     usual_headers,
+    within,
 )
 from gradientd.client.errors import NotSupported, Refused, ServerUnreachable, UnexpectedAnswer
 from gradientd.client.responses import NO_CONTENT, NOT_FOUND, missing_in, parse, refusal
@@ -45,7 +47,7 @@ class Connection:
     much to do (429), after `backoff_seconds`, then twice that, and so on, or when the server asked for it.
 
     Raises:
-        ServerUnreachable: the URL cannot be one.
+        InvalidUrl: the URL cannot be one (a ServerUnreachable, and a ValueError).
         ValueError: the API key cannot be one.
     """
 
@@ -95,7 +97,12 @@ class Connection:
         params: Params | None = None,
         headers: Mapping[str, str] | None = None,
         wait_seconds: float = 0,
+        deadline: float = float("inf"),
     ) -> httpx.Response:
+        """The answer; sent again where that may help, but for no longer than to the deadline (monotonic seconds).
+
+        Raises what stands for any other answer, or for none.
+        """
         key = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
         given = {**key, **(headers or {})}
         attempt, was_lost = 0, False
@@ -110,12 +117,12 @@ class Connection:
                     content=outgoing(parts, size, progress) if parts else None,
                     params=query(params),
                     headers={**given, **length},
-                    timeout=timeout(self._timeout_seconds + wait_seconds),
+                    timeout=timeout(within(self._timeout_seconds + wait_seconds, deadline)),
                 )
             except (ServerUnreachable, Refused) as error:
                 if was_lost and method == "DELETE" and is_gone(error):
                     return httpx.Response(NO_CONTENT)  # the attempt before, whose answer was lost, has deleted it
-                self._pause_before_retry(attempt, error)
+                self._pause_before_retry(attempt, error, deadline=deadline)
                 was_lost = isinstance(error, ServerUnreachable) and error.problem is None
             attempt += 1
 
@@ -129,10 +136,12 @@ class Connection:
             raise self._refusal(answer)
         return answer
 
-    def _pause_before_retry(self, attempt: int, error: ServerUnreachable | Refused) -> None:
-        """Wait until the request should be sent again. Raises the error where it should not."""
+    def _pause_before_retry(
+        self, attempt: int, error: ServerUnreachable | Refused, *, deadline: float = float("inf")
+    ) -> None:
+        """Wait until the request should be sent again. Raises the error where it should not, or not in time."""
         seconds = self._retries.pause_seconds(attempt, error)
-        if seconds is None:
+        if seconds is None or time.monotonic() + seconds > deadline:
             raise error
         sleep(seconds)
 

@@ -12,9 +12,11 @@ from gradientd.client._sync.pages import Page, listed
 from gradientd.client._sync.runtime import sleep
 from gradientd.client._sync.streaming import PATIENCE_SECONDS
 from gradientd.client.answers import DatasetRef, Job, JobRef, SpecFields, Version, dataset_name, job_id, spec_fields
-from gradientd.client.errors import ServerUnreachable, StillRunning
+from gradientd.client.connection import is_late
+from gradientd.client.errors import Refused, ServerUnreachable, StillRunning
 from gradientd.client.paths import job_path
 from gradientd.client.responses import NOT_MODIFIED, Document, parse
+from gradientd.client.retries import may_pass
 from jobs.record import JobSummary
 from jobs.states import TERMINAL
 
@@ -33,6 +35,7 @@ class JobCalls(Connection):
 
         Raises:
             Refused: a field is wrong; `problem.errors` names it.
+            ValueError: a number is not finite, or text is none: JSON cannot say it.
         """
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         return parse(self._request("POST", "/v1/jobs", json=spec_fields(spec), headers=headers), Job)
@@ -48,10 +51,22 @@ class JobCalls(Connection):
 
     def poll(self, job: JobRef, *, newer_than: Version | None = None, wait_seconds: int = 0) -> Version:
         """The job as soon as it differs from `newer_than`, or as it is when `wait_seconds` have passed."""
+        return self._poll(job, newer_than=newer_than, wait_seconds=wait_seconds)
+
+    def _poll(
+        self,
+        job: JobRef,
+        *,
+        newer_than: Version | None = None,
+        wait_seconds: int = 0,
+        deadline: float = float("inf"),
+    ) -> Version:
         headers = {"Prefer": f"wait={wait_seconds}"} if wait_seconds else {}
         if newer_than is not None and newer_than.etag:
             headers["If-None-Match"] = newer_than.etag
-        answer = self._request("GET", job_path(job_id(job)), headers=headers, wait_seconds=wait_seconds)
+        answer = self._request(
+            "GET", job_path(job_id(job)), headers=headers, wait_seconds=wait_seconds, deadline=deadline
+        )
         if answer.status_code == NOT_MODIFIED and newer_than is not None:
             return newer_than
         return Version(job=parse(answer, Job), etag=answer.headers.get("ETag"))
@@ -60,11 +75,18 @@ class JobCalls(Connection):
         """The job once it has reached its final status, whichever that is.
 
         Raises:
-            StillRunning: it has not within `timeout` seconds; the job goes on. A TimeoutError.
+            StillRunning: it has not within about `timeout` seconds, or the server told nothing in that time; the job
+                goes on. A TimeoutError.
             ServerUnreachable: at the first call, or for longer than `patience_seconds`.
+            Refused: there is no such job; or all that time the server had too much to do.
         """
         deadline = float("inf") if timeout is None else time.monotonic() + timeout
-        version = self.poll(job)
+        try:
+            version = self._poll(job, deadline=deadline)
+        except ServerUnreachable as error:
+            if timeout is None or not is_late(error):
+                raise
+            raise StillRunning(job_id(job), status="", seconds=timeout) from error
         away_since: float | None = None
         while version.job.status not in TERMINAL:
             left = deadline - time.monotonic()
@@ -74,14 +96,14 @@ class JobCalls(Connection):
                 sleep(left)
             try:
                 seconds = int(min(left, LONGEST_WAIT_SECONDS))
-                version = self.poll(job, newer_than=version, wait_seconds=seconds)
+                version = self._poll(job, newer_than=version, wait_seconds=seconds, deadline=deadline)
                 away_since = None
-            except ServerUnreachable:
+            except (ServerUnreachable, Refused) as error:
                 now = time.monotonic()
                 away_since = now if away_since is None else away_since
-                if now - away_since > patience_seconds:
+                if not may_pass(error) or now - away_since > patience_seconds:
                     raise
-                sleep(min(AWAY_SECONDS, max(0.0, deadline - now)))
+                sleep(min(max(AWAY_SECONDS, error.retry_after_seconds or 0), max(0.0, deadline - now)))
         return version.job
 
     def list(
@@ -103,7 +125,8 @@ class JobCalls(Connection):
         its `data` is the first page alone.
 
         Raises:
-            ValueError: a word is no status.
+            ValueError: a word is no status that this version knows; the server is not asked.
+            TypeError: a label's value is no text.
         """
         query = parameters.of_jobs(
             limit=limit,
@@ -132,7 +155,8 @@ class JobCalls(Connection):
         """The same list with each job in brief: how it stands, without its spec, files and past.
 
         Raises:
-            ValueError: a word is no status.
+            ValueError: a word is no status that this version knows; the server is not asked.
+            TypeError: a label's value is no text.
             NotSupported: the server has no such list.
         """
         query = parameters.of_jobs(

@@ -1,9 +1,11 @@
 """The client: what it sends, and what becomes of every kind of answer."""
 
 import json
+import socket
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import numpy as np
@@ -171,7 +173,6 @@ def test_list_sends_its_filters(client_of: ClientOf) -> None:
     assert (page.first_id, page.last_id, page.has_more) == (JOB_ID, JOB_ID, True)
     assert dict(urls[0].params) == {
         "limit": "5",
-        "order": "desc",
         "after": JOB_ID,
         "status": "queued",
         "dataset": "wine@2",
@@ -187,8 +188,21 @@ def test_an_id_cannot_lead_to_another_path(client_of: ClientOf) -> None:
         return httpx.Response(200, json=dump(sample_job()))
 
     with client_of(server) as client:
-        client.get("../workers?x=1")
-    assert paths == [b"/v1/jobs/..%2Fworkers%3Fx%3D1"]
+        client.get("workers?x=1")
+        for wrong in ("", "../workers"):
+            with pytest.raises(ValueError, match="is no id of a job"):
+                client.get(wrong)
+        with pytest.raises(TypeError, match="None is neither a job nor the id of one"):
+            client.get(cast("Any", None))
+    assert paths == [b"/v1/jobs/workers%3Fx%3D1"]
+
+
+def test_what_cannot_be_sent_is_said_before(client_of: ClientOf) -> None:
+    with client_of(answer(500, {})) as client:
+        with pytest.raises(TypeError, match="the label 'a' is text, not 1"):
+            client.list(metadata=cast("Any", {"a": 1}))
+        with pytest.raises(ValueError, match=r"optimizer\.learning_rate must be a finite number, not nan"):
+            client.submit({"optimizer": {"type": "sgd", "learning_rate": float("nan")}})
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
@@ -357,3 +371,22 @@ def test_a_single_picture_is_in_a_list(make: type[Client], tmp_path: Path) -> No
 def test_a_folder_that_is_not_there_is_named(make: type[Client], tmp_path: Path) -> None:
     with make("http://127.0.0.1:1") as client, pytest.raises(FileNotFoundError, match="none"):
         client.download(JOB_ID, "model.onnx", tmp_path / "none" / "model.onnx")
+
+
+@pytest.mark.timeout(30)
+def test_wait_gives_up_in_time_where_the_server_hangs(make: type[Client]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        began_at = time.monotonic()
+        with make(url) as client, pytest.raises(StillRunning, match=r"told nothing in 0\.1 s"):
+            client.wait(JOB_ID, timeout=0.1)
+        assert time.monotonic() - began_at < 10
+
+
+def test_wait_goes_on_where_the_server_has_too_much_to_do(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradientd.client._sync.jobs.AWAY_SECONDS", 0.0)
+    monkeypatch.setattr("gradientd.client._async.jobs.AWAY_SECONDS", 0.0)
+    busy = httpx.Response(429, json={"code": "rate_limited", "status": 429})
+    answers = [httpx.Response(200, json=dump(sample_job())), busy, httpx.Response(200, json=dump(succeeded_job()))]
+    with client_of(lambda request: answers.pop(0)) as client:
+        assert client.wait(JOB_ID).status is Status.SUCCEEDED

@@ -1,6 +1,7 @@
 """A newer server does not break an older client, and an older server's gaps are named."""
 
 import json
+import warnings
 from typing import Any
 
 import httpx
@@ -168,3 +169,16 @@ def test_an_unknown_job_is_not_an_older_server(client_of: ClientOf) -> None:
     with client_of(older(problem)) as client, pytest.raises(Refused, match="no job") as refused:
         client.get(JOB_ID)
     assert not isinstance(refused.value, NotSupported)
+
+
+def test_what_a_newer_server_says_is_submitted_again_without_a_warning(client_of: ClientOf) -> None:
+    told: list[Any] = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        told.append(json.loads(request.content) if request.content else None)
+        return httpx.Response(200, json=newer_job())
+
+    with client_of(server) as client, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        client.submit(client.get(JOB_ID).spec)
+    assert told[1]["model"] == newer_job()["spec"]["model"]
