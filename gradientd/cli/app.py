@@ -3,21 +3,25 @@
 import sys
 from typing import Annotated, Any
 
-import typer
-from typer.core import TyperGroup
+from gradientd.cli.interrupts import silent_interrupts
 
-from gradientd.cli import card, changes, datasets, history, jobs, keys, local, logs, models, server
-from gradientd.cli.bash_words import whole_words
-from gradientd.cli.compare import compare
-from gradientd.cli.exit_codes import EXIT_CODES_HELP, explain, of_error
-from gradientd.cli.options import complain
-from gradientd.cli.plot import plot
-from gradientd.cli.streams import written_output
-from gradientd.cli.train import train
-from gradientd.cli.usage import is_help, usage_lines
-from gradientd.cli.watch import watch
-from gradientd.cli.webhooks import webhooks
-from jobs.errors import GradientdError
+with silent_interrupts():
+    import typer
+    from typer.core import TyperGroup
+
+    from gradientd.cli import card, changes, datasets, history, jobs, keys, local, logs, models, server
+    from gradientd.cli.bash_words import whole_words
+    from gradientd.cli.compare import compare
+    from gradientd.cli.exit_codes import EXIT_CODES_HELP, ExitCode, explain, of_error
+    from gradientd.cli.options import complain
+    from gradientd.cli.plot import plot
+    from gradientd.cli.program import check_completion
+    from gradientd.cli.streams import written_output
+    from gradientd.cli.train import train
+    from gradientd.cli.usage import is_help, usage_lines
+    from gradientd.cli.watch import watch
+    from gradientd.cli.webhooks import webhooks
+    from jobs.errors import GradientdError
 
 
 class Group(TyperGroup):
@@ -28,15 +32,18 @@ class Group(TyperGroup):
         if not standalone_mode:
             return super().main(*args, standalone_mode=False, **extra)
         try:
+            check_completion(sys.argv[1:])
             with whole_words():
                 code = super().main(*args, standalone_mode=False, **extra)
         except typer.TyperException as error:
             for line in () if is_help(error) else usage_lines(error):
                 complain(line)
             sys.exit(error.exit_code)
-        except typer.Abort:
-            complain("aborted")
-            sys.exit(1)
+        except typer.Abort as error:
+            if isinstance(error.__context__, KeyboardInterrupt):  # at a question
+                sys.exit(ExitCode.INTERRUPTED)
+            complain("nothing was done")
+            sys.exit(ExitCode.CANCELLED)
         sys.exit(code or 0)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
@@ -48,6 +55,10 @@ class Group(TyperGroup):
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)
+        except UnicodeEncodeError as error:  # of bytes among the arguments that are no UTF-8, on their way to a server
+            if not any("\udc80" <= letter <= "\udcff" for letter in str(error.object)):
+                raise
+            raise typer.BadParameter(f"not text in UTF-8: {error.object!r}") from error
         except GradientdError as error:
             for line in explain(error):
                 complain(line)

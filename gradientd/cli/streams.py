@@ -17,7 +17,8 @@ def written_output() -> Generator[None]:
     """See a command's output written; what cannot be, or read, ends it with a line instead of a traceback.
 
     Raises:
-        SystemExit: with `FAILED`. Nothing is said where a reader closed the pipe: it has read enough.
+        SystemExit: with `FAILED`; with `PIPE_CLOSED`, and nothing said, where a reader closed the pipe: it has read
+            enough.
     """
     prepare()
     try:
@@ -27,9 +28,15 @@ def written_output() -> Generator[None]:
             sys.stdout.flush()
     except OSError as error:
         forget(sys.stdout)
-        if error.errno != errno.EPIPE:
-            complain(f"cannot go on: {error}")
+        if error.errno == errno.EPIPE:
+            sys.exit(ExitCode.PIPE_CLOSED)
+        complain(f"cannot go on: {error}")
         sys.exit(ExitCode.FAILED)
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # rich and the option parser end by themselves, with 1
+            forget(sys.stdout)
+            sys.exit(ExitCode.PIPE_CLOSED)
+        raise
 
 
 def prepare() -> None:

@@ -1,8 +1,14 @@
 """What bad usage is answered by: a line in our words, with what was probably meant, and where the help is."""
 
+import re
+
 import typer
 
 from gradientd.cli.wording import in_our_words, meant, with_meant
+
+COMMAND = re.compile(r"No such command '(.*)'\. Did you mean (.*)\?", re.DOTALL)
+"""What the option parser says of a command; it proposes also what is hardly like it."""
+QUOTED = re.compile(r"'([^']*)'")
 
 
 def usage_lines(error: typer.TyperException) -> list[str]:
@@ -22,7 +28,10 @@ def fault(error: typer.TyperException) -> str:
         return f"there is no option {option}{meant(option, possible)}"
     if type(error) is typer.BadParameter:
         return f"{place(error)}{with_meant(in_our_words(error.message))}"
-    return error.format_message()
+    said = error.format_message()
+    if command := COMMAND.fullmatch(said):
+        return f"No such command '{command[1]}'{meant(command[1], QUOTED.findall(command[2]))}"
+    return said
 
 
 def place(error: typer.BadParameter) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
-LEAST_ALIKE = 0.6
+LEAST_ALIKE = 0.65
 """How alike a word must be to what was given, from 0 to 1."""
 AS_ALIKE = 0.05
 """How much less alike than the most alike one another may be and still be proposed beside it."""

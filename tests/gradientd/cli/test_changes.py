@@ -185,7 +185,7 @@ def test_waiting_tells_how_they_stopped(jobs: Listing) -> None:
     assert [line.split()[1] for line in result.stdout.splitlines()] == ["cancelled", "cancelled"]
 
 
-@pytest.mark.parametrize(("answer", "code", "left"), [("y\n", 0, 3), ("n\n", 1, 5), ("\x04", 1, 5)])
+@pytest.mark.parametrize(("answer", "code", "left"), [("y\n", 0, 3), ("n\n", 3, 5), ("\x04", 3, 5), ("\x03", 130, 5)])
 def test_a_terminal_is_asked_at_with_the_jobs_shown(answer: str, code: int, left: int, jobs: Listing) -> None:
     with listing(jobs) as url, terminal("delete", "--all", url=url) as screen:
         screen.wait_for("delete 2 jobs? [y/N]: ")
@@ -202,7 +202,7 @@ def test_of_very_many_jobs_the_question_names_some() -> None:
         screen.wait_for("cancel 23 jobs? [y/N]: ")
         assert "and 3 more" in screen.text
         screen.interrupt()
-        assert screen.exit_code() == 1
+        assert screen.exit_code() == 130
     assert set(jobs.statuses()) == {"queued"}
 
 
