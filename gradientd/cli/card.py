@@ -43,7 +43,7 @@ def card(
         job_id = find_job(client, named)
         if output is None:
             found = client.card(job_id)
-            print_json(found.model_dump(mode="json")) if as_json else print_card(console(), found)
+            print_json(found.model_dump(mode="json", warnings=False)) if as_json else print_card(console(), found)
             return
         page = client.card_page(job_id)
     if str(output) == "-":

@@ -207,7 +207,7 @@ def change_one(client: Client, action: Action, job_id: str, *, as_json: bool, wa
     if job is not None and wait:
         job = client.wait(job_id)
     if as_json:
-        print_json(job.model_dump(mode="json") if job else Outcome(job_id).document)
+        print_json(job.model_dump(mode="json", warnings=False) if job else Outcome(job_id).document)
     else:
         tell(Outcome(job_id, job))
 

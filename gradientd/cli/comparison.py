@@ -82,7 +82,7 @@ class Comparison:
 
 def compared(jobs: Sequence[Job], *, now: datetime | None = None) -> Comparison:
     """The jobs side by side. `now` is until when a job that runs has run."""
-    differences = differing([job.spec.model_dump(mode="json") for job in jobs])
+    differences = differing([job.spec.model_dump(mode="json", warnings=False) for job in jobs])
     same_data = len({job.spec.dataset for job in jobs}) == 1
     same_loss = not any(name.partition(".")[0] == "loss" for name in differences)
     notes: list[str] = []

@@ -1,14 +1,16 @@
 """The values that a shell proposes for options and arguments: asked of the server, if it answers soon."""
 
+import time
 from collections.abc import Callable, Sequence
 
 import typer
 
+from gradientd.cli.job_reference import BEGINNING, PAGE, PREFIX, made_between
 from gradientd.client import Client, environment
 from jobs.datasets import CATALOGUE
 from jobs.errors import GradientdError
 from jobs.presets import PRESETS
-from jobs.record import EpochMetrics
+from jobs.record import EpochMetrics, Job
 from jobs.states import TERMINAL, Status
 from jobs.wire import Dataset
 
@@ -38,16 +40,33 @@ def ended_jobs(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
 
 
 def jobs_that_are(statuses: Sequence[Status], ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    """Ids of the newest jobs with one of the statuses, beside what a person knows them by."""
+    """Ids of the newest jobs with one of the statuses that begin so, beside what a person knows them by."""
     newest = asked(
         ctx,
         lambda client: [
             (job.id, f"{job.status}, {job.spec.model.type} on {job.spec.dataset}")
-            for job in client.list(limit=MOST_JOBS, status=statuses).data
+            for job in newest_jobs(client, statuses, incomplete)
         ],
     )
     whole = not incomplete or incomplete.startswith("job_"[: len(incomplete)])
     return newest if whole else [(job_id.removeprefix("job_"), told) for job_id, told in newest]
+
+
+def newest_jobs(client: Client, statuses: Sequence[Status], incomplete: str) -> list[Job]:
+    """The newest jobs with one of the statuses, of those whose ids may begin so; as many as are found at once."""
+    digits = incomplete.removeprefix(PREFIX).upper()
+    if not BEGINNING.fullmatch(digits):
+        return list(client.list(limit=MOST_JOBS, status=statuses).data)
+    since, until = made_between(digits)
+    found: list[Job] = []
+    after, ends_at = None, time.monotonic() + PATIENCE_SECONDS
+    while len(found) < MOST_JOBS:
+        page = client.list(limit=PAGE, after=after, status=statuses, created_after=since, created_before=until)
+        found += (job for job in page.data if job.id.startswith(PREFIX + digits))
+        after = page.last_id
+        if not page.has_more or time.monotonic() > ends_at:
+            break
+    return found[:MOST_JOBS]
 
 
 def presets(ctx: typer.Context) -> list[tuple[str, str]]:

@@ -80,7 +80,7 @@ def list_datasets(*, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None,
             found += page.data
     if as_json:
         whole = Page[Dataset](data=tuple(found), first_id=found[0].name, last_id=found[-1].name, has_more=False)
-        print_json(whole.model_dump(mode="json"))
+        print_json(whole.model_dump(mode="json", warnings=False))
     else:
         print_datasets(console(), found)
 
@@ -121,7 +121,7 @@ def upload(
     with Client(url, api_key=api_key) as client:
         version = send(client, file, reading, name=name, dry_run=dry_run)
     if as_json:
-        print_json(version.model_dump(mode="json"))
+        print_json(version.model_dump(mode="json", warnings=False))
     elif dry_run:
         print_dataset(console(), version)
     else:
@@ -135,7 +135,7 @@ def show(
     """Show a dataset: its examples, how each column is read, and what its check has seen."""
     with Client(url, api_key=api_key) as client:
         version = client.dataset(dataset)
-    print_json(version.model_dump(mode="json")) if as_json else print_dataset(console(), version)
+    print_json(version.model_dump(mode="json", warnings=False)) if as_json else print_dataset(console(), version)
 
 
 @app.command()

@@ -98,12 +98,12 @@ class JsonDisplay:
     def show(self, update: Update) -> None:
         """Print each event as it comes, between the first and the last job."""
         if self._is_first and not update.is_last:
-            print_json(update.job.model_dump(mode="json"), indent=None)
+            print_json(update.job.model_dump(mode="json", warnings=False), indent=None)
         self._is_first = False
         for event in update.events:
-            print_json(event.model_dump(mode="json"), indent=None)
+            print_json(event.model_dump(mode="json", warnings=False), indent=None)
         if update.is_last:
-            print_json(update.job.model_dump(mode="json"), indent=None)
+            print_json(update.job.model_dump(mode="json", warnings=False), indent=None)
 
 
 def watch(updates: Iterator[Update], display: Display) -> Job:

@@ -53,7 +53,7 @@ def metrics(
             write_csv(last_lines(text, last), output)
             return
         series = last_epochs(client.metrics(job_id, names=names or (), max_points=points), last)
-    print_json(series.model_dump(mode="json")) if as_json else print_metrics(console(), series)
+    print_json(series.model_dump(mode="json", warnings=False)) if as_json else print_metrics(console(), series)
 
 
 def last_epochs(series: Series, count: int | None) -> Series:
@@ -101,7 +101,7 @@ def events(
         try:
             for event in all_events(client, job_id) if follow_ else events_after(client, job_id, None):
                 if as_json:
-                    print_json(event.model_dump(mode="json"), indent=None)
+                    print_json(event.model_dump(mode="json", warnings=False), indent=None)
                 else:
                     print_line(console(), event_line(event, epochs=epochs))
         except KeyboardInterrupt:
@@ -114,7 +114,7 @@ def checkpoints(
     """List the states of a job that are kept: the last, from where it would go on, and the best epoch's."""
     with Client(url, api_key=api_key) as client:
         page = client.checkpoints(find_job(client, named))
-    print_json(page.model_dump(mode="json")) if as_json else print_checkpoints(console(), page.data)
+    print_json(page.model_dump(mode="json", warnings=False)) if as_json else print_checkpoints(console(), page.data)
 
 
 def all_events(client: Client, job_id: str) -> Iterator[Event]:

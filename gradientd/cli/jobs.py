@@ -43,7 +43,7 @@ def list_jobs(
     with Client(url, api_key=api_key) as client:
         page = client.list(limit=limit, status=status or (), metadata=labels)
     if as_json:
-        print_json(page.model_dump(mode="json"))
+        print_json(page.model_dump(mode="json", warnings=False))
     else:
         print_jobs(console(), page.data)
         if page.has_more:
@@ -67,7 +67,7 @@ def show(
             raise typer.Exit(of_job(attend(client, job_id, as_json=as_json, api_key=api_key).status))
         job = client.get(job_id)
         if as_json:
-            print_json(job.model_dump(mode="json"))
+            print_json(job.model_dump(mode="json", warnings=False))
         else:
             print_job(console(), job, usual_runtime_seconds=usual_runtime(client))
 

@@ -22,8 +22,8 @@ class Table:
 
         `wrapped`: the last column, if it holds sentences that may go over several lines.
         """
-        self._columns = columns
-        self._left_out = [name for name in dict.fromkeys(left_out) if name in columns]
+        self._columns = tuple(map(escaped, columns))  # a dataset's are a stranger's
+        self._left_out = [name for name in dict.fromkeys(map(escaped, left_out)) if name in self._columns]
         self._wrapped = wrapped
         self._rows: list[list[Text]] = []
 

@@ -52,7 +52,7 @@ def logs(
                 if of is None or LEVELS.index(of) < LEVELS.index(level):
                     continue
                 if as_json:
-                    print_json(event.model_dump(mode="json"), indent=None)
+                    print_json(event.model_dump(mode="json", warnings=False), indent=None)
                 else:
                     print_log(console(), event, of)
         except KeyboardInterrupt:

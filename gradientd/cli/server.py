@@ -13,14 +13,14 @@ def workers(*, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_js
     """List the live workers and their devices."""
     with Client(url, api_key=api_key) as client:
         page = client.workers()
-    print_json(page.model_dump(mode="json")) if as_json else print_workers(console(), page.data)
+    print_json(page.model_dump(mode="json", warnings=False)) if as_json else print_workers(console(), page.data)
 
 
 def presets(*, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_json: JsonOption = False) -> None:
     """List the named starting points for a spec."""
     with Client(url, api_key=api_key) as client:
         page = client.presets()
-    print_json(page.model_dump(mode="json")) if as_json else print_presets(console(), page.data)
+    print_json(page.model_dump(mode="json", warnings=False)) if as_json else print_presets(console(), page.data)
 
 
 def version(*, as_json: JsonOption = False) -> None:

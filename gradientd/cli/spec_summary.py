@@ -35,15 +35,16 @@ def summary(spec: Spec, *, usual_runtime_seconds: int | None = None) -> dict[str
 
 
 def part(value: object) -> Any:
-    """A field's value; of an object its type, its learning rate, and what differs from the type's defaults."""
+    """A field's value; of an object its type, its learning rate, and what differs from the type's defaults,
+    which is all of it where the type is a newer server's."""
     if not isinstance(value, BaseModel):
         return value
     fields = type(value).model_fields
-    members = value.model_dump(mode="json")
+    members = value.model_dump(mode="json", warnings=False)
     return {
         name: member
         for name, member in members.items()
-        if name in ALWAYS_WITHIN or getattr(value, name) != fields[name].default
+        if name in ALWAYS_WITHIN or name not in fields or getattr(value, name) != fields[name].default
     }
 
 

@@ -59,7 +59,7 @@ class JobSummary(BaseModel):
 def summary_of(job: Job | record.JobSummary) -> JobSummary:
     """A job in brief."""
     dataset = job.spec.dataset if isinstance(job, Job) else job.dataset
-    return JobSummary.model_validate({**job.model_dump(), "dataset": dataset}, extra="ignore")
+    return JobSummary.model_validate({**job.model_dump(warnings=False), "dataset": dataset}, extra="ignore")
 
 
 class Listed(NamedTuple):

@@ -12,6 +12,7 @@ from gradientd.cli.layout import Table, print_table
 from gradientd.cli.progress_lines import ending, figure, measures
 from gradientd.cli.spec_summary import summary
 from jobs.columns import Column
+from jobs.escapes import escaped
 from jobs.record import Device, Job, Metrics, Worker
 from jobs.states import TERMINAL, Status
 from jobs.wire import Dataset, KeptCheckpoint, Preset, Series, UploadReport
@@ -37,7 +38,7 @@ def print_jobs(console: Console, jobs: Iterable[Job], *, now: datetime | None = 
     for job in jobs:
         table.add_row(
             job.id,
-            Text(job.status.value, STATUS_STYLES.get(job.status, "")),
+            Text(escaped(job.status.value), STATUS_STYLES.get(job.status, "")),
             f"{job.progress.percent:.0f}%",
             job.spec.model.type,
             job.spec.dataset,

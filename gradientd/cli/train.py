@@ -31,7 +31,8 @@ from gradientd.cli.reading import (
 from gradientd.cli.request import BadOption, Body, Change, build_body, parse_body, parse_label, parse_set
 from gradientd.cli.watching import attend
 from gradientd.client import Client
-from gradientd.client.errors import Refused
+from gradientd.client.answers import spec_fields
+from gradientd.client.errors import NotSupported, Refused
 from jobs.escapes import escaped
 
 T = TypeVar("T")
@@ -156,6 +157,7 @@ def train(
     if labels:
         base["metadata"] = {**base.get("metadata", {}), **labels}
     changes += [understood("--set", lambda text=text: parse_set(text)) for text in set_ or ()]
+    check({**base, **{".".join(change.path): change.value for change in changes}})
     reading = Reading(target, task, ignore, on_bad, size, fit, channels, test_split, split_seed)
     if table is None and (given := reading.given):
         hint = ", ".join(f"--{name.replace('_', '-')}" for name in given)
@@ -172,7 +174,7 @@ def train(
         body = build_body(base, changes, resolve=lambda body: accepted(client.resolve, body)["spec"])
         job = accepted(client.submit, body)
         if detach:
-            print_json(job.model_dump(mode="json")) if as_json else typer.echo(escaped(job.id))
+            print_json(job.model_dump(mode="json", warnings=False)) if as_json else typer.echo(escaped(job.id))
             return
         if not as_json:
             print_line(console(), f"job {job.id}")
@@ -200,8 +202,18 @@ def accepted(ask: Callable[[Mapping[str, Any]], T], body: Body) -> T:
     """
     try:
         return ask(body)
+    except NotSupported:
+        raise
     except Refused as refused:
         raise SpecRefused(refused.problem, body=body) from refused
+
+
+def check(fields: Body) -> None:
+    """Raise typer.BadParameter where a field, or a part of one, is what JSON cannot say, such as NaN."""
+    try:
+        spec_fields(fields)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def read_body(file: str) -> Body:

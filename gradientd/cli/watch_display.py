@@ -90,7 +90,7 @@ class JsonLines:
         for job in look.jobs:
             if self._shown.get(job.id) != job:
                 self._shown[job.id] = job
-                print_json(job.model_dump(mode="json"), indent=None)
+                print_json(job.model_dump(mode="json", warnings=False), indent=None)
 
 
 Display = LiveTable | ChangeLines | JsonLines

@@ -36,7 +36,7 @@ def webhooks(
             else list(client.webhook_deliveries(job_id))
         )
     if as_json:
-        print_json([delivery.model_dump(mode="json") for delivery in deliveries])
+        print_json([delivery.model_dump(mode="json", warnings=False) for delivery in deliveries])
     elif deliveries:
         print_deliveries(console(), deliveries)
     else:
@@ -52,7 +52,7 @@ def print_deliveries(console: Console, deliveries: list[Delivery]) -> None:
         table.add_row(
             delivery.id,
             delivery.type,
-            Text(delivery.status, STYLES.get(delivery.status, "")),
+            Text(escaped(delivery.status), STYLES.get(delivery.status, "")),
             str(len(delivery.attempts)),
             escaped(answer(delivery.attempts[-1])) if delivery.attempts else "",
             f"{delivery.next_attempt_at:%H:%M:%S}" if delivery.next_attempt_at else "",

@@ -21,6 +21,7 @@ from jobs.spec import Spec
 from jobs.states import Status
 from jobs.wire import Dataset, Preset
 from tests.conftest import free_port
+from tests.gradientd.listing import Listing, listing
 from tests.gradientd.samples import (
     JOB_ID,
     Route,
@@ -277,7 +278,8 @@ def test_version_is_the_packages() -> None:
 
 def test_help_documents_the_exit_codes() -> None:
     text = " ".join(gradientd("--help").stdout.split())
-    assert "2 bad usage, or the server refused; 3 the job was cancelled; 4 the server cannot be reached" in text
+    assert "2 bad usage, or the server refused; 3 the job was cancelled, or the question" in text
+    assert "nothing was done; 4 the server cannot be reached; 130 interrupted; 141 who read the output" in text
 
 
 def test_a_bad_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,8 +324,8 @@ def test_an_interruption_names_no_server_that_the_environment_names(monkeypatch:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["trian"], "No such command 'trian'. Did you mean 'train'?"),
-        (["keys", "lst"], "No such command 'lst'. Did you mean 'list'?"),
+        (["trian"], "No such command 'trian'; did you mean 'train'?"),
+        (["keys", "lst"], "No such command 'lst'; did you mean 'list'?"),
         (["train", "--epoch", "3"], "there is no option --epoch; did you mean '--epochs'?"),
         (["jobs", "--status", "runing"], "did you mean 'running'?"),
         (["train", "--epochs", "many"], "--epochs: must be a whole number"),
@@ -389,3 +391,59 @@ def test_no_name_of_a_folder_is_not_the_current_one(
     assert result.exit_code == ExitCode.REFUSED
     assert "must name a folder" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train", "--learning-rate", "nan"], "optimizer.learning_rate must be a finite number, not nan"),
+        (["train", "--set", "epochs=NaN"], "epochs must be a finite number, not nan"),
+        (["train", "--set", "model.hidden=[1,Infinity]"], "model.hidden.1 must be a finite number, not inf"),
+        (["train", "--file", "-"], "epochs must be a finite number, not nan"),
+        (["train", "--metadata", "a=\udcff"], "metadata.a must be text in UTF-8, not '\\udcff'"),
+        (["jobs", "-l", "a=\udcff"], "not text in UTF-8: '\\udcff'"),
+        (["jobs", "--url", "ftp://x"], "'ftp://x' is not the URL of a server: it must begin with http://"),
+        (["jobs", "--url", ""], "'' is not the URL of a server: it must begin with http://"),
+        (["export"], "No such command 'export'"),
+    ],
+)
+def test_what_cannot_be_sent_is_bad_usage(arguments: list[str], said: str) -> None:
+    done = gradientd(*arguments, stdin='{"epochs": NaN}')
+    assert (done.exit_code, done.stderr.splitlines()[0]) == (ExitCode.REFUSED, said)
+
+
+def test_an_older_server_is_named_as_such() -> None:
+    def refused(body: Any) -> tuple[int, Any]:
+        return 404, {"code": "route_not_found", "status": 404, "detail": "There is nothing at this path"}
+
+    routes: dict[str, Route] = {"GET /v1/presets": refused, "GET /healthz": lambda body: (200, {"version": "0.0.1"})}
+    done = gradientd("presets", routes=routes)
+    assert done.exit_code == ExitCode.REFUSED
+    assert "this server does not know GET /v1/presets: it is gradientd 0.0.1" in done.stderr
+
+
+def test_the_default_order_is_not_asked_for() -> None:
+    jobs = Listing.of([])
+    with listing(jobs) as url:
+        CliRunner().invoke(app, ["jobs"], env={"GRADIENTD_URL": url})
+    assert "order" not in jobs.queries[0]
+
+
+def test_ctrl_c_while_the_modules_come_in_is_silence() -> None:
+    interrupted = (
+        "import os, signal, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'jobs.presets': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from gradientd.cli.app import app\n"
+    )
+    done = subprocess.run([sys.executable, "-c", interrupted], capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
+
+
+def test_only_the_command_by_its_name_is_completed() -> None:
+    command = [sys.executable, "-m", "gradientd", "--show-completion"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (ExitCode.REFUSED, "")
+    assert "not python -m gradientd" in done.stderr

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from gradientd.cli import completion
 from gradientd.cli.app import app
+from gradientd.cli.job_reference import made_between
 from jobs.datasets import CATALOGUE
 from jobs.presets import PRESETS, resolve
 from jobs.spec import Spec
@@ -144,3 +145,11 @@ def test_choices_are_proposed(nowhere: str) -> None:
     assert proposed("train --model ", url=nowhere) == ["mlp", "cnn", "softmax"]
     assert proposed("metrics last --name val_r", url=nowhere) == ["val_rmse", "val_r2"]
     assert proposed("checkp", url=nowhere) == ["checkpoints"]
+
+
+def test_an_older_job_is_proposed_by_its_beginning() -> None:
+    made_at, _ = made_between(JOB_ID.removeprefix("job_"))
+    old = some_job(Status.SUCCEEDED, created_at=made_at).model_copy(update={"id": JOB_ID})
+    jobs = Listing.of([old, *(some_job(Status.SUCCEEDED, number=at) for at in range(1, 61))])
+    with listing(jobs) as url:
+        assert proposed("show job_01KAV", url=url) == [JOB_ID]

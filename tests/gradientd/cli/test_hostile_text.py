@@ -1,6 +1,7 @@
 """What strangers stored, or a server says, on its way to a terminal: it forges no line and commands nothing."""
 
 import json
+import warnings
 from io import StringIO
 from typing import Any
 
@@ -9,11 +10,13 @@ from rich.console import Console
 
 from gradientd.cli.display import LiveDisplay, PlainDisplay
 from gradientd.cli.exit_codes import ExitCode
-from gradientd.cli.tables import print_job, print_jobs, print_workers
+from gradientd.cli.tables import print_job, print_jobs, print_rows, print_workers
+from gradientd.client.errors import StillRunning
 from gradientd.client.follow import Update
 from jobs.record import Device, Event, Job, Worker
 from jobs.states import Status
 from tests.gradientd.cli.test_app import gradientd
+from tests.gradientd.client.test_compatibility import newer_job
 from tests.gradientd.samples import CREATED_AT, JOB_ID, Route, failed_job, sample_job
 
 HOSTILE = "a\x1b]0;x\x07\x9b2J\rb\nc\u202ed[red]e[/red]:boom:[link=http://x]"
@@ -107,3 +110,29 @@ def test_a_servers_complaint_is_a_line() -> None:
     assert result.exit_code == ExitCode.REFUSED
     assert all(line.isprintable() for line in result.stderr.split("\n"))
     assert SHOWN in result.stderr
+
+
+@pytest.mark.parametrize("command", ["jobs", "jobs --json", f"show {JOB_ID}", f"show {JOB_ID} --json"])
+def test_a_newer_servers_words_are_shown_without_a_warning(command: str) -> None:
+    job = newer_job() | {"status": HOSTILE}
+    page = {"object": "list", "data": [job], "first_id": JOB_ID, "last_id": JOB_ID, "has_more": False}
+    routes: dict[str, Route] = {
+        f"GET /v1/jobs/{JOB_ID}": lambda body: (200, job),
+        "GET /v1/jobs": lambda body: (200, page),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        done = gradientd(*command.split(), routes=routes)
+    assert done.exit_code == 0, done.output
+    assert "boom" in done.stdout
+    assert "\x1b" not in done.output
+
+
+def test_a_column_of_a_dataset_commands_no_terminal() -> None:
+    where = StringIO()
+    print_rows(Console(file=where), [{HOSTILE: 1, "b": 2}])
+    assert where.getvalue().splitlines()[0] == f"{SHOWN}  b"
+
+
+def test_what_is_said_of_a_job_that_goes_on_commands_no_terminal() -> None:
+    assert SHOWN in str(StillRunning(JOB_ID, status=HOSTILE, seconds=1))

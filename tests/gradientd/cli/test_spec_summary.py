@@ -4,6 +4,7 @@ import pytest
 from annotated_types import Le
 
 from gradientd.cli.spec_summary import LONGEST_RUNTIME_SECONDS, summary
+from gradientd.client.compatibility import Unknown
 from jobs.presets import resolve
 from jobs.spec import CNN, MLP, SGD, Adam, Constant, EarlyStopping, OneCycle, Softmax, Spec
 
@@ -64,3 +65,8 @@ def test_what_is_told_makes_the_same_job(spec: Spec) -> None:
 
 def test_labels_are_told_elsewhere() -> None:
     assert "metadata" not in summary(resolve(Spec(metadata={"team": "vision"})))
+
+
+def test_a_kind_that_only_a_newer_server_knows_is_told_whole() -> None:
+    model = Unknown.model_validate({"type": "transformer", "heads": 8})
+    assert summary(Spec().model_copy(update={"model": model}))["model"] == {"type": "transformer", "heads": 8}
