@@ -12,6 +12,7 @@ with silent_interrupts():
     from gradientd.cli import card, changes, datasets, history, jobs, keys, local, logs, models, server
     from gradientd.cli.bash_words import whole_words
     from gradientd.cli.compare import compare
+    from gradientd.cli.completion import unbroken_descriptions
     from gradientd.cli.exit_codes import EXIT_CODES_HELP, ExitCode, explain, of_error
     from gradientd.cli.options import complain
     from gradientd.cli.plot import plot
@@ -33,7 +34,7 @@ class Group(TyperGroup):
             return super().main(*args, standalone_mode=False, **extra)
         try:
             check_completion(sys.argv[1:])
-            with whole_words():
+            with whole_words(), unbroken_descriptions():
                 code = super().main(*args, standalone_mode=False, **extra)
         except typer.TyperException as error:
             for line in () if is_help(error) else usage_lines(error):

@@ -1,7 +1,9 @@
 """The values that a shell proposes for options and arguments: asked of the server, if it answers soon."""
 
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, MutableMapping, Sequence
+from contextlib import contextmanager
 
 import typer
 
@@ -17,6 +19,25 @@ from jobs.wire import Dataset
 PATIENCE_SECONDS = 1.0
 """Nobody waits longer for a proposal."""
 MOST_JOBS = 50
+MODE = "_GRADIENTD_COMPLETE"
+"""Set by a shell that asks for proposals."""
+WIDEST = "100000"
+
+
+@contextmanager
+def unbroken_descriptions(environment: MutableMapping[str, str] = os.environ) -> Generator[None]:
+    """Have proposals' descriptions on one line each, as a shell needs them, however narrow the terminal is: else they
+    are wrapped as those of a help text are. Does nothing but for a completion."""
+    if MODE not in environment:
+        yield
+        return
+    width = environment.get("COLUMNS")
+    environment["COLUMNS"] = WIDEST
+    try:
+        yield
+    finally:
+        del environment["COLUMNS"]
+        environment |= {} if width is None else {"COLUMNS": width}
 
 
 def jobs(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
@@ -107,6 +128,6 @@ def asked(ctx: typer.Context, ask: Callable[[Client], list[tuple[str, str]]]) ->
     try:
         key = ctx.params.get("api_key")
         with Client(url, api_key=key, timeout_seconds=PATIENCE_SECONDS, max_retries=0) as client:
-            return ask(client)
+            return [(value, " ".join(told.split())) for value, told in ask(client)]
     except (GradientdError, ValueError):
         return []

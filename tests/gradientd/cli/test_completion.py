@@ -153,3 +153,17 @@ def test_an_older_job_is_proposed_by_its_beginning() -> None:
     jobs = Listing.of([old, *(some_job(Status.SUCCEEDED, number=at) for at in range(1, 61))])
     with listing(jobs) as url:
         assert proposed("show job_01KAV", url=url) == [JOB_ID]
+
+
+@pytest.mark.parametrize("words", ["train --preset ", "datasets show ", "train --"])
+def test_a_description_is_one_line_however_narrow_the_terminal_is(words: str, nowhere: str) -> None:
+    environment = {
+        "_GRADIENTD_COMPLETE": "complete_zsh",
+        "_TYPER_COMPLETE_ARGS": f"gradientd {words}",
+        "GRADIENTD_URL": nowhere,
+        "COLUMNS": "40",
+    }
+    said = CliRunner().invoke(app, [], prog_name="gradientd", env=environment).stdout
+    lines = said.removeprefix("_arguments '*: :((").removesuffix("))'\n").splitlines()
+    assert len(lines) > 1
+    assert all(line.startswith('"') and line.endswith('"') for line in lines)
