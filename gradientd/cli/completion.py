@@ -37,7 +37,7 @@ def unbroken_descriptions(environment: MutableMapping[str, str] = os.environ) ->
         yield
     finally:
         del environment["COLUMNS"]
-        environment |= {} if width is None else {"COLUMNS": width}
+        environment.update({} if width is None else {"COLUMNS": width})
 
 
 def jobs(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
