@@ -7,6 +7,7 @@ from gradientd.client._sync.pages import Page
 from gradientd.client.answers import Dataset, Job, Series
 from gradientd.client.errors import (
     ExtraMissing,
+    InvalidUrl,
     NotSupported,
     Refused,
     ServerUnreachable,
@@ -25,6 +26,7 @@ __all__ = [
     "Client",
     "Dataset",
     "ExtraMissing",
+    "InvalidUrl",
     "Job",
     "JobEvent",
     "JobProgress",
