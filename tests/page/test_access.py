@@ -87,3 +87,27 @@ def test_a_key_is_asked_for_kept_and_forgotten(visit: Visit, guarded: Stack, tmp
     addresses = guarded.processes[0].log.read_text()
     assert alice not in addresses
     assert bob not in addresses
+
+
+def test_an_upload_with_a_revoked_key_asks_for_another(visit: Visit, guarded: Stack, tmp_path: Path) -> None:
+    alice = key_of(guarded, "alice")
+    (tmp_path / "people.csv").write_text("age,buys\n" + "".join(f"{n},{n % 2}\n" for n in range(100)))
+    with visit("#/datasets", stack=guarded) as page:
+        page.shows("dialog[open]")
+        page.evaluate("document.querySelector('dialog input').focus()")
+        page.type("gd_…")
+        page.press("Enter")
+        page.shows("dialog .wrong", "This is no key")
+        page.type(alice)
+        page.press("Enter")
+        page.shows(".tile")
+        page.drop("h1", tmp_path / "people.csv")
+        page.shows("section[aria-label='Upload people.csv']")
+        page.evaluate(f"sessionStorage.setItem('gradientd.key', {new_secret()!r})")
+        page.click("section[aria-label^=Upload] button.primary")
+        page.shows("dialog[open]", "not (or no longer) known")
+        page.evaluate("document.querySelector('dialog input').focus()")
+        page.type(alice)
+        page.click("dialog button[value=keep]")
+        page.shows("h1", "people")
+        page.forget()  # what was refused

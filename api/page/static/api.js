@@ -14,8 +14,14 @@ export class Problem extends Error {
   }
 }
 
+/** Whether a text can be a key: a header can hold no other. */
+export const isKey = (text) => /^gd_[!-~]+$/.test(text);
+
 export const key = {
-  get: () => sessionStorage.getItem(NAME) ?? localStorage.getItem(NAME) ?? "",
+  get() {
+    const kept = sessionStorage.getItem(NAME) ?? localStorage.getItem(NAME) ?? "";
+    return isKey(kept) ? kept : "";
+  },
   isRemembered: () => localStorage.getItem(NAME) !== null,
   keep(secret, { remember = false } = {}) {
     key.forget();
@@ -55,9 +61,14 @@ export async function request(path, { method = "GET", headers = {}, body, signal
       throw new Problem({ title: "The server cannot be reached", detail: "is it running?" }, 0);
     }
     if (answer.status !== 401) return answer;
-    if (key.get() === used)
-      await wantKey(used ? "The key is not (or no longer) known to this server." : "This server asks for an API key.");
+    await wantOther(used);
   }
+}
+
+/** Asks for another key than the one that was refused, unless there is one already. */
+async function wantOther(used) {
+  if (key.get() !== used) return;
+  await wantKey(used ? "The key is not (or no longer) known to this server." : "This server asks for an API key.");
 }
 
 async function checked(answer) {
@@ -90,8 +101,19 @@ export async function download(path, name, options) {
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
-/** A file sent with its progress, which `fetch` cannot tell. Gives the answer's status, headers and JSON. */
-export function upload(path, file, { onProgress, signal } = {}) {
+/** A file sent with its progress, which `fetch` cannot tell. Gives the answer's status and JSON. Where a key is wanted
+ * the reader is asked, and the file sent again. */
+export async function upload(path, file, options) {
+  for (;;) {
+    const used = key.get();
+    const answer = await sent(path, file, options);
+    if (answer.status < 400) return answer;
+    if (answer.status !== 401) throw new Problem(answer.body, answer.status);
+    await wantOther(used);
+  }
+}
+
+function sent(path, file, { onProgress, signal } = {}) {
   return new Promise((resolve, reject) => {
     const sending = new XMLHttpRequest();
     sending.open("PUT", path);
@@ -108,8 +130,7 @@ export function upload(path, file, { onProgress, signal } = {}) {
       } catch {
         body = { title: sending.statusText };
       }
-      if (sending.status < 400) resolve({ status: sending.status, body });
-      else reject(new Problem(body, sending.status));
+      resolve({ status: sending.status, body });
     };
     signal?.addEventListener("abort", () => sending.abort());
     sending.send(file);

@@ -1,7 +1,7 @@
 // The page: where one is, by the address's hash, and what is around it.
 
-import { key, wantKey } from "./api.js";
-import { el, fill, tell, toast } from "./dom.js";
+import { Problem, key, wantKey } from "./api.js";
+import { el, entitle, fill, tell, toast } from "./dom.js";
 import { icon } from "./icons.js";
 
 const PLACES = [
@@ -20,14 +20,43 @@ const VIEWS = {
   try: () => import("./views/try.js"),
   workers: () => import("./views/workers.js"),
 };
+/** In the place of an HTTP status: only another page helps. */
+const RELOAD = -1;
 const main = document.getElementById("main");
 let leaving = new AbortController();
 let before = null;
 
 function place() {
   const [, path, query = ""] = /^#\/?([^?]*)\??(.*)$/.exec(location.hash) ?? [];
-  const [name = "", ...parts] = (path ?? "").split("/").filter(Boolean).map(decodeURIComponent);
-  return { name: name in VIEWS ? name : "jobs", parts, query: new URLSearchParams(query) };
+  const [name = "", ...parts] = (path ?? "").split("/").filter(Boolean).map(decoded);
+  return { name: Object.hasOwn(VIEWS, name) ? name : "jobs", parts, query: new URLSearchParams(query) };
+}
+
+/** What an address means by this; where it means nothing, as it stands. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** A view's module. Raises a Problem where it cannot be loaded: the server is away, or has another page by now. */
+async function loaded(name, parts) {
+  try {
+    return await VIEWS[name](parts);
+  } catch {
+    const isThere = await fetch("healthz", { cache: "no-store" }).then(
+      (answer) => answer.ok,
+      () => false,
+    );
+    throw new Problem(
+      isThere
+        ? { title: "There is a newer page", detail: "the server has another version by now; load the page again" }
+        : { title: "The server cannot be reached", detail: "is it running?" },
+      isThere ? RELOAD : 0,
+    );
+  }
 }
 
 async function go() {
@@ -46,22 +75,28 @@ async function go() {
   }
   const view = el("div", { class: `view view-${name}` });
   try {
-    const { show } = await VIEWS[name](parts);
+    const { show } = await loaded(name, parts);
     if (signal.aborted) return;
     fill(main, view);
     scrollTo(0, 0);
     const title = await show(view, { parts, query, signal });
     if (signal.aborted) return;
-    document.title = title ? `${title} · gradientd` : "gradientd";
-    if (before !== null) {
-      main.focus({ preventScroll: true });
-      tell(title);
-    }
+    arrived(title);
   } catch (error) {
     if (signal.aborted) return;
-    fill(main, el("div", { class: "view" }, failure(error)));
+    const shown = failure(error);
+    fill(main, el("div", { class: "view" }, shown));
+    arrived(shown.querySelector("h1").textContent);
   }
   before = where;
+}
+
+/** Another place is shown: the tab, the focus and screen readers are told. */
+function arrived(title) {
+  entitle(title);
+  if (before === null) return;
+  main.focus({ preventScroll: true });
+  tell(title);
 }
 
 function failure(error) {
@@ -71,12 +106,16 @@ function failure(error) {
       ? "Nothing is shown without a key"
       : missing
         ? "There is no such thing here"
-        : "That did not work";
+        : error.status === 0 || error.status === RELOAD
+          ? error.body.title
+          : "That did not work";
+  // What a browser could not load once it may not try again.
+  const retry = () => (error.status === RELOAD ? location.reload() : ((before = null), go()));
   const again = el(
     "button",
-    { type: "button", class: "primary", on: { click: () => ((before = null), go()) } },
+    { type: "button", class: "primary", on: { click: retry } },
     icon("again"),
-    "Try again",
+    error.status === RELOAD ? "Load the page again" : "Try again",
   );
   return el(
     "div",

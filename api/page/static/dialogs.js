@@ -32,7 +32,7 @@ export function confirmed(title, text, action, { kind = "danger" } = {}) {
 
 /** Asks for an API key and keeps it. Gives once there is an answer; without a key it raises AbortError. */
 export async function askForKey(reason) {
-  const { key } = await import("./api.js");
+  const { isKey, key } = await import("./api.js");
   return new Promise((resolve, reject) => {
     const input = el("input", {
       type: "password",
@@ -42,10 +42,13 @@ export async function askForKey(reason) {
       placeholder: "gd_…",
       spellcheck: false,
     });
+    const wrong = el("span", { class: "wrong", id: newId("wrong"), role: "alert" });
+    input.setAttribute("aria-describedby", wrong.id);
+    const given = () => input.value.trim();
     const remember = el("input", { type: "checkbox", checked: key.isRemembered() });
     const body = [
       el("p", {}, reason, " ", el("code", {}, "gradientd keys create --owner me"), " makes one."),
-      el("label", { class: "field" }, el("span", {}, "API key"), input),
+      el("label", { class: "field" }, el("span", {}, "API key"), input, wrong),
       el(
         "label",
         { class: "check" },
@@ -59,20 +62,30 @@ export async function askForKey(reason) {
       el("button", { value: "keep", class: "primary" }, "Use this key"),
     ];
     const onClose = (value) => {
-      if (value === "keep" && input.value.trim()) {
-        key.keep(input.value.trim(), { remember: remember.checked });
+      if (value === "keep" && isKey(given())) {
+        key.keep(given(), { remember: remember.checked });
         resolve(true);
         return;
       }
       if (value === "forget") key.forget();
       reject(new DOMException("no key was given", "AbortError"));
     };
-    ask("API key", body, buttons, { onClose });
+    const { dialog, form } = ask("API key", body, buttons, { onClose });
+    const isRight = () => {
+      const is = isKey(given());
+      wrong.textContent = is ? "" : "This is no key: it begins with gd_, with neither spaces nor accents.";
+      if (is) input.removeAttribute("aria-invalid");
+      else input.setAttribute("aria-invalid", "true");
+      return is;
+    };
+    form.addEventListener("submit", (event) => {
+      if (event.submitter?.value === "keep" && !isRight()) event.preventDefault();
+    });
     // Return in the field means the key, not the first button.
     input.addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return;
       event.preventDefault();
-      if (input.value.trim()) input.closest("dialog").close("keep");
+      if (isRight()) dialog.close("keep");
     });
   });
 }

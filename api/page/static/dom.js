@@ -27,6 +27,21 @@ export function write(place, text) {
   if (place.textContent !== text) place.textContent = text;
 }
 
+/** Takes files that are dropped anywhere on this, but on an input that takes them itself. */
+export function onFiles(place, take, signal) {
+  const isOwn = (event) => event.target.matches?.("input[type=file]") || !event.dataTransfer?.types.includes("Files");
+  place.addEventListener("dragover", (event) => isOwn(event) || event.preventDefault(), { signal });
+  place.addEventListener(
+    "drop",
+    (event) => {
+      if (isOwn(event)) return;
+      event.preventDefault();
+      if (event.dataTransfer.files.length) take(event.dataTransfer.files);
+    },
+    { signal },
+  );
+}
+
 let serial = 0;
 /** An id that no other element has. */
 export const newId = (what) => `${what}-${++serial}`;
@@ -53,6 +68,11 @@ export function collected(work, milliseconds) {
   };
   ask.stop = () => clearTimeout(timer);
   return ask;
+}
+
+/** Names the page in the browser's tabs. */
+export function entitle(text) {
+  document.title = text ? `${text} · gradientd` : "gradientd";
 }
 
 /** Tells screen readers, and nobody else. */

@@ -161,6 +161,10 @@ function cell(value) {
   return typeof value === "object" ? JSON.stringify(value).slice(0, 300) : String(value);
 }
 
+/** The first names of many, and how many more there are. */
+const some = (names, most = 30) =>
+  names.slice(0, most).join(", ") + (names.length > most ? ` and ${count(names.length - most)} more` : "");
+
 function about(dataset) {
   return facts([
     ["kind", dataset.kind],
@@ -171,7 +175,7 @@ function about(dataset) {
     ["to test on", count(dataset.test_examples)],
     [
       dataset.classes ? "classes" : "targets",
-      (dataset.classes ?? dataset.targets.map((one) => one.name)).slice(0, 30).join(", "),
+      some(dataset.classes ?? dataset.targets.map((one) => one.name)),
     ],
     ["size", dataset.size_bytes === null ? null : bytes(dataset.size_bytes)],
     ["uploaded", dataset.created_at ? instant(dataset.created_at) : null],
