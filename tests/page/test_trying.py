@@ -63,6 +63,10 @@ def test_a_picture_is_read(visit: Visit, digits: str, tmp_path: Path) -> None:
         page.drop(".pad-side .drop", tmp_path / "seven.png")
         page.shows(".answer b", "7")
         assert page.evaluate("document.querySelector('img.seen').naturalWidth") == 280
+        (tmp_path / "notes.txt").write_text("no picture")
+        page.drop(".pad", tmp_path / "notes.txt")
+        page.shows(".problem", "notes.txt is no picture")
+        assert page.text(".answer b") == "?"
 
 
 def test_a_row_is_asked_and_its_faults_are_told(visit: Visit, site: Stack) -> None:
@@ -79,4 +83,33 @@ def test_a_row_is_asked_and_its_faults_are_told(visit: Visit, site: Stack) -> No
         page.tab_to(f"#{fields[0]}")
         page.type("wide")
         page.shows(".problem", "wide")
+        assert page.text(".answer b") == "?"
         page.forget()  # the refusal
+
+
+HELD = """(() => {
+  const sent = fetch;
+  window.held = [];
+  window.fetch = async (...given) => {
+    const answer = await sent(...given);
+    if (String(given[0]).endsWith("/predict")) await new Promise((go) => held.push(go));
+    return answer;
+  };
+  window.said = [];
+  const watched = document.querySelector(".answer b");
+  new MutationObserver(() => said.push(watched.textContent)).observe(watched, { childList: true });
+  return () => (window.fetch = sent);
+})"""
+
+
+def test_what_was_cleared_is_not_answered(visit: Visit, digits: str) -> None:
+    with visit(f"#/try/{digits}") as page:
+        page.shows(".pad")
+        page.evaluate(f"(window.freed = {HELD}()) && 0")
+        page.click(".digits button[aria-label='Write 7']")
+        wait_until(lambda: page.evaluate("held.length") == 1, what="an answer under way")
+        page.click(".pad-side .buttons button")
+        page.evaluate("freed(); held[0]()")
+        page.click(".digits button[aria-label='Write 1']")
+        page.shows(".answer b", "1")
+        assert "7" not in page.evaluate("said")

@@ -34,7 +34,10 @@ export class Answer {
     else fill(this.list);
   }
 
+  /** What was said before was of another input: it goes. */
   refuse(error) {
+    this.clear();
+    this.sub.textContent = "";
     const faults = error.body?.faults ?? [];
     const lines = faults
       .slice(0, 10)
@@ -44,7 +47,7 @@ export class Answer {
       el(
         "div",
         { class: "problem" },
-        el("b", {}, error.body?.title ?? "No answer"),
+        el("b", {}, error.body?.title ?? "Not asked"),
         lines.length
           ? el("ul", { class: "plain-list" }, ...lines)
           : el("span", {}, error.body?.detail ?? error.message),
@@ -70,7 +73,7 @@ export class Answer {
   }
 
   #say(text, sub) {
-    this.best.className = text.length > 8 ? "long" : "";
+    this.best.className = text.length > 40 ? "long longest" : text.length > 8 ? "long" : "";
     if (this.best.textContent !== text) this.best.textContent = text;
     this.sub.textContent = sub;
   }

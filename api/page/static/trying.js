@@ -2,7 +2,7 @@
 
 import { Answer } from "./answer.js";
 import { json, post, send } from "./api.js";
-import { el, newId } from "./dom.js";
+import { el, newId, onFiles } from "./dom.js";
 import { number } from "./format.js";
 import { Pad } from "./pad.js";
 import { pause } from "./stream.js";
@@ -26,9 +26,9 @@ export async function tryModel(job, signal) {
     );
   }
   let inputs;
-  if (dataset.kind === "images") inputs = pictureInputs(dataset, { asker, answer, predict, path, signal });
+  if (dataset.kind === "images") inputs = pictureInputs(dataset, { asker, predict, path, signal });
   else if (dataset.kind === "table") inputs = await rowInputs(dataset, { asker, predict, signal });
-  else inputs = arrayInputs(dataset, { asker, answer, predict });
+  else inputs = arrayInputs(dataset, { asker, predict });
   return el("div", { class: `panel ${dataset.kind === "images" ? "asking" : "split"}` }, inputs, answer.element);
 }
 
@@ -48,6 +48,7 @@ async function inputsOf(job, signal) {
 class Asker {
   #next = null;
   #isBusy = false;
+  #turn = 0;
 
   constructor(answer, signal) {
     Object.assign(this, { answer, signal });
@@ -59,21 +60,30 @@ class Asker {
     this.#isBusy = true;
     while (this.#next && !this.signal.aborted) {
       const now = this.#next;
+      const turn = this.#turn;
       this.#next = null;
       try {
-        this.answer.show(await now());
+        const found = await now();
+        if (turn === this.#turn) this.answer.show(found);
       } catch (error) {
         if (error.name === "AbortError") break;
-        this.answer.refuse(error);
+        if (turn === this.#turn) this.answer.refuse(error);
       }
       await pause(APART_MS, this.signal);
     }
     this.#isBusy = false;
   }
 
+  /** Nothing is asked any more: an answer that is under way counts no longer. */
   forget() {
     this.#next = null;
+    this.#turn++;
     this.answer.clear();
+  }
+
+  refuse(error) {
+    this.forget();
+    this.answer.refuse(error);
   }
 }
 
@@ -93,9 +103,13 @@ function pictureInputs(dataset, { asker, predict, path, signal }) {
   const drop = el("div", { class: "drop" }, el("span", {}, "… or drop a picture, or choose one"), seen, file);
   for (const kind of ["dragenter", "dragover"]) drop.addEventListener(kind, () => drop.classList.add("over"));
   for (const kind of ["dragleave", "drop"]) drop.addEventListener(kind, () => drop.classList.remove("over"));
-  file.addEventListener("change", () => {
-    const [picture] = file.files;
+  const take = (picture) => {
     if (!picture) return;
+    if (!PICTURES.includes(picture.type)) {
+      seen.hidden = true;
+      asker.refuse(new Error(`${picture.name} is no picture. It can be a PNG, JPEG, WebP, BMP or GIF.`));
+      return;
+    }
     if (seen.src) URL.revokeObjectURL(seen.src);
     seen.src = URL.createObjectURL(picture);
     seen.hidden = false;
@@ -111,9 +125,15 @@ function pictureInputs(dataset, { asker, predict, path, signal }) {
           ).json()
         ).predictions[0],
     );
+  };
+  file.addEventListener("change", () => {
+    take(file.files[0]);
     file.value = "";
   });
-  return el("div", { class: "stack pad-side" }, pad.element, drop);
+  const side = el("div", { class: "stack pad-side" }, pad.element, drop);
+  // Beside its place too: a browser would leave the page for a file that is dropped there.
+  onFiles(side, (files) => take(files[0]), signal);
+  return side;
 }
 
 async function rowInputs(dataset, { asker, predict, signal }) {
@@ -189,7 +209,7 @@ async function rowInputs(dataset, { asker, predict, signal }) {
   );
 }
 
-function arrayInputs(dataset, { asker, answer, predict }) {
+function arrayInputs(dataset, { asker, predict }) {
   const shape = dataset.features.shape;
   const zeros = shape.reduceRight((inner, size) => Array.from({ length: size }, () => inner), 0);
   const input = el("textarea", {
@@ -201,9 +221,10 @@ function arrayInputs(dataset, { asker, answer, predict }) {
   });
   const ask = () => {
     try {
-      asker.ask(predict({ instances: [JSON.parse(input.value)] }));
+      const array = JSON.parse(input.value);
+      asker.ask(predict({ instances: [array] }));
     } catch (error) {
-      answer.refuse(new Error(`This is no JSON yet: ${error.message}`));
+      asker.refuse(new Error(`This is no JSON yet: ${error.message}`));
     }
   };
   input.addEventListener("input", ask);

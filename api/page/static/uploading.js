@@ -1,7 +1,7 @@
 // Sending a dataset: chosen or dropped, checked by the server, with every fault that it finds.
 
 import { json, upload } from "./api.js";
-import { button, el, fill, newId, tell } from "./dom.js";
+import { button, el, fill, newId, onFiles, tell } from "./dom.js";
 import { bytes, count, percent, plural } from "./format.js";
 import { icon } from "./icons.js";
 import { pause } from "./stream.js";
@@ -33,6 +33,8 @@ export function uploader({ signal, onReady, name: fixed = "" }) {
     fill(place, form(chosen, columns, { fixed, signal, onReady, onAgain: () => (fill(place), (file.value = "")) }));
     place.querySelector("input, select")?.focus();
   }
+  // Wherever in the window: a browser would leave the page for a file that is dropped beside the place.
+  onFiles(window, (files) => take(files[0]), signal);
   return el("div", { class: "stack" }, drop, place);
 }
 
@@ -128,8 +130,8 @@ function form(chosen, columns, { fixed, signal, onReady, onAgain }) {
       tell(isDry ? "The upload would be taken" : "The dataset is there");
       if (!isDry) onReady(dataset, { hasFaults: Boolean(skipped) });
     } catch (error) {
-      if (error.name === "AbortError") return;
       said.textContent = "";
+      if (error.name === "AbortError") return;
       const { body } = error;
       fill(
         outcome,
@@ -189,6 +191,7 @@ function seen(dataset, { isDry, isSame }) {
 
 /** The list of what is wrong with an upload. */
 export function faults(found, total) {
+  const isLines = found.every((one) => one.row === null || one.row === undefined);
   const rows = found
     .slice(0, MOST_SHOWN)
     .map((one) => [one.file ?? one.column ?? "–", one.row ?? one.line ?? "–", one.found, one.wanted]);
@@ -196,7 +199,7 @@ export function faults(found, total) {
     "div",
     {},
     el("h3", {}, `${plural(total, "fault")}${total > rows.length ? `, the first ${count(rows.length)}` : ""}`),
-    table([["where"], ["row", true], ["found"], ["wanted"]], rows, { label: "Faults of the upload" }),
+    table([["where"], [isLines ? "line" : "row", true], ["found"], ["wanted"]], rows, { label: "Faults of the upload" }),
   );
 }
 
@@ -216,14 +219,22 @@ async function columnsOf(file) {
   const [first] = head.split(/\r\n|\n|\r/, 1);
   if (!first || first.length > 20_000) return [];
   const separator = [",", ";", "\t"].sort((one, other) => first.split(other).length - first.split(one).length)[0];
-  const cells = first.match(new RegExp(`("([^"]|"")*"|[^${separator}]*)(${separator}|$)`, "g")) ?? [];
-  const names = cells.map((cell) =>
-    cell
-      .replace(new RegExp(`${separator}$`), "")
-      .trim()
-      .replace(/^"(.*)"$/, "$1")
-      .replaceAll('""', '"'),
-  );
-  if (!first.endsWith(separator)) names.pop(); // what matches at the very end
-  return names.some((name) => name === "" || name.includes(",")) ? [] : names;
+  const names = cellsOf(first, separator).map((name) => name.trim());
+  return names.includes("") ? [] : names;
+}
+
+/** The cells of a line of a table; nothing where a quoted one goes on in the next line. */
+function cellsOf(line, separator) {
+  const cells = [""];
+  let isQuoted = false;
+  for (let at = 0; at < line.length; at++) {
+    const sign = line[at];
+    if (sign === '"' && isQuoted && line[at + 1] === '"') {
+      cells.push(cells.pop() + sign);
+      at++;
+    } else if (sign === '"') isQuoted = !isQuoted;
+    else if (sign === separator && !isQuoted) cells.push("");
+    else cells.push(cells.pop() + sign);
+  }
+  return isQuoted ? [] : cells;
 }
