@@ -136,3 +136,34 @@ def test_events_are_read_wherever_a_stream_is_cut(visit: Visit) -> None:
         {"id": "", "type": "progress", "data": "x\nü"},
         {"id": "1-2", "type": "done", "data": "{}"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("place", "heading"),
+    [
+        ("#/jobs/%", "There is no such thing here"),
+        ("#/jobs/%E0%A4%A", "There is no such thing here"),
+        ("#/toString", "Jobs"),
+        ("#/__proto__", "Jobs"),
+        ("#/compare", "Nothing to compare yet"),
+    ],
+)
+def test_an_address_that_means_nothing_is_answered(visit: Visit, place: str, heading: str) -> None:
+    with visit(place) as page:
+        page.shows("h1", heading)
+        page.forget()  # 404
+
+
+INSIDE = "[...document.querySelectorAll('.panel *')].every((it) => it.getBoundingClientRect().right <= innerWidth)"
+
+
+def test_long_names_have_room(visit: Visit, site: Stack) -> None:
+    rows = "".join(f"{n},{n % 7},{'yes' if n % 2 else 'x' * 150}\n" for n in range(200))
+    site.http.put("/v1/datasets/long-names", content=f"{'a' * 200},b,c\n{rows}".encode()).raise_for_status()
+    job_id = site.wait(site.submit(dataset="long-names", epochs=1))["id"]
+    with visit(f"#/try/{job_id}") as page:
+        page.shows(".answer .soft", "sure")
+        for width in (1280, 390):
+            page.resize(width)
+            assert not overflows(page), width
+            assert page.evaluate(INSIDE), width

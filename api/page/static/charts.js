@@ -1,6 +1,6 @@
 // Curves by Plotly, which is loaded when the first one is wanted, in the page's colours.
 
-import { el } from "./dom.js";
+import { el, fill } from "./dom.js";
 import { icon } from "./icons.js";
 
 let loading = null;
@@ -50,21 +50,20 @@ export class LineChart {
   #options = {};
   #drawn = false;
   #asked = false;
+  #buttons = new Map();
 
   constructor(title, controls = [], { isNamed = false } = {}) {
     this.place = el("div", { class: "plot", role: "img" });
-    const press = (label, sign, work) =>
-      el(
+    const press = (label, sign, work) => {
+      const named = { title: label, "aria-label": `${label}: ${title}` };
+      const made = el(
         "button",
-        {
-          type: "button",
-          class: "quiet icon-only",
-          title: label,
-          "aria-label": `${label}: ${title}`,
-          on: { click: work },
-        },
+        { type: "button", class: "quiet icon-only", ...named, on: { click: work } },
         icon(sign),
       );
+      this.#buttons.set(label, made);
+      return made;
+    };
     this.heading = el("h2", { class: isNamed ? "unseen" : "" }, title);
     const zoom = el(
       "div",
@@ -92,6 +91,8 @@ export class LineChart {
   show(lines, options = {}) {
     this.#lines = lines;
     this.#options = options;
+    for (const [label, pressed] of this.#buttons)
+      pressed.setAttribute("aria-label", `${label}: ${this.heading.textContent}`);
     this.place.setAttribute("aria-label", summary(this.heading.textContent, lines));
     this.#ask();
   }
@@ -108,9 +109,15 @@ export class LineChart {
     if (this.#asked) return;
     this.#asked = true;
     requestAnimationFrame(async () => {
+      if (!this.#lines.some((line) => line.y.some((value) => value !== null && value !== undefined))) {
+        this.#asked = false;
+        this.#empty();
+        return;
+      }
       const Plotly = await plotly();
       this.#asked = false;
       if (!this.place.isConnected) return;
+      this.place.querySelector(":scope > .wait")?.remove();
       const { traces, layout } = this.#figure();
       await Plotly.react(this.place, traces, layout, {
         displayModeBar: false,
@@ -120,6 +127,13 @@ export class LineChart {
       });
       this.#drawn = true;
     });
+  }
+
+  /** Axes of nothing would say something. */
+  #empty() {
+    if (this.#drawn) window.Plotly.purge(this.place);
+    this.#drawn = false;
+    fill(this.place, el("p", { class: "soft wait" }, "Nothing measured yet"));
   }
 
   #figure() {
@@ -180,6 +194,8 @@ export class LineChart {
     const { range } = this.place._fullLayout.xaxis;
     const middle = (Number(range[0]) + Number(range[1])) / 2;
     const half = (factor * (range[1] - range[0])) / 2;
+    const last = Math.max(...this.#lines.flatMap((line) => line.x));
+    if (factor > 1 && 2 * half > last) return this.#all();
     window.Plotly.relayout(this.place, { "xaxis.range": [middle - half, middle + half] });
   }
 

@@ -12,7 +12,7 @@ export const percent = (share, digits = 1) =>
 export function number(value, digits = 4) {
   if (value === null || value === undefined || Number.isNaN(value)) return NONE;
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e7)) return value.toExponential(2);
+  if (size !== 0 && (size < 1e-3 || size >= 1e12)) return Number(value.toPrecision(digits)).toExponential();
   return size >= 1000 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(digits)));
 }
 

@@ -67,12 +67,26 @@ export function situation(job) {
     return left === null ? doing : `${doing}, ${duration(left)} left`;
   }
   if (FINAL.has(job.status)) {
-    const took = secondsBetween(job.started_at, job.finished_at);
+    const took = runningSeconds(job);
+    const since = secondsBetween(job.started_at, job.finished_at);
     const reason =
       job.status_reason && !["completed", "user_requested"].includes(job.status_reason) ? words(job.status_reason) : "";
-    return [reason, took === null ? "" : `took ${duration(took)}`].filter(Boolean).join(", ");
+    // Lists have no changes of status: a pause may be in between.
+    const lasted = job.transitions
+      ? took !== null && `took ${duration(took)}`
+      : since !== null && `ended ${duration(since)} after its start`;
+    return [reason, lasted].filter(Boolean).join(", ");
   }
   return epochs(job);
+}
+
+const RUNNING = new Set(["running", "pausing", "cancelling"]);
+/** How long a job has run: pauses and waits between are not counted. Null where it never did, or it is not known. */
+export function runningSeconds({ transitions = [] }) {
+  const spans = transitions
+    .map((one, n) => (RUNNING.has(one.status) ? secondsBetween(one.at, transitions[n + 1]?.at) : null))
+    .filter((span) => span !== null);
+  return spans.length ? spans.reduce((sum, span) => sum + span, 0) : null;
 }
 
 export function epochs(job) {

@@ -2,9 +2,10 @@
 
 import { json } from "../api.js";
 import { LineChart, SEVERAL } from "../charts.js";
-import { el, fill } from "../dom.js";
-import { duration, flattened, number, percent, secondsBetween, short } from "../format.js";
-import { FINAL, chip, datasetOf, modelOf } from "../status.js";
+import { el, fill, write } from "../dom.js";
+import { duration, flattened, number, percent, plural, short } from "../format.js";
+import { icon } from "../icons.js";
+import { FINAL, chip, datasetOf, modelOf, runningSeconds } from "../status.js";
 import { repeat } from "../stream.js";
 
 const ASK_MS = 2500;
@@ -22,8 +23,15 @@ const METRICS = [
 
 export async function show(view, { parts, signal }) {
   const ids = [...new Set((parts[0] ?? "").split(",").filter(Boolean))].slice(0, SEVERAL.length);
+  if (!ids.length) {
+    const back = el("a", { class: "button primary", href: "#/jobs" }, icon("jobs"), "All jobs");
+    const said = el("p", {}, "Tick two jobs or more in the list, then press Compare.");
+    fill(view, el("div", { class: "empty" }, icon("compare"), el("h1", {}, "Nothing to compare yet"), said, back));
+    return "Compare";
+  }
   let jobs = [];
   const series = new Map();
+  const gone = new Set();
   const which = el("select", { "aria-label": "What is compared" });
   const over = el(
     "select",
@@ -36,12 +44,15 @@ export async function show(view, { parts, signal }) {
   );
   const chart = new LineChart("Validation accuracy", [which, over], { isNamed: true });
   chart.element.classList.add("tall");
+  const heading = el("h1", {}, "Jobs compared");
+  const missing = el("p", { class: "soft" });
   const results = el("section", { class: "panel" });
   const differences = el("section", { class: "panel" });
   fill(
     view,
     el("p", { class: "crumb" }, el("a", { href: "#/jobs" }, "← Jobs")),
-    el("h1", {}, `${ids.length} jobs compared`),
+    heading,
+    missing,
     chart.element,
     results,
     differences,
@@ -54,15 +65,27 @@ export async function show(view, { parts, signal }) {
   return "Compare";
 
   async function read() {
-    const wanted = ids.filter((id) => !FINAL.has(jobs.find((job) => job.id === id)?.status));
-    const [fresh, measured] = await Promise.all([
-      Promise.all(wanted.map((id) => json(`v1/jobs/${encodeURIComponent(id)}`, { signal }))),
-      Promise.all(
-        wanted.map((id) => json(`v1/jobs/${encodeURIComponent(id)}/metrics?max_points=${MOST_POINTS}`, { signal })),
-      ),
-    ]);
-    measured.forEach((one) => series.set(one.job_id, one));
-    jobs = ids.map((id) => fresh.find((job) => job.id === id) ?? jobs.find((job) => job.id === id));
+    const wanted = ids.filter((id) => !FINAL.has(jobs.find((job) => job.id === id)?.status) && !gone.has(id));
+    const one = async (id) => {
+      const path = `v1/jobs/${encodeURIComponent(id)}`;
+      try {
+        const asked = [json(path, { signal }), json(`${path}/metrics?max_points=${MOST_POINTS}`, { signal })];
+        const [job, measured] = await Promise.all(asked);
+        series.set(id, measured);
+        return job;
+      } catch (error) {
+        if (error.status !== 404 || ids.length === 1) throw error;
+        gone.add(id);
+        return null;
+      }
+    };
+    const fresh = (await Promise.all(wanted.map(one))).filter(Boolean);
+    jobs = ids
+      .filter((id) => !gone.has(id))
+      .map((id) => fresh.find((job) => job.id === id) ?? jobs.find((job) => job.id === id));
+    write(heading, `${plural(jobs.length, "job")} compared`);
+    write(missing, gone.size ? `No longer there: ${[...gone].map(short).join(", ")}.` : "");
+    missing.hidden = !gone.size;
     draw();
     drawTables();
   }
@@ -104,7 +127,7 @@ export async function show(view, { parts, signal }) {
       ["test loss", ...jobs.map((job) => number(job.metrics.test_loss))],
       ["best validation accuracy", ...jobs.map((job) => percent(job.metrics.best?.val_accuracy, 2))],
       ["best epoch", ...jobs.map((job) => String(job.metrics.best?.epoch ?? "–"))],
-      ["running time", ...jobs.map((job) => duration(secondsBetween(job.started_at, job.finished_at)))],
+      ["running time", ...jobs.map((job) => duration(runningSeconds(job)))],
     ].filter(([, ...values]) => values.some((value) => value !== "–"));
     fill(results, el("h2", {}, "Results"), sheet(rows, "Results"));
     const specs = jobs.map((job) => flattened(job.spec));

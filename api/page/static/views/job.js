@@ -4,25 +4,30 @@ import { json, post, send } from "../api.js";
 import { Curves } from "../curves.js";
 import { deliveries } from "../deliveries.js";
 import { confirmed } from "../dialogs.js";
-import { button, collected, el, fill, tell, toast, write } from "../dom.js";
-import { brief, duration, number, percent, secondsBetween, secondsUntil, words } from "../format.js";
+import { button, collected, el, entitle, fill, tell, toast, write } from "../dom.js";
+import { brief, duration, number, percent, secondsUntil, short, words } from "../format.js";
 import { Epochs } from "../history.js";
 import { icon } from "../icons.js";
 import { attempts, card, files, log, spec, tryIt } from "../jobparts.js";
-import { FINAL, bar, chip, datasetOf, modelOf, presetOf, progressed, situation } from "../status.js";
-import { follow } from "../stream.js";
+import { FINAL, bar, chip, datasetOf, modelOf, presetOf, progressed, runningSeconds, situation } from "../status.js";
+import { follow, pause, repeat } from "../stream.js";
 import { tabs } from "../tabs.js";
 
 const REFRESH_MS = 200;
 const DRAW_MS = 100;
+/** How often a job is read again for what no event tells: that it was deleted. */
+const REREAD_MS = 15_000;
 
 export async function show(place, { parts, signal }) {
   const id = parts[0];
   const path = `v1/jobs/${encodeURIComponent(id)}`;
-  const view = new JobView(place, { id, path, signal, job: await json(path, { signal }), part: parts[1] ?? "" });
+  const job = await json(path, { signal });
+  const view = new JobView(place, { id, path, signal, job, part: parts[1] ?? "" });
   view.follow();
-  return `${datasetOf(view.job)} · ${words(view.job.status)}`;
+  return titleOf(view.job);
 }
+
+const titleOf = (job) => `${datasetOf(job)} · ${words(job.status)}`;
 
 /** The view of a job; its parts ask it for the newest that is known and to be told of what is new. */
 class JobView {
@@ -31,9 +36,11 @@ class JobView {
   #curves = new Curves();
   #onChange = [];
   #onEvent = [];
+  #gone = new AbortController();
 
-  constructor(place, { id, path, signal, job, part }) {
-    Object.assign(this, { id, path, signal, job });
+  constructor(place, { id, path, signal: left, job, part }) {
+    const signal = AbortSignal.any([left, this.#gone.signal]);
+    Object.assign(this, { place, id, path, signal, job });
     this.head = new Head(this);
     this.state = new State();
     this.tabs = tabs(
@@ -77,6 +84,7 @@ class JobView {
 
   /** Follows the job to its end. */
   async follow() {
+    pause(REREAD_MS, this.signal).then(() => repeat(() => this.read(), REREAD_MS, this.signal));
     try {
       await follow(`${this.path}/events`, {
         signal: this.signal,
@@ -85,7 +93,7 @@ class JobView {
       });
       this.head.isLive(null);
     } catch (error) {
-      if (!this.signal.aborted) toast(error.message, "bad");
+      this.failed(error);
     }
   }
 
@@ -93,8 +101,22 @@ class JobView {
     try {
       this.known(await json(this.path, { signal: this.signal }));
     } catch (error) {
-      if (error.name !== "AbortError" && error.status !== 0) toast(error.message, "bad");
+      this.failed(error);
     }
+  }
+
+  /** A request about the job failed: for good where the job is no more. */
+  failed(error) {
+    if (this.signal.aborted || error.name === "AbortError" || error.status === 0) return;
+    if (error.status !== 404) return toast(error.message, "bad");
+    this.#gone.abort();
+    const back = el("a", { class: "button primary", href: "#/jobs" }, icon("jobs"), "All jobs");
+    const said = el("p", {}, `Job ${short(this.id)} was deleted, by another window or program, or for its age.`);
+    fill(
+      this.place,
+      el("div", { class: "empty", role: "alert" }, icon("trash"), el("h1", {}, "This job is gone"), said, back),
+    );
+    entitle("This job is gone");
   }
 
   /** The job is this now. */
@@ -109,6 +131,7 @@ class JobView {
   #show() {
     this.head.show(this.job);
     this.state.show(this.job);
+    entitle(titleOf(this.job));
   }
 
   #take(type, event) {
@@ -145,7 +168,7 @@ class Head {
       "Copy id",
     );
     const labels = Object.entries(job.metadata).map(([name, value]) =>
-      el("span", { class: "tag" }, name, el("b", {}, value)),
+      el("span", { class: "tag", title: `${name}: ${value}` }, name, el("b", {}, value)),
     );
     this.chip = el("span");
     this.live = el("span", { class: "live" });
@@ -193,7 +216,14 @@ class Head {
 
   #wanted({ status }) {
     const view = this.#view;
-    const change = (verb) => async () => view.known(await post(`${view.path}/${verb}`, {}));
+    const change = (verb) => async () => {
+      try {
+        view.known(await post(`${view.path}/${verb}`, {}));
+      } catch (error) {
+        view.failed(error);
+        if (error.status === 0) throw error;
+      }
+    };
     const wanted = [];
     if (status === "running" || status === "queued")
       wanted.push(button("Pause", change("pause"), { icon: icon("paused") }));
@@ -211,7 +241,9 @@ class Head {
 
   async #remove() {
     if (!(await confirmed("Delete this job?", "Its record, curves and files go for good.", "Delete it"))) return;
-    await send("DELETE", this.#view.path);
+    await send("DELETE", this.#view.path).catch((error) => {
+      if (error.status !== 404) throw error;
+    });
     toast("The job is deleted.");
     location.hash = "#/jobs";
   }
@@ -267,9 +299,11 @@ function figures(job) {
   const { progress, metrics } = job;
   const { best } = metrics;
   const isFinal = FINAL.has(job.status);
-  const took = secondsBetween(job.started_at, job.finished_at);
+  const took = runningSeconds(job);
+  // The last one of a job that broke off was not whole.
+  const epoch = isFinal ? (metrics.latest?.epoch ?? 0) : progress.epoch;
   const found = [
-    [progress.epoch || isFinal ? `${progress.epoch} / ${progress.epochs}` : progress.epochs, "epochs"],
+    [epoch || isFinal ? `${epoch} / ${progress.epochs}` : progress.epochs, "epochs"],
     [took === null ? "–" : duration(took), isFinal ? "running time" : "running"],
   ];
   if (!isFinal) {
