@@ -1,7 +1,7 @@
 // All jobs, as they are now: filtered, searched, and chosen to be compared.
 
 import { button, debounced, el, fill, tell, toast, write } from "../dom.js";
-import { ago, instant, short } from "../format.js";
+import { ago, instant, plural, short, words as inWords } from "../format.js";
 import { icon } from "../icons.js";
 import { JobList } from "../joblist.js";
 import { ACTIVE, bar, chip, modelOf, result, situation, titleOf } from "../status.js";
@@ -14,12 +14,17 @@ const FILTERS = [
   ["cancelled", "Cancelled", ["cancelled"]],
 ];
 const MOST_COMPARED = 8;
+const only = (status) => [status, inWords(status).replace(/^./, (first) => first.toUpperCase()), [status]];
 
 export async function show(view, { query, signal }) {
   const chosen = new Set();
   const rows = new Map();
   const names = new Set(); // of datasets that were seen
-  let filter = FILTERS.find(([name]) => name === query.get("status")) ?? FILTERS[0];
+  const asked = query.get("status");
+  // Links may ask for one status that has no button of its own.
+  const hasOwn = FILTERS.some(([name]) => name === asked);
+  const offered = !hasOwn && ACTIVE.includes(asked) ? [...FILTERS, only(asked)] : FILTERS;
+  let filter = offered.find(([name]) => name === asked) ?? FILTERS[0];
 
   const search = el("input", {
     type: "search",
@@ -28,6 +33,10 @@ export async function show(view, { query, signal }) {
     value: query.get("q") ?? "",
   });
   const dataset = el("select", { "aria-label": "Dataset" }, el("option", { value: "" }, "All datasets"));
+  if (query.get("dataset")) {
+    names.add(query.get("dataset"));
+    dataset.append(el("option", { value: query.get("dataset"), selected: true }, query.get("dataset")));
+  }
   const filters = el("div", { class: "segments", role: "group", "aria-label": "Status" });
   const compare = el("a", { class: "button", hidden: true });
   const body = el("ul", { class: "jobs-list", "aria-label": "Jobs" });
@@ -58,9 +67,10 @@ export async function show(view, { query, signal }) {
     instead,
     more,
   );
-  const ask = debounced(draw, 120);
+  const ask = debounced(() => (keepAddress(), draw()), 120);
+  signal.addEventListener("abort", ask.stop);
   search.addEventListener("input", ask);
-  dataset.addEventListener("change", load);
+  dataset.addEventListener("change", () => (keepAddress(), load().catch((error) => toast(error.message, "bad"))));
   drawFilters();
   await load();
   list.follow().catch((error) => !signal.aborted && toast(error.message, "bad"));
@@ -72,10 +82,17 @@ export async function show(view, { query, signal }) {
     return list.load(filter[2], dataset.value);
   }
 
+  /** Who comes back finds what was looked for. */
+  function keepAddress() {
+    const kept = { status: filter[0] === "all" ? "" : filter[0], dataset: dataset.value, q: search.value.trim() };
+    const query = new URLSearchParams(Object.entries(kept).filter(([, value]) => value));
+    history.replaceState(null, "", query.size ? `#/jobs?${query}` : "#/jobs");
+  }
+
   function drawFilters() {
     fill(
       filters,
-      ...FILTERS.map((one) =>
+      ...offered.map((one) =>
         el(
           "button",
           {
@@ -84,7 +101,7 @@ export async function show(view, { query, signal }) {
             on: {
               click: async () => {
                 filter = one;
-                history.replaceState(null, "", one[0] === "all" ? "#/jobs" : `#/jobs?status=${one[0]}`);
+                keepAddress();
                 for (const pressed of filters.children)
                   pressed.setAttribute("aria-pressed", String(pressed.textContent === one[1]));
                 await load();
@@ -105,7 +122,7 @@ export async function show(view, { query, signal }) {
     }
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const shown = list.jobs.filter((job) => words.every((word) => text(job).includes(word)));
-    write(count, `${shown.length} jobs shown`);
+    write(count, `${plural(shown.length, "job")} shown`);
     const ids = new Set(shown.map((job) => job.id));
     for (const [id, row] of rows) if (!ids.has(id)) (row.element.remove(), rows.delete(id));
     shown.forEach((job, at) => {
@@ -117,7 +134,13 @@ export async function show(view, { query, signal }) {
     });
     body.hidden = !shown.length;
     fill(instead, shown.length ? null : nothing());
-    fill(more, list.hasMore ? button("Load older jobs", () => list.loadMore()) : null);
+    fill(
+      more,
+      list.hasMore && words.length && shown.length
+        ? el("p", { class: "soft small" }, `Searched: the newest ${plural(list.jobs.length, "job")}.`)
+        : null,
+      list.hasMore ? button("Load older jobs", () => list.loadMore()) : null,
+    );
     drawCompare();
   }
 
@@ -127,8 +150,14 @@ export async function show(view, { query, signal }) {
         "div",
         { class: "empty" },
         icon("search"),
-        el("h2", {}, "No job is like that"),
-        el("p", {}, "Another filter or fewer words may find some."),
+        el("h2", {}, list.hasMore ? `No job is like that among the newest ${list.jobs.length}` : "No job is like that"),
+        el(
+          "p",
+          {},
+          list.hasMore
+            ? "Older jobs are searched once they are loaded."
+            : "Another filter or fewer words may find some.",
+        ),
       );
     const start = button(
       "Start MNIST",
@@ -160,7 +189,8 @@ export async function show(view, { query, signal }) {
 
   function drawCompare() {
     compare.hidden = chosen.size < 2;
-    fill(compare, icon("compare"), `Compare ${chosen.size}`);
+    const many = chosen.size > MOST_COMPARED ? `the first ${MOST_COMPARED} of ${chosen.size}` : chosen.size;
+    fill(compare, icon("compare"), `Compare ${many}`);
     compare.href = `#/compare/${[...chosen].slice(0, MOST_COMPARED).join(",")}`;
     if (chosen.size === 2) tell("Compare is ready");
   }
@@ -213,7 +243,7 @@ class Row {
     write(this.title, titleOf(job));
     const labels = Object.entries(job.metadata ?? {})
       .slice(0, 3)
-      .map(([name, value]) => el("span", { class: "tag" }, name, el("b", {}, value)));
+      .map(([name, value]) => el("span", { class: "tag", title: `${name}: ${value}` }, name, el("b", {}, value)));
     fill(this.sub, el("span", {}, modelOf(job)), el("code", {}, short(job.id)), ...labels);
     const measured = result(job);
     fill(this.result, measured ? [el("b", {}, measured[0]), el("span", {}, measured[1])] : null);
