@@ -1,5 +1,8 @@
 """Jobs on the page: started from the form, followed, cancelled, and still there after a restart."""
 
+import json
+from collections.abc import Callable
+
 import pytest
 
 from tests.api.browser import Page
@@ -121,7 +124,10 @@ def test_jobs_are_filtered_and_searched(visit: Visit, site: Stack, digits: str) 
         page.tab_to(".segments button:nth-child(4)")
         page.press("Enter")
         page.shows(".empty", "No job is like that")
-        assert page.evaluate("location.hash") == "#/jobs?status=failed"
+        assert page.evaluate("location.hash") == f"#/jobs?status=failed&q={digits}"
+        page.evaluate("location.reload()")
+        page.shows(".segments [aria-pressed=true]", "Failed")
+        assert page.evaluate("document.querySelector('input[type=search]').value") == digits
 
 
 def test_a_finished_job_is_whole_after_a_restart_and_a_running_one_goes_on(
@@ -172,3 +178,63 @@ def test_jobs_are_compared(visit: Visit, site: Stack) -> None:
         assert "64" in page.text(".differs")
         assert "256" in page.text(".differs")
         assert "epochs" not in page.text(".differs")
+
+
+def test_what_is_no_spec_starts_nothing(visit: Visit, site: Stack) -> None:
+    with visit("#/new") as page:
+        page.shows(".fine", "10 epochs")
+        page.evaluate("document.querySelector('details').open = true")
+        write(page, '{"epochs": 3, "dataset": "mnist-10k", "priority":')
+        page.shows(".field .wrong[role=alert]", "This is no JSON yet")
+        assert page.evaluate("document.querySelector('aside button.primary').disabled")
+        assert page.text("aside .fine") == ""
+        write(page, '{"dataset": 5}')
+        page.shows(".field:has(select) .wrong", "string")
+        assert page.evaluate("document.querySelector('aside button.primary').disabled")
+        assert page.text(".field .wrong[role=alert]") == ""
+        page.forget()  # the dry run that was refused
+        write(page, '{"epochs": 3, "dataset": "mnist-10k"}')
+        page.shows(".fine", "3 epochs")
+        assert not page.evaluate("document.querySelector('aside button.primary').disabled")
+
+
+def write(page: Page, spec: str) -> None:
+    page.evaluate(
+        f"(() => {{ const it = document.querySelector('textarea.json'); it.value = {json.dumps(spec)};"
+        " it.dispatchEvent(new Event('input')); })()"
+    )
+
+
+def test_another_preset_takes_what_the_one_before_gave(visit: Visit, digits: str) -> None:
+    with visit(f"#/new?from={digits}") as page:
+        page.shows(".fine", "3 epochs")
+        page.click(".preset input[value=textbook]")
+        page.shows(".fine", "10 epochs")
+        page.shows("aside", "mlp 256-128")
+
+
+def test_older_rows_stay_true(visit: Visit, make_stack: Callable[..., Stack]) -> None:
+    stack = make_stack()
+    stack.start_api()
+    first, *_, last = [stack.submit(**LONG) for _ in range(55)]
+    with visit("#/jobs", stack=stack) as page:
+        page.shows(f".job a[href='#/jobs/{last}']")
+        page.click(".more button")
+        row = f".job:has(a[href='#/jobs/{first}'])"
+        page.shows(f"{row} .chip", "queued")
+        stack.http.post(f"/v1/jobs/{first}/cancel")
+        page.shows(f"{row} .chip", "cancelled")
+
+
+def test_a_job_deleted_elsewhere_is_gone(visit: Visit, make_stack: Callable[..., Stack]) -> None:
+    stack = make_stack()
+    stack.start_api()
+    job_id = stack.submit(**LONG)
+    with visit(f"#/jobs/{job_id}", stack=stack) as page:
+        page.shows(".chart", "Nothing measured yet")
+        stack.http.post(f"/v1/jobs/{job_id}/cancel")
+        wait_until(lambda: "cancelled" in page.evaluate("document.title"), what="the tab's new title")
+        stack.http.delete(f"/v1/jobs/{job_id}")
+        page.shows("h1", "This job is gone")
+        assert page.evaluate("document.querySelectorAll('.toast').length") == 0
+        page.forget()  # 404

@@ -5,8 +5,32 @@ import { el, newId } from "./dom.js";
 const MODELS = ["softmax", "mlp", "cnn"];
 const OPTIMIZERS = ["sgd", "momentum", "nesterov", "adam", "adamw"];
 
-/** The fields of the form. `change` is given a function that edits the spec, and what it was resolved to. */
-export function makeFields(presets, datasets, change) {
+/** What a preset decides; the rest of a spec is whose job it is and how it runs. */
+const DECIDED = [
+  "model",
+  "loss",
+  "class_weights",
+  "label_smoothing",
+  "optimizer",
+  "schedule",
+  "augmentation",
+  "epochs",
+  "batch_size",
+  "validation_split",
+  "early_stopping",
+];
+
+const object = (value) => (value !== null && typeof value === "object" && !Array.isArray(value) ? value : {});
+const listOf = (value) => (Array.isArray(value) ? value.join(", ") : String(value ?? ""));
+
+/** The fields of the form. `change` is given a function that edits the spec, and what it was resolved to; `before` is
+ * the job whose spec it began as, or null. */
+export function makeFields(presets, datasets, { change, before }) {
+  /** Takes away what is as the job before had it: there every default is written out, and would win. */
+  const without = (spec, names) => {
+    for (const name of names)
+      if (before && JSON.stringify(spec[name]) === JSON.stringify(before.spec[name])) delete spec[name];
+  };
   const places = [];
   const field = (label, input, { pointers, hint = "", read, write, resolvedTo }) => {
     const id = newId("field");
@@ -35,7 +59,7 @@ export function makeFields(presets, datasets, change) {
     else spec[name] = parse(text);
   };
   const whole = (text) => (/^[0-9]+$/.test(text) ? Number(text) : text);
-  const real = (text) => (Number.isFinite(Number(text)) ? Number(text) : text);
+  const real = (text) => (/^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?$/i.test(text) ? Number(text) : text);
   const listed = (text) =>
     text
       .split(/[\s,;]+/)
@@ -51,8 +75,14 @@ export function makeFields(presets, datasets, change) {
       ]),
       {
         pointers: ["/dataset"],
-        read: (spec) => (spec.dataset ?? "").split("@")[0],
-        write: set("dataset", String),
+        read: (spec) => spec.dataset ?? "",
+        write: (spec, text) => {
+          without(
+            spec,
+            (before?.choices ?? []).map((one) => one.field),
+          );
+          set("dataset", String)(spec, text);
+        },
         hint: "Yours by the newest version, and the built-in ones.",
       },
     ),
@@ -64,13 +94,13 @@ export function makeFields(presets, datasets, change) {
     }),
     layers: field("Layers", el("input", { type: "text", inputMode: "numeric", autocomplete: "off" }), {
       pointers: ["/model/hidden", "/model/filters"],
-      read: (spec) => (spec.model?.hidden ?? spec.model?.filters ?? []).join(", "),
-      resolvedTo: (spec) => (spec.model.hidden ?? spec.model.filters ?? []).join(", "),
+      read: (spec) => listOf(spec.model?.hidden ?? spec.model?.filters),
+      resolvedTo: (spec) => listOf(spec.model.hidden ?? spec.model.filters),
       write: (spec, text, resolved) => {
-        const model = spec.model ?? { ...resolved?.spec.model } ?? {};
+        const model = object(spec.model ?? resolved?.spec.model);
         const name = model.type === "cnn" ? "filters" : "hidden";
         if (text) spec.model = { ...model, type: model.type ?? "mlp", [name]: listed(text) };
-        else if (spec.model) delete spec.model[name];
+        else if (spec.model) spec.model = { ...model, [name]: undefined };
       },
       hint: "Widths of the hidden layers, or channels of the convolutions.",
     }),
@@ -99,9 +129,9 @@ export function makeFields(presets, datasets, change) {
       read: (spec) => spec.optimizer?.learning_rate ?? "",
       resolvedTo: (spec) => spec.optimizer.learning_rate,
       write: (spec, text, resolved) => {
-        const rule = spec.optimizer ?? { ...resolved?.spec.optimizer };
+        const rule = object(spec.optimizer ?? resolved?.spec.optimizer);
         if (text) spec.optimizer = { ...rule, type: rule.type ?? "sgd", learning_rate: real(text) };
-        else if (spec.optimizer) delete spec.optimizer.learning_rate;
+        else if (spec.optimizer) spec.optimizer = { ...rule, learning_rate: undefined };
       },
       hint: "With a schedule, its peak.",
     }),
@@ -116,7 +146,7 @@ export function makeFields(presets, datasets, change) {
       pointers: ["/metadata", "/metadata/name"],
       read: (spec) => spec.metadata?.name ?? "",
       write: (spec, text) => {
-        const { name: _, ...others } = spec.metadata ?? {};
+        const { name: _, ...others } = object(spec.metadata);
         const metadata = text ? { ...others, name: text } : others;
         if (Object.keys(metadata).length) spec.metadata = metadata;
         else delete spec.metadata;
@@ -133,7 +163,16 @@ export function makeFields(presets, datasets, change) {
       type: "radio",
       name: group,
       value,
-      on: { change: () => change((spec) => (value ? (spec.preset = value) : delete spec.preset, spec)) },
+      on: {
+        change: () =>
+          change((spec) => {
+            without(spec, DECIDED);
+            if (value) spec.preset = value;
+            else delete spec.preset;
+            all.show(spec, null);
+            return spec;
+          }),
+      },
     });
     return el("label", { class: "preset" }, input, el("b", {}, name), el("span", {}, text));
   });
@@ -141,7 +180,11 @@ export function makeFields(presets, datasets, change) {
 
   all.show = (spec, resolved) => {
     for (const { input, read, resolvedTo } of places) {
-      const value = String(read(spec));
+      const told = read(spec);
+      const value = typeof told === "object" ? JSON.stringify(told) : String(told);
+      // A version that is pinned, and what the server has no longer.
+      if (input.tagName === "SELECT" && ![...input.options].some((one) => one.value === value))
+        input.append(el("option", { value }, value));
       // What is being typed stays as it is typed.
       if (document.activeElement !== input && input.value !== value) input.value = value;
       if (resolved && resolvedTo) input.placeholder = String(resolvedTo(resolved.spec) ?? "");
@@ -152,15 +195,14 @@ export function makeFields(presets, datasets, change) {
   /** Puts each fault beside its field; gives those that have none here. */
   all.faults = (errors) => {
     const unplaced = new Set(errors);
-    for (const { input, wrong, pointers } of places) {
-      const own = errors.filter((one) =>
-        pointers.some(
-          (pointer) =>
-            one.pointer === pointer ||
-            ((one.pointer ?? "").startsWith(`${pointer}/`) &&
-              !places.some((other) => other.input !== input && other.pointers.includes(one.pointer))),
-        ),
+    const nearest = (at) => {
+      const around = places.flatMap(({ input, pointers }) =>
+        pointers.filter((one) => at === one || at.startsWith(`${one}/`)).map((one) => ({ input, depth: one.length })),
       );
+      return around.sort((one, other) => other.depth - one.depth)[0]?.input;
+    };
+    for (const { input, wrong } of places) {
+      const own = errors.filter((one) => nearest(one.pointer ?? "") === input);
       own.forEach((one) => unplaced.delete(one));
       wrong.textContent = own.map((one) => one.detail).join(" ");
       if (own.length) input.setAttribute("aria-invalid", "true");

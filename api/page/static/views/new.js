@@ -20,7 +20,7 @@ export async function show(view, { query, signal }) {
   let resolved = null;
   let turn = 0;
 
-  const fields = makeFields(presets.data, datasets.data, change);
+  const fields = makeFields(presets.data, datasets.data, { change, before });
   const raw = el("textarea", { class: "json", spellcheck: false, "aria-label": "The whole spec as JSON", rows: 12 });
   const rawWrong = el("p", { class: "wrong", role: "alert" });
   const verdict = el("div", { class: "stack", "aria-live": "polite" });
@@ -88,18 +88,24 @@ export async function show(view, { query, signal }) {
   signal.addEventListener("abort", ask.stop);
   raw.addEventListener("input", () => {
     submit.key = undefined;
+    let read;
     try {
-      const read = JSON.parse(raw.value || "{}");
+      read = JSON.parse(raw.value || "{}");
       if (read === null || typeof read !== "object" || Array.isArray(read)) throw new Error("an object is wanted");
-      spec = read;
-      rawWrong.textContent = "";
-      raw.removeAttribute("aria-invalid");
-      fields.show(spec, resolved);
-      ask();
     } catch (error) {
+      // The spec before it is no longer what is on the screen: nothing may start, and no answer to it counts.
+      ask.stop();
+      turn++;
+      start.disabled = true;
+      fill(verdict);
       rawWrong.textContent = `This is no JSON yet: ${error.message}`;
       raw.setAttribute("aria-invalid", "true");
+      return;
     }
+    spec = read;
+    isJson();
+    fields.show(spec, resolved);
+    ask();
   });
   fields.show(spec, null);
   raw.value = JSON.stringify(spec, null, 2);
@@ -110,8 +116,13 @@ export async function show(view, { query, signal }) {
     submit.key = undefined; // another spec is another job
     spec = edit(structuredClone(spec), resolved) ?? spec;
     raw.value = JSON.stringify(spec, null, 2);
-    rawWrong.textContent = "";
+    isJson();
     ask();
+  }
+
+  function isJson() {
+    rawWrong.textContent = "";
+    raw.removeAttribute("aria-invalid");
   }
 
   async function check() {
