@@ -14,8 +14,10 @@ from store.calls import AWAY, Call, Operation, translated
 
 T = TypeVar("T")
 
-MOST_CALLS = 64
-"""Calls of one packet, so that nobody waits for the replies of very many others."""
+MOST_CALLS = 6
+"""Calls of one packet. With more the store has nothing to do while they are made, and this process nothing while it
+does them: measured, a tenth fewer submissions a second with as many as come.
+"""
 
 pack_command = cast("Callable[[tuple[Any, ...]], bytes]", _pack)
 _Waiting = tuple[Call, "asyncio.Future[Any]"]
@@ -57,6 +59,8 @@ class Batches:
             # Behind whatever else is ready to run now, and may call too.
             loop.call_soon(self._send)
         self._waiting.append((call, reply))
+        if len(self._waiting) == MOST_CALLS:
+            self._send()
         try:
             return await reply
         except (*AWAY, ResponseError) as error:
@@ -64,8 +68,8 @@ class Batches:
 
     def _send(self) -> None:
         waiting, self._waiting = self._waiting, []
-        for at in range(0, len(waiting), MOST_CALLS):
-            exchange = asyncio.create_task(self._exchange(waiting[at : at + MOST_CALLS]))
+        if waiting:  # not sent as a full packet meanwhile
+            exchange = asyncio.create_task(self._exchange(waiting))
             self._exchanges.add(exchange)
             exchange.add_done_callback(self._exchanges.discard)
 
