@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -28,9 +28,6 @@ from jobs.states import HELD, Phase, Reason, Status
 
 FORMAT = 1
 """Version of the records that are written. A record without one is older; fields may be added under the same number."""
-
-STEADY = timedelta(seconds=2)
-"""By what the estimate of a start may move untold."""
 
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
@@ -174,17 +171,12 @@ def known_still(known: Job, reply: Any, *, lease_seconds: float) -> Job:
     beat = known.last_heartbeat_at and _milliseconds(known.last_heartbeat_at)
     now = {
         "queue_position": position if known.status is Status.QUEUED else None,
-        "estimated_start_at": _steadied(known.estimated_start_at, start_at),
+        "estimated_start_at": start_at,
         "responding": _responding(known.status, beat, now_ms=now_ms, lease_seconds=lease_seconds),
     }
     if all(getattr(known, name) == value for name, value in now.items()):
         return known
     return known.model_copy(update=now)
-
-
-def _steadied(told: datetime | None, now: datetime | None) -> datetime | None:
-    """An estimate as it is told: as it was, unless it has moved by more than anybody cares for."""
-    return told if told and now and abs(now - told) < STEADY else now
 
 
 def _milliseconds(at: datetime) -> int:
