@@ -1,201 +1,371 @@
-"""The one description of a network: its layers with their shapes, weights, memory and work.
+"""The one description of a network: its layers as a graph, with their shapes, weights, memory and work.
 
 Estimates, refusals, the engine and exports read it; none of them computes a shape of its own.
 """
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Literal
+from difflib import get_close_matches
+from functools import cached_property, lru_cache, reduce
 
 from jobs.datasets import DatasetInfo
 from jobs.errors import InvalidSpec
-from jobs.spec import CNN, MLP, Model, Softmax
+from jobs.layers.activations import Activation
+from jobs.layers.base import MOST_VALUES, Cost, Layer, Shape, Unfit, Weight, words
+from jobs.layers.convolution import Conv2D
+from jobs.layers.dense import Dense
+from jobs.layers.noise import Dropout
+from jobs.layers.pooling import MaxPooling
+from jobs.layers.reshaping import Flatten
+from jobs.spec import CNN, MLP, Layers, Model, Softmax, Spec
 
 OUTPUT = "output"
-"""Name of the last layer."""
-Shape = tuple[int, ...]
+"""Name of the last layer of a `softmax`, `mlp` or `cnn`."""
+EXAMPLE = "input"
+"""Name by which a layer takes the example itself."""
+RESERVED = frozenset({EXAMPLE, "features", "scaled", "probabilities", "standardised"})
+"""Names that exported graphs have for what is no layer of the network."""
 
 MEMORY_PER_WEIGHT = {"sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2, "adamw": 2}
 """Values that each optimizer remembers for a weight."""
 
 
-@dataclass(frozen=True, slots=True)
-class Weight:
-    """A trained array."""
-
-    name: str
-    shape: Shape
-
-    @property
-    def size(self) -> int:
-        """Number of its values."""
-        return math.prod(self.shape)
-
-
 @dataclass(frozen=True)
-class Layer:
-    """A layer, with the activation, pooling and dropout that belong to it. Shapes are those of one example."""
+class Node:
+    """A layer in its place. Shapes are those of one example."""
 
-    kind: Literal["dense", "convolution"]
+    place: int
+    """In the list, from 0."""
     name: str
-    inputs: Shape
-    """(width,), or (height, width, channels)."""
-    kernel: Shape
-    """(inputs, outputs), or (side, side, channels in, channels out): the last axis is what comes out."""
-    activation: str
-    places: int = 1
-    """Where the kernel is applied: the pixels of a convolution, which keeps the image's size."""
-    pool: tuple[int, int] = (1, 1)
-    """Rows and columns of which the largest value stays; an axis of one pixel is not pooled."""
-    dropout: float = 0.0
-    """Share of the inputs that training sets to 0."""
+    layer: Layer
+    takes: tuple[int, ...]
+    """Places of the nodes whose outputs it takes; -1 is the example."""
+    inputs: tuple[Shape, ...]
+    output: Shape
+    weights: tuple[Weight, ...]
+    """Named within the network: `conv2d_1/kernel`. Of a frozen layer none is trained."""
+    cost: Cost
+    is_frozen: bool = False
 
     @cached_property
-    def outputs(self) -> Shape:
-        """(width,), or (height, width, channels) after pooling."""
-        if self.kind == "dense":
-            return self.kernel[-1:]
-        height, width, _ = self.inputs
-        return (height // self.pool[0], width // self.pool[1], self.kernel[-1])
-
-    @cached_property
-    def weights(self) -> tuple[Weight, Weight]:
-        """Kernel and bias."""
-        return Weight(f"{self.name}/kernel", self.kernel), Weight(f"{self.name}/bias", self.kernel[-1:])
+    def values(self) -> int:
+        """Values of what it gives."""
+        return math.prod(self.output)
 
     @cached_property
     def parameters(self) -> int:
-        """Number of trained values."""
+        """Values of all its weights."""
         return sum(weight.size for weight in self.weights)
-
-    @property
-    def fan_in(self) -> int:
-        """Inputs of each value that comes out."""
-        return math.prod(self.kernel[:-1])
-
-    @property
-    def values(self) -> int:
-        """Values of one example behind the kernel, before pooling."""
-        return self.kernel[-1] * self.places
-
-    @property
-    def products(self) -> int:
-        """Multiplications for one example, forward."""
-        return math.prod(self.kernel) * self.places
 
 
 @dataclass(frozen=True, eq=False)
 class Architecture:
-    """A network's layers, first to last; each takes what the one before gives, flattened where it is dense.
+    """A network's layers, each behind those that it takes; the last one's output is the network's.
 
     Of the same model and data it is the same object, by which what is computed of it is kept.
     """
 
     inputs: Shape
     """Of an example: (height, width, channels), or (width,) for a row."""
-    layers: tuple[Layer, ...]
+    nodes: tuple[Node, ...]
+    is_chain: bool
+    """Whether it is of the kinds `softmax`, `mlp` and `cnn`, which the engine writes out by hand."""
 
     @cached_property
     def weights(self) -> tuple[Weight, ...]:
         """All weights, layer by layer."""
-        return tuple(weight for layer in self.layers for weight in layer.weights)
+        return tuple(weight for node in self.nodes for weight in node.weights)
+
+    @cached_property
+    def trained(self) -> tuple[Weight, ...]:
+        """Those that gradients change."""
+        return tuple(weight for weight in self.weights if weight.is_trained)
+
+    @cached_property
+    def fixed(self) -> tuple[Weight, ...]:
+        """The others: frozen ones, and moving statistics."""
+        return tuple(weight for weight in self.weights if not weight.is_trained)
 
     @cached_property
     def parameters(self) -> int:
         """Number of trained values."""
-        return sum(layer.parameters for layer in self.layers)
+        return sum(weight.size for weight in self.trained)
 
-    @property
-    def values(self) -> int:
-        """Values of one example behind all kernels."""
-        return sum(layer.values for layer in self.layers)
+    @cached_property
+    def non_trainable_parameters(self) -> int:
+        """Number of the values of the others."""
+        return sum(weight.size for weight in self.fixed)
+
+    @cached_property
+    def has_batch_statistics(self) -> bool:
+        """Whether what training makes of an example depends on the others of its batch."""
+        return any(node.layer.has_batch_statistics and not node.is_frozen for node in self.nodes)
+
+    @cached_property
+    def has_convolutions(self) -> bool:
+        """Whether any layer of it is one."""
+        return any(isinstance(node.layer, Conv2D) for node in self.nodes)
 
     @cached_property
     def flops(self) -> int:
         """Multiplications and additions of training on one example: two a product forward, as many for the kernel's
-        gradient, and as many for the gradient of the layer's input, which the first layer does not need."""
-        work = [2 * layer.products for layer in self.layers]
-        return 3 * sum(work) - work[0]
+        gradient where it is trained, and as many for that of the layer's input, where anything before it is."""
+        moved: list[bool] = []
+        work = 0
+        for node in self.nodes:
+            is_trained = any(weight.is_trained for weight in node.weights)
+            before = any(moved[place] for place in node.takes if place >= 0)
+            moved.append(is_trained or before)
+            work += 2 * node.cost.products * (1 + is_trained + before)
+        return work
+
+    @cached_property
+    def modes(self) -> frozenset[str]:
+        """Execution modes in which it can be trained."""
+        return _by_all(node.layer.modes for node in self.nodes)
+
+    @cached_property
+    def formats(self) -> frozenset[str]:
+        """Formats in which it can leave."""
+        return _by_all(node.layer.formats for node in self.nodes)
 
 
-def describe(model: Model, dataset: DatasetInfo) -> Architecture:
+def _by_all(sets: Iterable[frozenset[str]]) -> frozenset[str]:
+    return reduce(lambda one, other: one & other, sets)
+
+
+def describe(spec: Spec, dataset: DatasetInfo) -> Architecture:
     """The network of a spec for a dataset's examples, and its classes or targets.
 
-    Raises InvalidSpec for convolutions over what is no image.
+    Raises InvalidSpec, naming the layer, where its layers do not go together or with the data.
     """
-    return _described(model, dataset)  # pyright: ignore[reportArgumentType] (frozen, as pydantic says it)
+    network = _described(spec.model, dataset, spec.freeze)  # pyright: ignore[reportArgumentType] (frozen, as pydantic says it)
+    if isinstance(spec.model, Layers):
+        _check_end(network, spec)
+    return network
 
 
 # Jobs come in series of the same.
 @lru_cache(maxsize=256)
-def _described(model: Model, dataset: DatasetInfo) -> Architecture:
+def _described(model: Model, dataset: DatasetInfo, freeze: tuple[str, ...]) -> Architecture:
     match model:
         case Softmax():
-            layers = _dense(dataset.values, (), dataset.outputs, activation="linear")
+            layers = _dense(dataset.shape, (), dataset.outputs, activation="linear")
         case MLP():
             layers = _dense(
-                dataset.values, model.hidden, dataset.outputs, activation=model.activation, dropout=model.dropout
+                dataset.shape, model.hidden, dataset.outputs, activation=model.activation, dropout=model.dropout
             )
         case CNN():
-            if len(dataset.shape) != 3:
-                shape = " x ".join(map(str, dataset.shape))
-                what = "rows" if dataset.kind == "table" else f"arrays of {shape}"
-                raise InvalidSpec(f"a cnn needs images, and {dataset.name} has {what}", pointer="/model/type")
-            blocks = _convolutions(model, dataset.shape)
-            # What comes from convolutions is dropped too, an image's own pixels are not.
-            layers = blocks + _dense(
-                math.prod(blocks[-1].outputs),
-                model.dense,
-                dataset.outputs,
-                activation=model.activation,
-                dropout=model.dropout,
-                first_dropout=model.dropout,
-            )
-    return Architecture(dataset.shape, layers)
+            layers = _convolutions(model, dataset)
+        case Layers():
+            layers = model.layers
+    return Architecture(
+        dataset.shape,
+        _graph(layers, dataset, freeze=frozenset(freeze)),
+        is_chain=not isinstance(model, Layers),
+    )
 
 
-def _convolutions(model: CNN, image: tuple[int, int, int]) -> tuple[Layer, ...]:
-    """Blocks that keep the image's size, then halve it."""
-    height, width, channels = image
-    blocks: list[Layer] = []
-    for index, filters in enumerate(model.filters, 1):
-        block = Layer(
-            "convolution",
-            f"convolution_{index}",
-            inputs=(height, width, channels),
-            kernel=(model.kernel_size, model.kernel_size, channels, filters),
-            activation=model.activation,
-            places=height * width,
-            pool=(min(2, height), min(2, width)),
+# --- the graph ------------------------------------------------------------------------------------
+
+
+def _graph(layers: Sequence[Layer], dataset: DatasetInfo, *, freeze: frozenset[str]) -> tuple[Node, ...]:
+    nodes: list[Node] = []
+    places: dict[str, int] = {EXAMPLE: -1}
+    folded: dict[str, str] = {name.casefold(): name for name in RESERVED}
+    later = {layer.name for layer in layers}
+    for place, layer in enumerate(layers):
+        is_last = place == len(layers) - 1
+        if is_last and isinstance(layer, Dense) and layer.units is None:
+            layer = layer.model_copy(update={"units": dataset.outputs})  # noqa: PLW2901 (the same one, filled in)
+        name = layer.name or f"{layer.type}_{place + 1}"
+        refuse = _Refusal(place, name, layer)
+        if (other := folded.get(name.casefold())) is not None:
+            what = "is a name of the network's own" if other in RESERVED else f"is the name of another layer, {other!r}"
+            raise refuse(f"{what}; names must differ in more than case", "name")
+        takes = tuple(_found(named, places, later, refuse) for named in layer.inputs) if layer.inputs else (place - 1,)
+        shapes = tuple(dataset.shape if at < 0 else nodes[at].output for at in takes)
+        nodes.append(_node(layer, name, takes, shapes, refuse, is_frozen=name in freeze))
+        places[name], folded[name.casefold()] = place, name
+    _check_used(nodes)
+    _check_outputs(nodes[-1], dataset)
+    for name in sorted(freeze - places.keys()):
+        raise InvalidSpec(f"there is no layer {name!r} to freeze{_perhaps(name, places)}", pointer="/freeze")
+    if not any(weight.is_trained for node in nodes for weight in node.weights):
+        why, pointer = (
+            ("all its layers with weights are frozen", "/freeze")
+            if freeze
+            else ("no layer of it has weights", "/model")
         )
-        blocks.append(block)
-        height, width, channels = block.outputs
-    return tuple(blocks)
+        raise InvalidSpec(f"the network has nothing to train: {why}", pointer=pointer)
+    return tuple(nodes)
+
+
+def _node(
+    layer: Layer,
+    name: str,
+    takes: tuple[int, ...],
+    shapes: tuple[Shape, ...],
+    refuse: "_Refusal",
+    *,
+    is_frozen: bool,
+) -> Node:
+    fewest, most = layer.takes
+    if not fewest <= len(takes) <= most:
+        wanted = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+        raise refuse(f"takes {wanted} input{'s' if most > 1 else ''}, and {len(takes)} come in", "inputs")
+    try:
+        output, weights = layer.output(shapes), layer.weights(shapes)
+    except Unfit as unfit:
+        raise refuse(str(unfit), unfit.field) from unfit
+    if math.prod(output) > MOST_VALUES:
+        raise refuse(f"gives {words(output)} = {math.prod(output):,} values an example; at most {MOST_VALUES:,}")
+    return Node(
+        refuse.place,
+        name,
+        layer,
+        takes,
+        shapes,
+        output,
+        tuple(
+            Weight(
+                f"{name}/{weight.name}",
+                weight.shape,
+                weight.initializer,
+                weight.regularizer,
+                is_trained=weight.is_trained and not is_frozen,
+            )
+            for weight in weights
+        ),
+        layer.cost(shapes),
+        is_frozen,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Makes errors of a layer."""
+
+    place: int
+    name: str
+    layer: Layer
+
+    def __call__(self, detail: str, field: str = "") -> InvalidSpec:
+        pointer = f"/model/layers/{self.place}"
+        return InvalidSpec(
+            f"layer {self.place + 1}, {self.name!r} ({self.layer.type}), {detail}",
+            pointer=f"{pointer}/{field}" if field else pointer,
+        )
+
+
+def _found(named: str, places: dict[str, int], later: set[str | None], refuse: _Refusal) -> int:
+    if named in places:
+        return places[named]
+    if named == refuse.name:
+        raise refuse("takes itself: a network has no cycles", "inputs")
+    if named in later:
+        raise refuse(f"takes {named!r}, which comes after it: layers take from those before, in no cycles", "inputs")
+    raise refuse(f"takes {named!r}, and no layer before it has that name{_perhaps(named, places)}", "inputs")
+
+
+def _perhaps(name: str, known: dict[str, int]) -> str:
+    close = get_close_matches(name, known, n=1)
+    return f"; perhaps {close[0]!r}?" if close else ""
+
+
+def _check_used(nodes: Sequence[Node]) -> None:
+    used = {place for node in nodes for place in node.takes}
+    for node in nodes[:-1]:
+        if node.place not in used:
+            refuse = _Refusal(node.place, node.name, node.layer)
+            raise refuse("leads nowhere: no later layer takes what it gives, and it is not the last")
+
+
+def _check_outputs(last: Node, dataset: DatasetInfo) -> None:
+    if last.output != (dataset.outputs,):
+        what = "targets" if dataset.task == "regression" else "classes"
+        refuse = _Refusal(last.place, last.name, last.layer)
+        field = "units" if isinstance(last.layer, Dense) and len(last.output) == 1 else ""
+        raise refuse(
+            f"is the last and gives {words(last.output)}; {dataset.name} has {dataset.outputs:,} {what}, so it must "
+            f"give {dataset.outputs:,} values",
+            field,
+        )
+
+
+def _check_end(network: Architecture, spec: Spec) -> None:
+    """Raise InvalidSpec where probabilities would be made twice."""
+    last = network.nodes[-1]
+    activation = getattr(last.layer, "activation", None)
+    if spec.loss == "cross_entropy" and activation in ("softmax", "sigmoid"):
+        raise _Refusal(last.place, last.name, last.layer)(
+            f"is the last and has the activation {activation}: cross_entropy makes probabilities of what it gives "
+            "by itself, and so do predictions and exports; leave it linear",
+            "activation",
+        )
+
+
+# --- written shortly ------------------------------------------------------------------------------
+
+
+def _convolutions(model: CNN, dataset: DatasetInfo) -> tuple[Layer, ...]:
+    """Blocks that keep the image's size, then halve it; then dense layers. Raises InvalidSpec for what is no image."""
+    if len(dataset.shape) != 3:
+        what = "rows" if dataset.kind == "table" else f"arrays of {' x '.join(map(str, dataset.shape))}"
+        raise InvalidSpec(f"a cnn needs images, and {dataset.name} has {what}", pointer="/model/type")
+    layers: list[Layer] = []
+    height, width, channels = dataset.shape
+    for index, filters in enumerate(model.filters, 1):
+        name, pool = f"convolution_{index}", (min(2, height), min(2, width))
+        layers.append(
+            Conv2D(
+                name=name,
+                filters=filters,
+                kernel_size=model.kernel_size,
+                padding="same",
+                activation=model.activation,
+                kernel_initializer="fan_in_uniform",
+            )
+        )
+        layers.append(MaxPooling(name=f"{name}_pool", pool_size=pool))
+        height, width, channels = height // pool[0], width // pool[1], filters
+    # What comes from convolutions is dropped too, an image's own pixels are not.
+    behind = _dense(
+        (height, width, channels),
+        model.dense,
+        dataset.outputs,
+        activation=model.activation,
+        dropout=model.dropout,
+        first_dropout=model.dropout,
+    )
+    return (*layers, *behind)
 
 
 def _dense(
-    inputs: int,
+    inputs: Shape,
     hidden: tuple[int, ...],
-    classes: int,
+    outputs: int,
     *,
-    activation: str,
+    activation: Activation,
     dropout: float = 0.0,
     first_dropout: float = 0.0,
 ) -> tuple[Layer, ...]:
     """Hidden layers and the output layer, which has no activation."""
     layers: list[Layer] = []
-    for index, width in enumerate((*hidden, classes), 1):
+    for index, width in enumerate((*hidden, outputs), 1):
         is_output = index > len(hidden)
+        name = OUTPUT if is_output else f"dense_{index}"
+        if index == 1 and len(inputs) > 1:
+            layers.append(Flatten(name=f"{name}_flat"))
+        if rate := dropout if index > 1 else first_dropout:
+            layers.append(Dropout(name=f"{name}_dropout", rate=rate))
         layers.append(
-            Layer(
-                "dense",
-                OUTPUT if is_output else f"dense_{index}",
-                inputs=(inputs,),
-                kernel=(inputs, width),
+            Dense(
+                name=name,
+                units=width,
                 activation="linear" if is_output else activation,
-                dropout=dropout if index > 1 else first_dropout,
+                kernel_initializer="fan_in_uniform",
             )
         )
-        inputs = width
     return tuple(layers)

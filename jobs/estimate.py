@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from jobs.architecture import describe
+from jobs.architecture import Architecture, describe
 from jobs.datasets import DatasetInfo
 from jobs.errors import InvalidSpec
 from jobs.memory import Batches, Memory, batches, memory
@@ -18,8 +18,12 @@ Rounding = Literal["nearest", "down"]
 class Estimate:
     """Sizes of a job."""
 
+    network: Architecture
+    """The network that it trains."""
     parameters: int
     """Trained values."""
+    non_trainable_parameters: int
+    """Values that are kept and not trained: frozen ones, and moving statistics."""
     train_examples: int
     """Examples per epoch, those held out for validation taken off."""
     validation_examples: int
@@ -52,16 +56,18 @@ def estimate(spec: Spec, dataset: DatasetInfo, *, rounding: Rounding = "nearest"
     steps = steps_per_epoch * spec.epochs
     # A warm-up leads somewhere: it leaves at least the last step.
     warmup_steps = min(_share(spec.schedule.warmup_fraction, steps, rounding), max(steps - 1, 0))
-    network = describe(spec.model, dataset)
+    network = describe(spec, dataset)
     sizes = batches(spec, network, train_examples=examples)
     return Estimate(
+        network=network,
         parameters=network.parameters,
+        non_trainable_parameters=network.non_trainable_parameters,
         train_examples=examples,
         validation_examples=held_out or dataset.validation_examples,
         steps_per_epoch=steps_per_epoch,
         steps=steps,
         warmup_steps=warmup_steps,
-        weight_bytes=4 * network.parameters,
+        weight_bytes=4 * (network.parameters + network.non_trainable_parameters),
         batches=sizes,
         memory=memory(spec, dataset, network, sizes=sizes, steps=steps),
         flops_per_epoch=examples * network.flops,

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
-from jobs.architecture import MEMORY_PER_WEIGHT, Architecture, Layer
+from jobs.architecture import MEMORY_PER_WEIGHT, Architecture
 from jobs.datasets import DatasetInfo
 from jobs.spec import Spec
 
@@ -38,6 +38,8 @@ class Batches:
     """Examples in a batch of an evaluation."""
     evaluations_at_once: int
     """Batches of an evaluation that may be under way."""
+    last: int = 0
+    """Examples of an epoch's last batch, where it is smaller and must not be filled up: its statistics count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +80,23 @@ def batches(spec: Spec, network: Architecture, *, train_examples: int) -> Batche
     one = VALUE * evaluated_values(network)
     evaluation = max(1, min(MOST_EVALUATED, EVALUATION_BYTES // one))
     at_once = max(1, min(MOST_EVALUATIONS_AT_ONCE, EVALUATION_BYTES // (evaluation * one)))
-    return Batches(max(1, min(spec.batch_size, train_examples)), evaluation, at_once)
+    training = max(1, min(spec.batch_size, train_examples))
+    return Batches(training, evaluation, at_once, train_examples % training if network.has_batch_statistics else 0)
 
 
 def memory(spec: Spec, dataset: DatasetInfo, network: Architecture, *, sizes: Batches, steps: int) -> Memory:
     """The buffers of a job of so many steps with these batches."""
     examples = dataset.examples
-    weights = VALUE * network.parameters
-    state = weights * (1 + MEMORY_PER_WEIGHT[spec.optimizer.type])
-    best = weights if spec.early_stopping and spec.early_stopping.restore_best else 0
+    weights, fixed = VALUE * network.parameters, VALUE * network.non_trainable_parameters
+    state = weights * (1 + MEMORY_PER_WEIGHT[spec.optimizer.type]) + fixed
+    best = weights + fixed if spec.early_stopping and spec.early_stopping.restore_best else 0
     snapshots = SNAPSHOTS + (spec.checkpoint.every_epochs is not None)  # one more waits where epochs ask for it
     return Memory(
         device_dataset=examples * (dataset.example_bytes + dataset.answer_bytes + 4),
-        state=state * _states(spec),
+        # The Keras layers of a network that is not written out have values of their own, which nothing reads.
+        state=state * _states(spec) + (0 if network.is_chain else weights + fixed),
         gradients=weights * (1 if spec.precision == "float32" else 2)
-        + 3 * VALUE * max(weight.size for weight in network.weights),
+        + 3 * VALUE * max(weight.size for weight in network.trained),
         activations=VALUE
         * max(
             sizes.training * trained_values(network, augments=spec.augmentation is not None),
@@ -112,45 +116,20 @@ def _states(spec: Spec) -> int:
 def trained_values(network: Architecture, *, augments: bool) -> int:
     """Values of one example while the network trains on it: all that backward needs, and the widest layer's work."""
     values = math.prod(network.inputs)
-    work = [_working(layer) for layer in network.layers] + ([8 * values] if augments else [])
-    return 3 * values + sum(_kept(layer) for layer in network.layers) + max(work)
+    work = [node.cost.working for node in network.nodes] + ([8 * values] if augments else [])
+    return 3 * values + sum(node.cost.kept for node in network.nodes) + max(work)
 
 
 @lru_cache(maxsize=256)
 def evaluated_values(network: Architecture) -> int:
-    """Values of one example while the network is evaluated: the widest layer's input and output."""
-    return max(_inputs(layer) + _maps(layer) * layer.values for layer in network.layers)
-
-
-def _inputs(layer: Layer) -> int:
-    size = 1
-    for side in layer.inputs:
-        size *= side
-    return size
-
-
-def _outputs(layer: Layer) -> int:
-    size = 1
-    for side in layer.outputs:
-        size *= side
-    return size
-
-
-def _maps(layer: Layer) -> int:
-    """Arrays as large as the layer's values that are there at once: before and after, GELU's terms between them."""
-    return 5 if layer.activation == "gelu" else 2
-
-
-def _kept(layer: Layer) -> int:
-    """Values that backward needs: what the activation gives; of a convolution also what is pooled; what dropout leaves
-    and its mask."""
-    dropped = 2 * _inputs(layer) if layer.dropout else 0
-    terms = 3 * layer.values if layer.activation == "gelu" else 0
-    pooled = 2 * _outputs(layer) if layer.kind == "convolution" else 0
-    return layer.values + terms + pooled + dropped
-
-
-def _working(layer: Layer) -> int:
-    """Values that are there while the layer itself is computed, forward or backward."""
-    drawn = 6 * _inputs(layer) if layer.dropout else 0
-    return 2 * layer.values + _inputs(layer) + drawn
+    """Values of one example while the network is evaluated: the most that is there at once, of a layer's inputs and its
+    own work, and of what later layers take."""
+    last_use = {place: node.place for node in network.nodes for place in node.takes}
+    sizes = {-1: math.prod(network.inputs)} | {node.place: node.values for node in network.nodes}
+    live: set[int] = {-1}
+    most = 0
+    for node in network.nodes:
+        most = max(most, sum(sizes[place] for place in live) + node.cost.evaluated)
+        live.add(node.place)
+        live = {place for place in live if last_use.get(place, -1) > node.place}
+    return most

@@ -2,19 +2,15 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
+from jobs.frozen import Frozen
+from jobs.layers.base import LayerName
+from jobs.layers.catalogue import AnyLayer
 from jobs.webhook import Webhook
 
 LARGEST_SEED = 2**31 - 1
 LONGEST_RUNTIME_SECONDS = 30 * 24 * 3600
-
-
-class Frozen(BaseModel):
-    """A value: unknown fields are refused, wrong types are not converted, changes are made by copy."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
 
 # --- models ---------------------------------------------------------------------------------------
 
@@ -58,7 +54,29 @@ class CNN(Frozen):
     dropout: Annotated[Dropout, Field(description="Dropout rate before each dense layer and the output.")] = 0.0
 
 
-Model = Annotated[Softmax | MLP | CNN, Field(discriminator="type")]
+MOST_LAYERS = 512
+
+
+class Layers(Frozen):
+    """Any network, written as its layers: each takes what the one before it gives, or those that its `inputs` name.
+
+    The last one gives a value for each class or target.
+    """
+
+    type: Literal["layers"] = "layers"
+    layers: Annotated[
+        tuple[AnyLayer, ...],
+        Field(
+            min_length=1,
+            max_length=MOST_LAYERS,
+            strict=False,
+            description="First to last.",
+            examples=[[{"type": "flatten"}, {"type": "dense", "units": 64, "activation": "relu"}, {"type": "dense"}]],
+        ),
+    ]
+
+
+Model = Annotated[Softmax | MLP | CNN | Layers, Field(discriminator="type")]
 
 # --- optimizers -----------------------------------------------------------------------------------
 
@@ -232,6 +250,16 @@ class Spec(Frozen):
         ),
     ] = "mnist-10k"
     model: Annotated[Model, Field(description="Network to train.")] = MLP()
+    freeze: Annotated[
+        tuple[LayerName, ...],
+        Field(
+            max_length=MOST_LAYERS,
+            strict=False,
+            description="Names of layers whose weights training leaves as they are. A frozen batch normalization goes "
+            "by its moving statistics.",
+            examples=[["convolution_1"]],
+        ),
+    ] = ()
     loss: Annotated[
         Literal["mse", "cross_entropy", "mae", "huber"],
         Field(
@@ -327,4 +355,4 @@ class Spec(Frozen):
     metadata: Annotated[
         dict[MetadataKey, MetadataValue],
         Field(max_length=16, description="Your own labels: up to 16 strings, usable as list filters."),
-    ] = {}
+    ] = {}  # noqa: RUF012 (Pydantic copies it)

@@ -5,6 +5,8 @@ import pytest
 from jobs.architecture import describe
 from jobs.datasets import CATALOGUE, DatasetInfo
 from jobs.estimate import estimate
+from jobs.layers.dense import Dense
+from jobs.layers.noise import Dropout
 from jobs.spec import Spec
 
 TINY = DatasetInfo(name="tiny", shape=(3, 1, 2), classes=tuple("abcd"), train_examples=50, test_examples=7)
@@ -14,7 +16,7 @@ DEEP = {"type": "cnn", "filters": [3, 5, 7, 9, 11, 13], "kernel_size": 5, "dense
 
 
 def test_an_mlp_is_its_hidden_layers_and_the_output() -> None:
-    network = describe(Spec.model_validate({"model": {"type": "mlp", "hidden": [30, 20], "dropout": 0.5}}).model, TINY)
+    network = describe(Spec.model_validate({"model": {"type": "mlp", "hidden": [30, 20], "dropout": 0.5}}), TINY)
     assert [(weight.name, weight.shape) for weight in network.weights] == [
         ("dense_1/kernel", (6, 30)),
         ("dense_1/bias", (30,)),
@@ -23,29 +25,44 @@ def test_an_mlp_is_its_hidden_layers_and_the_output() -> None:
         ("output/kernel", (20, 4)),
         ("output/bias", (4,)),
     ]
-    assert [layer.dropout for layer in network.layers] == [0.0, 0.5, 0.5]
-    assert [layer.activation for layer in network.layers] == ["relu", "relu", "linear"]
+    assert [node.name for node in network.nodes] == [
+        "dense_1_flat",
+        "dense_1",
+        "dense_2_dropout",
+        "dense_2",
+        "output_dropout",
+        "output",
+    ]
+    assert [node.layer.activation for node in network.nodes if isinstance(node.layer, Dense)] == [
+        "relu",
+        "relu",
+        "linear",
+    ]
 
 
 def test_convolutions_halve_the_image_until_an_axis_is_one_pixel() -> None:
-    network = describe(Spec.model_validate({"model": DEEP}).model, TINY)
-    assert [layer.outputs for layer in network.layers] == [
+    network = describe(Spec.model_validate({"model": DEEP}), TINY)
+    assert [node.output for node in network.nodes if node.name.endswith("_pool")] == [
         (1, 1, 3),
         (1, 1, 5),
         (1, 1, 7),
         (1, 1, 9),
         (1, 1, 11),
         (1, 1, 13),
-        (17,),
-        (19,),
-        (4,),
     ]
-    assert [layer.dropout for layer in network.layers] == [0.0] * 6 + [0.3] * 3
+    dropped = [node.name for node in network.nodes if isinstance(node.layer, Dropout)]
+    assert dropped == ["dense_1_dropout", "dense_2_dropout", "output_dropout"]
 
 
 def test_each_layer_takes_what_the_one_before_gives() -> None:
-    network = describe(Spec.model_validate({"model": {"type": "cnn", "dense": [8]}}).model, CATALOGUE["mnist"])
-    assert [layer.inputs for layer in network.layers] == [(28, 28, 1), (14, 14, 16), (7, 7, 32), (576,), (8,)]
+    network = describe(Spec.model_validate({"model": {"type": "cnn", "dense": [8]}}), CATALOGUE["mnist"])
+    assert [node.inputs for node in network.nodes if node.weights] == [
+        ((28, 28, 1),),
+        ((14, 14, 16),),
+        ((7, 7, 32),),
+        ((576,),),
+        ((8,),),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,9 @@ def of(dataset: DatasetInfo | None = None, **body: Any) -> Estimate:
 def test_the_textbook_on_the_full_set() -> None:
     sizes = of()
     assert sizes == Estimate(
+        network=sizes.network,  # in test_architecture
         parameters=235_146,
+        non_trainable_parameters=0,
         train_examples=60_000,
         validation_examples=0,
         steps_per_epoch=469,

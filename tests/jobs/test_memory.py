@@ -38,7 +38,7 @@ def test_a_wide_network_is_evaluated_in_smaller_batches() -> None:
 @pytest.mark.parametrize("filters", [[1], [16, 32, 64], [100], [1024, 1024]])
 def test_evaluations_under_way_take_no_more_than_they_may(filters: list[int]) -> None:
     spec = Spec.model_validate({"model": {"type": "cnn", "filters": filters}})
-    network, sizes = describe(spec.model, find("mnist")), estimate(spec, find("mnist")).batches
+    network, sizes = describe(spec, find("mnist")), estimate(spec, find("mnist")).batches
     assert sizes.evaluation * sizes.evaluations_at_once * VALUE * evaluated_values(network) <= EVALUATION_BYTES
 
 

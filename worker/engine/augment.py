@@ -5,7 +5,7 @@ import math
 import tensorflow as tf
 
 from jobs.spec import Augmentation
-from worker.engine.architecture import sizes
+from worker.engine.network import sizes
 from worker.engine.stateless_random import StatelessRandom
 
 _STREAM = 32

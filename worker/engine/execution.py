@@ -9,7 +9,7 @@ from typing import cast
 from jobs.architecture import MEMORY_PER_WEIGHT
 from jobs.estimate import Estimate
 from jobs.record import Device, Runtime
-from jobs.spec import CNN, Spec
+from jobs.spec import Spec
 from worker.engine.program import Mode
 
 # Measured with TensorFlow 2.21 on 2 cores of an EPYC (Zen 4), softmax and MLPs of 1 to 3 layers, batches of 32 to 1024.
@@ -31,8 +31,8 @@ def execution_for(spec: Spec, sizes: Estimate, *, device: Device, begun: Runtime
     if begun and _on_gpu(begun.device) == (device.kind == "gpu"):
         return cast("Mode", begun.execution)
     if device.kind == "gpu":
-        return "xla"
-    if isinstance(spec.model, CNN):
+        return "xla" if "xla" in sizes.network.modes else "graph"
+    if sizes.network.has_convolutions or "xla" not in sizes.network.modes:
         # XLA's convolutions are twenty times slower on a CPU.
         return "graph"
     return "xla" if sizes.steps * _saved_per_step(spec, sizes) > COMPILING_SECONDS else "graph"

@@ -20,13 +20,14 @@ from jobs.datasets import DatasetInfo
 from jobs.estimate import estimate
 from jobs.memory import Batches
 from jobs.spec import Spec
-from worker.engine.architecture import build, sizes
+from worker.engine.build import build
+from worker.engine.network import sizes
 from worker.engine.optimizers import Hyper
 from worker.engine.scaling import FIRST_FACTOR, LossScale
 from worker.engine.snapshot import UNSCALED
 from worker.engine.stable_names import stable_names
 from worker.engine.stateless_random import StatelessRandom
-from worker.engine.step import Batch, Measured, StepKind, TrainState, evaluate, forward, train_step
+from worker.engine.step import Batch, Measured, StepKind, TrainState, evaluate, told, train_step
 
 FINITE = 0
 """Value of `Sums.bad_step` while all was finite. Steps count from 1."""
@@ -105,10 +106,10 @@ class Program:
 
     def initial(self, seed: int) -> TrainState:
         """Weights from the seed, the optimizer's memory at zero."""
-        weights = self.kind.network.initial_weights(seed)
+        weights, fixed = self.kind.network.initial(seed)
         copies = range(MEMORY_PER_WEIGHT[self.kind.optimizer])
         memory = tuple(np.zeros_like(weight) for _ in copies for weight in weights)
-        return self.train_state(weights, memory, (FIRST_FACTOR, 0.0))
+        return self.train_state(weights, memory, (FIRST_FACTOR, 0.0), fixed=fixed)
 
     def train_state(
         self,
@@ -116,6 +117,7 @@ class Program:
         memory: tuple[np.ndarray, ...],
         scale: tuple[float, float] = UNSCALED,
         *,
+        fixed: tuple[np.ndarray, ...],
         skipped: int = 0,
     ) -> TrainState:
         """Move host arrays to the device; `scale` and `skipped` steps are used where the kind scales its loss."""
@@ -125,6 +127,7 @@ class Program:
                 tuple(tf.constant(w) for w in weights),
                 tuple(tf.constant(m) for m in memory),
                 LossScale(factor, finite_steps, tf.constant(skipped)) if self.kind.scales_loss else (),
+                tuple(tf.constant(value) for value in fixed),
             )
 
     def sums(self, loss: float = 0.0, counts: Sequence[float] = ()) -> Sums:
@@ -195,7 +198,7 @@ def program(
     """
     kind = StepKind(
         # XLA has no deterministic gradient of the library's pooling on a GPU.
-        network=build(spec.model, dataset, own_pooling=execution == "xla" and "GPU" in device),
+        network=build(spec, dataset, own_pooling=execution == "xla" and "GPU" in device),
         loss=spec.loss,
         label_smoothing=spec.label_smoothing,
         optimizer=spec.optimizer.type,
@@ -211,7 +214,7 @@ def program(
 @lru_cache(maxsize=32)
 def _program(kind: StepKind, *, batches: Batches, execution: Mode, device: str) -> Program:
     """The program of a kind; made once in a process, traced at its first use."""
-    chunk, evaluation, outputs = _chunk(kind, batches.training), _evaluation(kind, batches), _outputs(kind, batches)
+    chunk, evaluation, outputs = _chunk(kind, batches), _evaluation(kind, batches), _outputs(kind, batches)
     # The loops are tf.while_loop already: AutoGraph would only rewrite the source, and make tracing slower.
     if execution == "xla":
         chunk = tf.function(chunk, jit_compile=True, autograph=False)
@@ -228,22 +231,30 @@ def forget() -> None:
     _program.cache_clear()
 
 
-def _chunk(kind: StepKind, batch_size: int) -> Chunk:
+def _chunk(kind: StepKind, batches: Batches) -> Chunk:
     def run(state: State, examples: Examples, epoch: Epoch, hyper: Hyper, start: tf.Tensor, stop: tf.Tensor) -> State:
-        def body(i: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-            batch = _gather(examples, epoch, i, batch_size)
-            step = epoch.first_step + i + 1
-            noise = StatelessRandom(epoch.seed, step)
+        def step(i: tf.Tensor, state: State, size: int) -> State:
+            batch = _gather(examples, epoch, i, batches.training, size)
+            number = epoch.first_step + i + 1
+            noise = StatelessRandom(epoch.seed, number)
             rate, count = _rate_and_count(epoch, i, state.train_state)
             train_state, measured = train_step(kind, state.train_state, batch, rate, count, hyper, noise)
-            return i + 1, State(train_state, _add(state.sums, measured, step))
+            return State(train_state, _add(state.sums, measured, number))
 
-        def going_on(i: tf.Tensor, state: State) -> tf.Tensor:
+        def body(i: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+            return i + 1, step(i, state, batches.training)
+
+        def going_on(until: tf.Tensor) -> Callable[[tf.Tensor, State], tf.Tensor]:
             # With `for i in tf.range(start, stop)` XLA would compile anew for every `stop`.
-            return (i < stop) & (state.sums.bad_step == FINITE)
+            return lambda i, state: (i < until) & (state.sums.bad_step == FINITE)
 
         # In a graph the next step's forward pass overlaps this one's last gradients: a third of a CNN's time.
-        return tf.while_loop(going_on, body, (start, state), parallel_iterations=10)[1]
+        if not batches.last:
+            return tf.while_loop(going_on(stop), body, (start, state), parallel_iterations=10)[1]
+        # Filling would count among the batch's statistics: the smaller batch at the epoch's end is a step of its own.
+        last = epoch.example_count // batches.training
+        i, state = tf.while_loop(going_on(tf.minimum(stop, last)), body, (start, state), parallel_iterations=10)
+        return tf.cond((i == last) & going_on(stop)(i, state), lambda: step(i, state, batches.last), lambda: state)
 
     return run
 
@@ -257,10 +268,10 @@ def _rate_and_count(epoch: Epoch, i: tf.Tensor, train_state: TrainState) -> tupl
     return tf.gather(epoch.rates, updates - epoch.first_update), tf.cast(updates + 1, tf.float32)
 
 
-def _gather(examples: Examples, epoch: Epoch, i: tf.Tensor, batch_size: int) -> Batch:
-    """The batch of step i. Places beyond the epoch's examples are masked."""
-    rows = tf.slice(epoch.order, [i * batch_size], [batch_size])
-    place = tf.range(batch_size) + i * batch_size
+def _gather(examples: Examples, epoch: Epoch, i: tf.Tensor, batch_size: int, size: int) -> Batch:
+    """The first `size` examples of step i's batch. Places beyond the epoch's examples are masked."""
+    rows = tf.slice(epoch.order, [i * batch_size], [size])
+    place = tf.range(size) + i * batch_size
     return Batch(
         _scaled(tf.gather(examples.features, rows)),
         tf.gather(examples.targets, rows),
@@ -288,7 +299,7 @@ def _evaluation(kind: StepKind, at_most: Batches) -> Evaluation:
             mask = tf.cast(place < count, tf.float32)
             features, targets = tf.gather(examples.features, rows), tf.gather(examples.targets, rows)
             batch = Batch(_scaled(features), targets, mask)
-            more, further = evaluate(kind, forward(kind, train_state.weights, batch.features), batch)
+            more, further = evaluate(kind, told(kind, train_state, batch.features), batch)
             return i + 1, loss_sum + more, counts + further
 
         none = tf.zeros((2 if kind.task == "regression" else 3, kind.outputs))
@@ -309,7 +320,7 @@ def _outputs(kind: StepKind, at_most: Batches) -> Outputs:
     def run(train_state: TrainState, examples: Examples, batch: tf.Tensor) -> tf.Tensor:
         count = examples.length
         _, rows = _evaluated(batch, min(at_most.evaluation, count), count)
-        return forward(kind, train_state.weights, _scaled(tf.gather(examples.features, rows)))
+        return told(kind, train_state, _scaled(tf.gather(examples.features, rows)))
 
     return run
 

@@ -9,7 +9,7 @@ from jobs.estimate import Estimate, Rounding
 from jobs.record import Device, Progress, Runtime
 from jobs.spec import Spec
 from worker.engine import devices
-from worker.engine.architecture import sizes
+from worker.engine.network import sizes
 from worker.engine.program import Mode
 
 

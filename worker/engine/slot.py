@@ -15,6 +15,7 @@ from jobs.states import Reason
 from worker.engine import reports
 from worker.engine.evaluation import ModelEvaluation
 from worker.engine.interfaces import Checkpointer, Control, Reporter
+from worker.engine.network import fixed_names, names
 from worker.engine.optimizers import hyper_of
 from worker.engine.pace import Pace
 from worker.engine.program import Epoch, Program, State, Sums
@@ -112,7 +113,11 @@ class Slot:
     @property
     def named_weights(self) -> dict[str, tf.Tensor]:
         """The weights on the device, by name."""
-        return dict(zip(self._program.kind.network.names, self.state.train_state.weights, strict=True))
+        network, state = self._program.kind.network, self.state.train_state
+        trained = dict(zip(names(network), state.weights, strict=True))
+        # What comes behind the fixed weights has no name: the generators of random layers.
+        fixed = dict(zip(fixed_names(network), state.fixed, strict=False))
+        return {weight.name: (trained | fixed)[weight.name] for weight in network.described.weights}
 
     def snapshot(self) -> Snapshot:
         """The state as it is now. Waits for the device and copies from it."""
@@ -123,6 +128,7 @@ class Slot:
             step=self.step,
             weights=tuple(weight.numpy() for weight in train_state.weights),
             memory=tuple(memory.numpy() for memory in train_state.memory),
+            fixed=tuple(value.numpy() for value in train_state.fixed),
             scale=(float(scale.factor), float(scale.finite_steps)) if scale else UNSCALED,
             skipped=(self._skipped_before, self._skipped),
             sums=(float(sums.loss), *map(float, sums.counts.numpy().reshape(-1))),
@@ -213,7 +219,8 @@ class Slot:
                 "large for float16, and the loss is scaled less now; a few are usual at the beginning, many ask for a "
                 "lower learning rate, or for the precision float32",
             )
-        self._stopper.note(metrics, self.state.train_state.weights)
+        learned = self.state.train_state
+        self._stopper.note(metrics, learned.weights, learned.fixed)
         self._checkpointer.epoch_done(metrics, self.snapshot)
 
     @property
@@ -227,16 +234,19 @@ class Slot:
 
     def restore_best(self) -> None:
         """Take the best epoch's weights back, where early stopping asks for them."""
-        if best := self._stopper.best_weights():
-            self.state = self.state._replace(train_state=self._program.train_state(best, ()))
+        if best := self._stopper.best_learned():
+            self.state = self.state._replace(train_state=self._program.train_state(best.weights, (), fixed=best.fixed))
 
 
 def _state(program: Program, seed: int, resume: Snapshot | None) -> State:
     if resume is None:
         return State(program.initial(seed), program.sums())
-    shapes, expected = tuple(weight.shape for weight in resume.weights), program.kind.network.shapes
+    shapes = tuple(weight.shape for weight in resume.weights)
+    expected = tuple(weight.shape for weight in program.kind.network.described.trained)
     if shapes != expected:
         raise ValueError(f"the snapshot's weights have the shapes {shapes}, the model's {expected}")
-    train_state = program.train_state(resume.weights, resume.memory, resume.scale, skipped=resume.skipped[1])
+    train_state = program.train_state(
+        resume.weights, resume.memory, resume.scale, fixed=resume.fixed, skipped=resume.skipped[1]
+    )
     loss, *counts = resume.sums
     return State(train_state, program.sums(loss, counts))

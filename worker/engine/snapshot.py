@@ -2,11 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 UNSCALED = (1.0, 0.0)
 """The loss scale of a job that needs none."""
+
+
+class Learned(NamedTuple):
+    """What a network has learnt: its trained weights, and what else it keeps."""
+
+    weights: tuple[np.ndarray, ...]
+    fixed: tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +23,8 @@ class Best:
 
     value: float
     epoch: int
-    weights: tuple[np.ndarray, ...] | None
-    """Kept where the best weights are to be restored."""
+    learned: Learned | None
+    """Kept where the best epoch is to be restored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,8 @@ class Snapshot:
     """float32, in the network's order."""
     memory: tuple[np.ndarray, ...]
     """What the optimizer remembers, float32."""
+    fixed: tuple[np.ndarray, ...]
+    """What else the network keeps: frozen weights, moving statistics, its random layers' generators."""
     scale: tuple[float, float]
     """Factor on the loss, finite steps since it last changed."""
     sums: tuple[float, ...]
@@ -50,9 +60,12 @@ class Snapshot:
         }
         arrays |= {f"weights/{n:03}": array for n, array in enumerate(self.weights)}
         arrays |= {f"memory/{n:03}": array for n, array in enumerate(self.memory)}
+        arrays |= {f"fixed/{n:03}": array for n, array in enumerate(self.fixed)}
         if self.best:
             arrays["best"] = np.array([self.best.value, self.best.epoch], np.float64)
-            arrays |= {f"best/{n:03}": array for n, array in enumerate(self.best.weights or ())}
+            if learned := self.best.learned:
+                arrays |= {f"best/{n:03}": array for n, array in enumerate(learned.weights)}
+                arrays |= {f"best_fixed/{n:03}": array for n, array in enumerate(learned.fixed)}
         return arrays
 
     @classmethod
@@ -60,12 +73,14 @@ class Snapshot:
         """Back from `arrays()`. Raises KeyError where one is missing."""
 
         def group(name: str) -> tuple[np.ndarray, ...]:
-            return tuple(arrays[key] for key in sorted(arrays) if key.startswith(f"{name}/"))
+            numbers = sorted(int(key.rpartition("/")[2]) for key in arrays if key.startswith(f"{name}/"))
+            return tuple(arrays[f"{name}/{n:03}"] for n in numbers)
 
         best = None
         if "best" in arrays:
             value, epoch = arrays["best"]
-            best = Best(float(value), int(epoch), group("best") or None)
+            weights = group("best")
+            best = Best(float(value), int(epoch), Learned(weights, group("best_fixed")) if weights else None)
         epoch, step = (int(n) for n in arrays["position"])
         # Older versions counted a skipped step as an update; what they counted stays counted.
         before, in_all = (int(n) for n in arrays["skipped"]) if "skipped" in arrays else (0, 0)
@@ -74,6 +89,7 @@ class Snapshot:
             step=step,
             weights=group("weights"),
             memory=group("memory"),
+            fixed=group("fixed"),  # none in what older versions wrote
             scale=(float(arrays["scale"][0]), float(arrays["scale"][1])),
             sums=tuple(float(value) for value in arrays["sums"]),
             seconds=float(arrays["seconds"]),

@@ -8,10 +8,11 @@ import tensorflow as tf
 from jobs.datasets import Task
 from jobs.spec import Augmentation, Precision
 from worker.engine import scores
-from worker.engine.architecture import Network, Weights
 from worker.engine.augment import augment
 from worker.engine.losses import LOSSES, one_hot
+from worker.engine.network import Network, Weights
 from worker.engine.optimizers import RULES, Hyper
+from worker.engine.penalties import penalty
 from worker.engine.scaling import LossScale, all_finite, choose
 from worker.engine.stateless_random import StatelessRandom
 
@@ -31,11 +32,6 @@ class StepKind:
     """Classes or targets."""
 
     @property
-    def compute_dtype(self) -> tf.DType:
-        """Number format of the layers' products."""
-        return {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}[self.precision]
-
-    @property
     def scales_loss(self) -> bool:
         """Whether gradients need lifting to fit the format."""
         return self.precision == "mixed_float16"
@@ -52,11 +48,13 @@ class Batch(NamedTuple):
 
 
 class TrainState(NamedTuple):
-    """What training changes: weights, the optimizer's memory of them, and the scale of the loss, where it is scaled."""
+    """What training changes: weights, the optimizer's memory of them, the scale of the loss, where it is scaled, and
+    what else the network keeps (`worker.engine.network.InitialValues`)."""
 
     weights: Weights
     memory: Weights
     scale: LossScale | tuple[()]
+    fixed: Weights
 
 
 class Measured(NamedTuple):
@@ -87,18 +85,21 @@ def train_step(
     """One update on one batch. `rate` is the learning rate, `count` the updates so far + 1 (float32 scalars)."""
     features = batch.features
     if kind.augmentation:
-        features = augment(features, kind.network.image, kind.augmentation, noise)
+        height, width, channels = kind.network.described.inputs
+        features = augment(features, (height, width, channels), kind.augmentation, noise)
     weights, scale = train_state.weights, train_state.scale
     with tf.GradientTape() as tape:
         tape.watch(weights)
-        outputs = forward(kind, weights, features, noise)
+        outputs, fixed = kind.network.forward(weights, train_state.fixed, features, noise)
         measured = measure(kind, outputs, batch, hyper.get(CLASS_WEIGHTS))
-        loss = scale.lift(measured.loss) if scale else measured.loss
-    gradients = cast("Weights", tuple(tape.gradient(loss, weights)))
+        large = penalty(kind.network.described.trained, weights)
+        loss = measured.loss if large is None else measured.loss + large
+        lifted = scale.lift(loss) if scale else loss
+    gradients = cast("Weights", tuple(tape.gradient(lifted, weights)))
     if scale:
         gradients = scale.lower(gradients)
     updated = RULES[kind.optimizer](weights, gradients, train_state.memory, rate, count, hyper)
-    after = TrainState(*updated, scale)
+    after = TrainState(*updated, scale, fixed)
     return _unless_overflown(gradients, train_state, after, measured) if scale else (after, measured)
 
 
@@ -112,13 +113,9 @@ def _unless_overflown(
     return kept, measured._replace(finite=measured.finite & (finite | before.scale.can_halve))
 
 
-def forward(kind: StepKind, weights: Weights, features: tf.Tensor, noise: StatelessRandom | None = None) -> tf.Tensor:
-    """The network's outputs [B, outputs], float32, computed in the kind's precision."""
-    dtype = kind.compute_dtype
-    if dtype == tf.float32:
-        return kind.network.forward(weights, features, noise)
-    lowered = tuple(tf.cast(weight, dtype) for weight in weights)
-    return tf.cast(kind.network.forward(lowered, tf.cast(features, dtype), noise), tf.float32)
+def told(kind: StepKind, train_state: TrainState, features: tf.Tensor) -> tf.Tensor:
+    """The network's outputs [B, outputs], float32, as it has learnt them."""
+    return kind.network.forward(train_state.weights, train_state.fixed, features)[0]
 
 
 def measure(kind: StepKind, outputs: tf.Tensor, batch: Batch, class_weights: tf.Tensor | None = None) -> Measured:

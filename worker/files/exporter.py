@@ -79,7 +79,7 @@ class Exporter:
         yield EVALUATION, lambda _: (EVALUATION, evaluation_json(evaluate(), dataset))
         if not job.spec.export:
             return
-        network = describe(job.spec.model, dataset.info)
+        network = describe(job.spec, dataset.info)
         model = keras_model(job.spec, dataset.info, network, outcome.weights)
         for wanted in dict.fromkeys(job.spec.export):
 

@@ -7,10 +7,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from jobs.architecture import OUTPUT, Architecture, Layer
+from jobs.architecture import Architecture
 from jobs.datasets import DatasetInfo, Target
 from jobs.spec import Spec
+from worker.engine import keras_layers
 from worker.engine.evaluation import LEAST_SHARE
+
+STANDARDISED = "standardised"
+"""Name of the layer that gives the numbers that the network tells, before they get their units."""
 
 
 def keras_model(
@@ -26,30 +30,15 @@ def keras_model(
     """
     inputs = keras.Input(dataset.shape, dtype=dataset.dtype, name="features")
     x: Any = keras.layers.Rescaling(1 / 255, name="scaled")(inputs) if dataset.dtype == "uint8" else inputs
-    for layer in network.layers:
-        x = _applied(layer, x)
+    # Keras' own GELU becomes an operation that ONNX lacks.
+    x = keras_layers.outputs(network.nodes, x, behind={"gelu": _gelu})
+    if dataset.task == "regression":
+        x = keras.layers.Activation("linear", name=STANDARDISED)(x)
     told = _numbers(x, dataset) if dataset.task == "regression" else _probabilities(x, spec.loss)
     model = keras.Model(inputs, told)
-    for layer in network.layers:
-        model.get_layer(layer.name).set_weights([weights[weight.name] for weight in layer.weights])
+    for variable in model.weights:
+        variable.assign(weights[variable.path])
     return model
-
-
-def _applied(layer: Layer, x: Any) -> Any:
-    if layer.kind == "dense" and len(x.shape) > 2:
-        x = keras.layers.Flatten(name=f"{layer.name}_flat")(x)
-    if layer.dropout:
-        x = keras.layers.Dropout(layer.dropout, name=f"{layer.name}_dropout")(x)
-    # Keras' own GELU becomes an operation that ONNX lacks.
-    activation = "linear" if layer.activation == "gelu" else layer.activation
-    if layer.kind == "dense":
-        x = keras.layers.Dense(layer.kernel[-1], activation=activation, name=layer.name)(x)
-    else:
-        size = layer.kernel[:2]
-        x = keras.layers.Conv2D(layer.kernel[-1], size, padding="same", activation=activation, name=layer.name)(x)
-    if layer.activation == "gelu":
-        x = _gelu(x)
-    return keras.layers.MaxPooling2D(layer.pool, name=f"{layer.name}_pool")(x) if layer.kind == "convolution" else x
 
 
 def _gelu(x: Any) -> Any:
@@ -81,5 +70,5 @@ def narrowed(model: keras.Model, targets: Sequence[Target]) -> keras.Model:
     if not targets:
         return model
     scale = keras.layers.Rescaling([target.std for target in targets], offset=[target.mean for target in targets])  # pyright: ignore[reportArgumentType] (one a target)
-    told: Any = scale(model.get_layer(OUTPUT).output)
+    told: Any = scale(model.get_layer(STANDARDISED).output)
     return keras.Model(model.inputs, told)

@@ -249,7 +249,7 @@ def test_probabilities_are_those_of_the_exported_model(loss: str) -> None:
     spec = Spec.model_validate({"model": {"type": "softmax"}, "loss": loss})
     rng = np.random.default_rng(8)
     kernel, bias = rng.normal(size=(3, 5)).astype(np.float32), rng.normal(size=5).astype(np.float32)
-    model: Any = keras_model(spec, info, describe(spec.model, info), {"output/kernel": kernel, "output/bias": bias})
+    model: Any = keras_model(spec, info, describe(spec, info), {"output/kernel": kernel, "output/bias": bias})
     inputs = np.concatenate([rng.normal(scale=3, size=(60, 3)), np.zeros((1, 3))]).astype(np.float32)
     outputs = inputs @ kernel + bias
     assert (outputs.max(axis=1) < 0).any()

@@ -45,7 +45,8 @@ def told_of(runner: Program, examples: Examples) -> tuple[list[np.ndarray], list
 
 def forward(runner: Program, pixels: np.ndarray) -> np.ndarray:
     """What the network gives for all of them at once."""
-    return runner.kind.network.forward(runner.initial(3).weights, tf.constant(pixels / np.float32(255))).numpy()
+    features = tf.constant(pixels / np.float32(255))
+    return runner.kind.network.forward(runner.initial(3).weights, (), features)[0].numpy()
 
 
 @pytest.mark.parametrize("execution", ["eager", "graph", "xla"])

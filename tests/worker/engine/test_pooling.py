@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from jobs.datasets import DatasetInfo
 from tests.worker.engine.listening import spec_of
-from worker.engine.architecture import Network, build
+from worker.engine.build import build
+from worker.engine.network import Network
 from worker.engine.pooling import library_max_pool, max_pool
 
 Pooled = tuple[np.ndarray, np.ndarray]
@@ -41,8 +42,8 @@ def test_a_compiled_network_learns_the_same_with_either() -> None:
     info = DatasetInfo(
         name="digits", shape=(28, 28, 1), classes=tuple("0123456789"), train_examples=10, test_examples=10
     )
-    model = spec_of(model={"type": "cnn", "filters": [4, 4]}).model
-    weights = tuple(map(tf.constant, build(model, info).initial_weights(3)))
+    spec = spec_of(model={"type": "cnn", "filters": [4, 4]})
+    weights = tuple(map(tf.constant, build(spec, info).initial(3).weights))
     images = tf.random.stateless_uniform((8, info.values), seed=(1, 2))
 
     def gradients(network: Network) -> list[np.ndarray]:
@@ -50,12 +51,12 @@ def test_a_compiled_network_learns_the_same_with_either() -> None:
         def compiled(*weights: tf.Tensor) -> Any:
             with tf.GradientTape() as tape:
                 tape.watch(weights)
-                loss = tf.reduce_sum(network.forward(weights, images) ** 2)
+                loss = tf.reduce_sum(network.forward(weights, (), images)[0] ** 2)
             return tape.gradient(loss, weights)
 
         return [gradient.numpy() for gradient in compiled(*weights)]
 
     for ours, librarys in zip(
-        gradients(build(model, info, own_pooling=True)), gradients(build(model, info)), strict=True
+        gradients(build(spec, info, own_pooling=True)), gradients(build(spec, info)), strict=True
     ):
         np.testing.assert_allclose(ours, librarys, rtol=1e-5, atol=1e-6)

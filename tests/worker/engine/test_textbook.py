@@ -61,6 +61,6 @@ def test_the_engine_follows_the_loop_written_by_hand(digits: Dataset, execution:
     orders = [shuffled(9000, seed=3, epoch=epoch) for epoch in range(3)]
     rates = learning_rates(spec.schedule, peak=RATE, steps=71, warmup_steps=0)
     ours = engine_losses(runner, digits, orders, rates)
-    by_hand = textbook_losses(list(runner.kind.network.initial_weights(3)), digits, orders)
+    by_hand = textbook_losses(list(runner.kind.network.initial(3).weights), digits, orders)
     np.testing.assert_allclose(ours, by_hand, rtol=1e-4)
     assert np.mean(ours[-20:]) < 0.5 * ours[0]

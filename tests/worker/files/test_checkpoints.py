@@ -29,7 +29,9 @@ Do = Callable[[Any], Any]
 def snapshot(epochs: int) -> Snapshot:
     """A state after so many epochs of two steps."""
     weights = (np.full(3, epochs, np.float32),)
-    return Snapshot(epoch=epochs, step=0, weights=weights, memory=(), scale=(1.0, 0.0), sums=(0.0, 0.0), seconds=0.0)
+    return Snapshot(
+        epoch=epochs, step=0, weights=weights, memory=(), fixed=(), scale=(1.0, 0.0), sums=(0.0, 0.0), seconds=0.0
+    )
 
 
 @pytest.fixture

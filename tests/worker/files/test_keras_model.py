@@ -15,7 +15,8 @@ from jobs.datasets import DatasetInfo, Target
 from jobs.model_files import FILES
 from jobs.spec import ExportFormat, Spec
 from worker.datasets.memory import Dataset, Datasets
-from worker.engine.architecture import build
+from worker.engine.build import build
+from worker.engine.network import names
 from worker.files.exports import write_export
 from worker.files.keras_model import keras_model
 
@@ -52,10 +53,10 @@ def learnt(info: DatasetInfo) -> Dataset:
 
 def expected(spec: Spec, dataset: DatasetInfo, weights: dict[str, np.ndarray], inputs: np.ndarray) -> np.ndarray:
     """What the engine's own network says."""
-    network = build(spec.model, dataset)
+    network = build(spec, dataset)
     features = inputs.reshape(len(inputs), -1).astype(np.float32) / (255 if dataset.dtype == "uint8" else 1)
-    tensors = tuple(tf.constant(weights[name]) for name in network.names)
-    outputs = network.forward(tensors, tf.constant(features, tf.float32)).numpy()
+    tensors = tuple(tf.constant(weights[name]) for name in names(network))
+    outputs = network.forward(tensors, (), tf.constant(features, tf.float32))[0].numpy()
     if dataset.targets:
         return outputs * [target.std for target in dataset.targets] + [target.mean for target in dataset.targets]
     if spec.loss == "cross_entropy":
@@ -70,13 +71,10 @@ def expected(spec: Spec, dataset: DatasetInfo, weights: dict[str, np.ndarray], i
 def test_every_format_says_what_the_weights_say(case: str, tmp_path: Path) -> None:
     dataset, body = CASES[case]
     spec = Spec.model_validate(body)
-    network = build(spec.model, dataset)
+    network = build(spec, dataset)
     rng = np.random.default_rng(5)
-    weights = {
-        name: rng.normal(size=shape).astype(np.float32)
-        for name, shape in zip(network.names, network.shapes, strict=True)
-    }
-    model = keras_model(spec, dataset, describe(spec.model, dataset), weights)
+    weights = {weight.name: rng.normal(size=weight.shape).astype(np.float32) for weight in network.described.weights}
+    model = keras_model(spec, dataset, describe(spec, dataset), weights)
     for wanted in get_args(ExportFormat):
         if wanted != "tflite_int8":
             assert write_export(model, learnt(dataset), wanted, tmp_path).name == FILES[wanted]
@@ -115,7 +113,7 @@ def test_every_format_says_what_the_weights_say(case: str, tmp_path: Path) -> No
 def test_outputs_that_are_all_below_zero_keep_their_order(tmp_path: Path) -> None:
     spec = Spec.model_validate({"model": {"type": "softmax"}, "loss": "mse"})
     weights = {"output/kernel": np.zeros((108, 3), np.float32), "output/bias": np.array([-3, -1, -2], np.float32)}
-    model: Any = keras_model(spec, IMAGES, describe(spec.model, IMAGES), weights)
+    model: Any = keras_model(spec, IMAGES, describe(spec, IMAGES), weights)
     told = model.predict(np.zeros((1, 9, 6, 2), np.uint8), verbose=0)[0]
     assert told.argsort().tolist() == [0, 2, 1]
     assert told.sum() == pytest.approx(1)
@@ -131,7 +129,7 @@ def test_in_whole_numbers_the_model_is_as_good(tmp_path: Path, loss: str, scale:
     kernel, *_ = np.linalg.lstsq(x.T @ x + 10 * np.eye(784), x.T @ (hot - 0.1), rcond=None)
     spec = Spec.model_validate({"model": {"type": "softmax"}, "loss": loss})
     weights = {"output/kernel": gain * kernel.astype(np.float32), "output/bias": np.full(10, 0.1, np.float32)}
-    model: Any = keras_model(spec, digits.info, describe(spec.model, digits.info), weights)
+    model: Any = keras_model(spec, digits.info, describe(spec, digits.info), weights)
     path = write_export(model, digits, "tflite_int8", tmp_path)
     assert path.name == FILES["tflite_int8"]
     images = digits.test_x.reshape(-1, 28, 28, 1)

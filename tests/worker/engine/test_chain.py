@@ -11,7 +11,9 @@ import tensorflow as tf
 from jobs.datasets import DatasetInfo
 from jobs.estimate import estimate
 from tests.worker.engine.listening import spec_of
-from worker.engine.architecture import ACTIVATIONS, FUNCTIONS, Network, build
+from worker.engine.build import build
+from worker.engine.chain import ACTIVATIONS, block
+from worker.engine.network import Network
 from worker.engine.pooling import library_max_pool
 
 DIGITS = DatasetInfo(name="digits", shape=(28, 28, 1), classes=tuple("0123456789"), train_examples=10, test_examples=10)
@@ -30,32 +32,40 @@ MODELS: list[dict[str, Any]] = [
 
 
 def network(model: dict[str, Any], info: DatasetInfo) -> Network:
-    return build(spec_of(model=model).model, info)
+    return build(spec_of(model=model), info)
 
 
 @pytest.mark.parametrize("info", [DIGITS, COLOURS, STRIP], ids=lambda info: info.name)
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model["type"])
 def test_the_estimate_counts_what_is_built(model: dict[str, Any], info: DatasetInfo) -> None:
     built = network(model, info)
-    weights = built.initial_weights(0)
-    assert tuple(w.shape for w in weights) == built.shapes
+    weights = built.initial(0).weights
+    assert tuple(w.shape for w in weights) == tuple(w.shape for w in built.described.weights)
     assert estimate(spec_of(model=model), info).parameters == sum(w.size for w in weights)
-    outputs = built.forward(tuple(tf.constant(w) for w in weights), tf.zeros((2, info.values)))
+    outputs = built.forward(tuple(tf.constant(w) for w in weights), (), tf.zeros((2, info.values)))[0]
     assert outputs.shape == (2, info.outputs)
 
 
 def test_the_textbook_network_has_the_textbooks_shapes() -> None:
-    assert network({"type": "mlp"}, DIGITS).shapes == ((784, 256), (256,), (256, 128), (128,), (128, 10), (10,))
+    shapes = tuple(weight.shape for weight in network({"type": "mlp"}, DIGITS).described.weights)
+    assert shapes == (
+        (784, 256),
+        (256,),
+        (256, 128),
+        (128,),
+        (128, 10),
+        (10,),
+    )
 
 
 def test_first_weights_never_change_from_one_release_to_the_next() -> None:
-    weights = network({"type": "mlp"}, DIGITS).initial_weights(42)
+    weights = network({"type": "mlp"}, DIGITS).initial(42).weights
     digest = hashlib.sha256(b"".join(w.tobytes() for w in weights)).hexdigest()
     assert digest == PINNED
 
 
 def test_first_weights_have_the_variance_they_should() -> None:
-    weights = network({"type": "mlp", "hidden": [400, 300]}, DIGITS).initial_weights(1)
+    weights = network({"type": "mlp", "hidden": [400, 300]}, DIGITS).initial(1).weights
     for kernel in weights[::2]:
         assert kernel.dtype == np.float32
         assert np.abs(kernel).max() <= 1 / math.sqrt(len(kernel))
@@ -66,7 +76,7 @@ def test_first_weights_have_the_variance_they_should() -> None:
 
 def test_seeds_and_layers_differ() -> None:
     built = network({"type": "mlp", "hidden": [8, 8, 8]}, DIGITS)
-    a, b = built.initial_weights(0), built.initial_weights(1)
+    a, b = built.initial(0).weights, built.initial(1).weights
     assert not np.array_equal(a[0], b[0])
     assert not np.array_equal(a[2], a[4])
 
@@ -74,9 +84,9 @@ def test_seeds_and_layers_differ() -> None:
 @pytest.mark.parametrize("activation", sorted(set(ACTIVATIONS) - {"linear"}))
 def test_a_convolution_block_is_convolution_activation_pooling(activation: str) -> None:
     built = network({"type": "cnn", "filters": [3], "activation": activation}, COLOURS)
-    kernel, bias, *_ = (tf.constant(w + 0.1) for w in built.initial_weights(0))
+    kernel, bias, *_ = (tf.constant(w + 0.1) for w in built.initial(0).weights)
     x = tf.constant(np.random.default_rng(0).random((2, 21, 15, 3)).astype(np.float32))
     expected = tf.nn.max_pool2d(ACTIVATIONS[activation](tf.nn.conv2d(x, kernel, 1, "SAME") + bias), 2, 2, "VALID")
     np.testing.assert_allclose(
-        FUNCTIONS["convolution"](built.described.layers[0], x, kernel, bias, library_max_pool), expected, atol=1e-6
+        block(built.described.nodes[0].layer, (2, 2), x, kernel, bias, library_max_pool), expected, atol=1e-6
     )
