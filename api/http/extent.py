@@ -77,7 +77,10 @@ def _extent(schema: Json, definitions: Json) -> Extent:
     if choices := schema.get("anyOf") or schema.get("oneOf"):
         return reduce(_either, (_extent(choice, definitions) for choice in choices))
     if schema.get("type") == "array":
-        return Extent(most_items=schema["maxItems"], item=_counted(schema["items"], definitions))
+        items = [schema["items"]] if "items" in schema else schema["prefixItems"]
+        return Extent(
+            most_items=schema["maxItems"], item=reduce(_both, (_counted(item, definitions) for item in items))
+        )
     if schema.get("type") == "object" and "properties" in schema:
         properties: Json = schema["properties"]
         found = {name: _counted(prop, definitions) for name, prop in properties.items()}

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from jobs.datasets import DatasetInfo
 from jobs.estimate import estimate
+from jobs.layers.convolution import Conv2D
 from tests.worker.engine.listening import spec_of
 from worker.engine.build import build
 from worker.engine.chain import ACTIVATIONS, block
@@ -87,6 +88,6 @@ def test_a_convolution_block_is_convolution_activation_pooling(activation: str) 
     kernel, bias, *_ = (tf.constant(w + 0.1) for w in built.initial(0).weights)
     x = tf.constant(np.random.default_rng(0).random((2, 21, 15, 3)).astype(np.float32))
     expected = tf.nn.max_pool2d(ACTIVATIONS[activation](tf.nn.conv2d(x, kernel, 1, "SAME") + bias), 2, 2, "VALID")
-    np.testing.assert_allclose(
-        block(built.described.nodes[0].layer, (2, 2), x, kernel, bias, library_max_pool), expected, atol=1e-6
-    )
+    (layer, *_) = (node.layer for node in built.described.nodes)
+    assert isinstance(layer, Conv2D)
+    np.testing.assert_allclose(block(layer, (2, 2), x, kernel, bias, library_max_pool), expected, atol=1e-6)
