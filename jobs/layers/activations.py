@@ -50,7 +50,7 @@ class ActivationLayer(Layer):
     """A non-linearity by itself."""
 
     type: Literal["activation"] = "activation"
-    activation: Annotated[Activation, Field(description="Keras' name of it.")]
+    activation: Annotated[Activation, Field(description="Keras' name of it.", examples=["relu"])]
 
     def output(self, inputs: Sequence[Shape]) -> Shape:
         """As it comes."""

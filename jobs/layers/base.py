@@ -71,7 +71,10 @@ class Layer(Frozen):
     type: Any
     name: Annotated[
         LayerName | None,
-        Field(description="By which other layers and `freeze` name it; without one `TYPE_PLACE`, as `conv2d_1`."),
+        Field(
+            description="By which other layers and `freeze` name it; without one `TYPE_PLACE`, as `conv2d_1`.",
+            examples=["block_1"],
+        ),
     ] = None
     inputs: Annotated[
         tuple[LayerName, ...] | None,

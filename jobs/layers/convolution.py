@@ -53,8 +53,12 @@ class Conv2D(Layer):
     use_bias: Annotated[bool, Field(description="Whether each filter has a bias.")] = True
     kernel_initializer: Annotated[Initializer, Field(description="First values of the kernel.")] = "glorot_uniform"
     bias_initializer: Annotated[Initializer, Field(description="First values of the bias.")] = "zeros"
-    kernel_regularizer: Annotated[Regularizer | None, Field(description="What large kernels cost.")] = None
-    bias_regularizer: Annotated[Regularizer | None, Field(description="What a large bias costs.")] = None
+    kernel_regularizer: Annotated[
+        Regularizer | None, Field(description="What large kernels cost.", examples=[{"l2": 0.0001}])
+    ] = None
+    bias_regularizer: Annotated[
+        Regularizer | None, Field(description="What a large bias costs.", examples=[{"l2": 0.0001}])
+    ] = None
 
     def output(self, inputs: Sequence[Shape]) -> Shape:
         """(height, width, filters)."""

@@ -29,8 +29,12 @@ class Dense(Layer):
     use_bias: Annotated[bool, Field(description="Whether b is there.")] = True
     kernel_initializer: Annotated[Initializer, Field(description="First values of W.")] = "glorot_uniform"
     bias_initializer: Annotated[Initializer, Field(description="First values of b.")] = "zeros"
-    kernel_regularizer: Annotated[Regularizer | None, Field(description="What large values of W cost.")] = None
-    bias_regularizer: Annotated[Regularizer | None, Field(description="What large values of b cost.")] = None
+    kernel_regularizer: Annotated[
+        Regularizer | None, Field(description="What large values of W cost.", examples=[{"l2": 0.0001}])
+    ] = None
+    bias_regularizer: Annotated[
+        Regularizer | None, Field(description="What large values of b cost.", examples=[{"l2": 0.0001}])
+    ] = None
 
     def output(self, inputs: Sequence[Shape]) -> Shape:
         """The last axis becomes `units`."""

@@ -26,8 +26,12 @@ class BatchNormalization(Layer):
     scale: Annotated[bool, Field(description="Whether γ is multiplied.")] = True
     beta_initializer: Annotated[Initializer, Field(description="First values of β.")] = "zeros"
     gamma_initializer: Annotated[Initializer, Field(description="First values of γ.")] = "ones"
-    beta_regularizer: Annotated[Regularizer | None, Field(description="What a large β costs.")] = None
-    gamma_regularizer: Annotated[Regularizer | None, Field(description="What a large γ costs.")] = None
+    beta_regularizer: Annotated[
+        Regularizer | None, Field(description="What a large β costs.", examples=[{"l2": 0.0001}])
+    ] = None
+    gamma_regularizer: Annotated[
+        Regularizer | None, Field(description="What a large γ costs.", examples=[{"l2": 0.0001}])
+    ] = None
 
     has_batch_statistics: ClassVar[bool] = True
 
