@@ -6,6 +6,8 @@ import threading
 import time
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = tuple(first + second for first in _CROCKFORD for second in _CROCKFORD)
+_SHIFTS = tuple(range(120, -1, -10))
 _RANDOM_BITS = 80
 
 PATTERN = re.compile(r"job_[0-9A-HJKMNP-TV-Z]{26}")
@@ -30,7 +32,7 @@ class IdSource:
             fresh = now | secrets.randbits(_RANDOM_BITS)
             following = self._last + 1 + secrets.randbits(40)
             self._last = number = fresh if now > self._last else following
-        return "job_" + "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+        return "job_" + "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
 
 
 new_job_id = IdSource()

@@ -7,7 +7,7 @@
 --          'gone', 0, 0 where there is no such version.
 local id, owner, lane, priority, retention_ms, repeat_key, digest, repeat_ttl_ms, max_jobs, max_queued, dataset, version, webhook =
   ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
-local FIRST_FIELD = 14
+local FIRST_FIELD, FIRST_EVENT = 14, '0-1'
 max_jobs, max_queued = tonumber(max_jobs), tonumber(max_queued)
 
 if repeat_key ~= '' then
@@ -42,14 +42,22 @@ local at = whole(math.floor(us / 1000))
 local record, given = {}, {}
 for i = FIRST_FIELD, #ARGV do record[#record + 1] = ARGV[i] end
 for i = 1, #record, 2 do given[record[i]] = record[i + 1] end
+-- The record with its first event, as `emit` and `touch` would write them one by one: submissions come in crowds.
+local line = cjson.encode({at = tonumber(at), status = 'queued', reason = '', attempt = 0})
 redis.call('HSET', job_key(id), 'id', id, 'owner', owner, 'lane', lane, 'priority', priority,
   'retention_ms', retention_ms, 'order', whole(order), 'created_at', at, 'status', 'queued', 'reason', '',
-  'fence', 0, 'attempt', 0, 'losses', 0, 'events', 0, 'revision', 0, 'transitions', '', unpack(record))
+  'fence', 0, 'attempt', 0, 'losses', 0, 'events', 1, 'kept:status', FIRST_EVENT .. '\n', 'revision', 1,
+  'transitions', line .. '\n', unpack(record))
+redis.call('XADD', events_key(id), FIRST_EVENT, 'type', 'status', 'at', at, 'data', line)
+announce(id, FIRST_EVENT, owner)
 if webhook ~= '' then
   for name, value in pairs(cjson.decode(webhook)) do redis.call('HSET', webhook_key(id), name, value) end
+  tell_webhook(id, FIRST_EVENT, 'status', line, at)
 end
-for _, who in ipairs({'*', owner}) do redis.call('ZADD', index_key(who), whole(order), id) end
-index(id, 'queued', 'add')
+for _, who in ipairs({'*', owner}) do
+  redis.call('ZADD', index_key(who), whole(order), id)
+  redis.call('ZADD', by_status_key(who, 'queued'), whole(order), id)
+end
 if version ~= '' then
   local needing = dataset_jobs_key(owner, dataset, version)
   -- Two of those before: so the set stays about as long as there are jobs that are not final.
@@ -58,14 +66,13 @@ if version ~= '' then
   end
   redis.call('SADD', needing, id)
 end
-redis.call('ZADD', queue_key(lane), -tonumber(priority), queue_member(id))
-local line = cjson.encode({at = tonumber(at), status = 'queued', reason = '', attempt = 0})
-redis.call('HSET', job_key(id), 'transitions', line .. '\n')
-emit(id, 'status', line)
-touch(id)
+local member = queue_member(id, order)
+redis.call('ZADD', queue_key(lane), -tonumber(priority), member)
+-- Nobody can follow this job itself yet.
+redis.call('PUBLISH', changes_key('*'), id .. ' ' .. owner)
 count('submitted')
 
-local position, start_at = place(id)
+local position, start_at = place(lane, member)
 local answer = {id = id, digest = digest, at = tonumber(at), position = position, start_at = start_at}
 local told = cjson.encode(answer)
 if repeat_key ~= '' then

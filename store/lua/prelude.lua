@@ -64,8 +64,9 @@ local function exists(id)
   return true
 end
 
-local function queue_member(id)
-  return string.format('%016.0f', number(id, 'order', 0)) .. ':' .. id
+-- A job's name in its lane: jobs of one priority stand there in their order.
+local function queue_member(id, order)
+  return string.format('%016.0f', order or number(id, 'order', 0)) .. ':' .. id
 end
 
 -- Of what repeats without end the first few are kept and the last.
@@ -98,8 +99,9 @@ end
 local FEED_KEPT = 10000
 
 -- Note where an event is, for whoever follows all jobs: it is read there, so what is deleted is told no more.
-local function announce(id, event)
-  redis.call('XADD', feed_key(), 'MAXLEN', '~', FEED_KEPT, '*', 'job', id, 'owner', field(id, 'owner'), 'event', event)
+local function announce(id, event, owner)
+  redis.call('XADD', feed_key(), 'MAXLEN', '~', FEED_KEPT, '*', 'job', id, 'owner', owner or field(id, 'owner'),
+    'event', event)
 end
 
 -- Deliveries of one job that may wait; beyond them only its end is told.

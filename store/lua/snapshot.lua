@@ -88,9 +88,8 @@ end
 
 -- A queued job's place in its lane, -1 where it is not there; and when it should start, to a second: what is told by the
 -- millisecond would be news at each look.
-local function place(id)
-  local lane = field(id, 'lane')
-  local position = redis.call('ZRANK', queue_key(lane), queue_member(id))
+local function place(lane, member)
+  local position = redis.call('ZRANK', queue_key(lane), member)
   if not position then return -1, '' end
   local start_at = tonumber(start_estimate(lane, position))
   return position, start_at and whole(math.ceil(start_at / 1000) * 1000) or ''
@@ -116,6 +115,6 @@ local function snapshot(id, in_brief)
   end
   if #record == 0 then return false end
   local position, start_at = -1, ''
-  if field(id, 'status') == 'queued' then position, start_at = place(id) end
+  if field(id, 'status') == 'queued' then position, start_at = place(field(id, 'lane'), queue_member(id)) end
   return {position, whole(now_ms()), record, changed, start_at}
 end

@@ -30,3 +30,16 @@ def test_an_argument_that_is_missing_or_unknown_is_refused() -> None:
         script(Keys("ns"), "beat", id="job", lease_ms=5)
     with pytest.raises(TypeError, match=r"beat\.lua takes no token"):
         script(Keys("ns"), "beat", id="job", lease_ms=5, fence=1, token="t")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_begins_with_what_it_uses_and_no_more(name: str) -> None:
+    source = load(name).source
+    own = re.sub(r"--.*", "", source)
+    defined = re.findall(r"^local function (\w+)", own, re.MULTILINE)
+    assert all(len(re.findall(rf"\b{function}\b", own)) > 1 for function in defined)
+    everywhere = "".join(
+        re.findall(r"^local function \w+", load("create").source + load("upkeep").source, re.MULTILINE)
+    )
+    known = set(re.findall(r"local function (\w+)", everywhere))
+    assert {function for function in known if re.search(rf"\b{function}\(", own)} <= set(defined)
