@@ -152,8 +152,12 @@ class Stack:
         self.processes.start("api", [sys.executable, "-m", "api"], self._environment)
         self.processes.wait_until(self._api_is_ready, what="the API")
         if worker:
-            self.processes.start("worker", [sys.executable, "-m", "worker"], self._environment)
-            self.processes.wait_until(self._workers, what="the worker")
+            self.start_worker({})
+
+    def start_worker(self, environment: Mapping[str, str]) -> None:
+        """Start a worker, with some settings of its own, and wait until it is ready."""
+        self.processes.start("worker", [sys.executable, "-m", "worker"], {**self._environment, **environment})
+        self.processes.wait_until(self._workers, what="the worker")
 
     def close(self) -> None:
         """Close connections. Processes are stopped by whoever started them."""

@@ -1,6 +1,7 @@
 """Readers who follow jobs through one API process, a part of whom reads next to nothing."""
 
 import asyncio
+import json
 import os
 import socket
 import time
@@ -28,7 +29,9 @@ from store.lanes import Lanes
 NOTE = """\
 streams: 2,000 readers follow 20 jobs by server-sent events through one API process on one core; each job reports two
 epochs a second, and the time to a delivery is counted from the store's record of the event to the reader, whose process
-has the other core with the store. 500 of the readers read a byte a second. Microseconds are of the API's CPU time."""
+has the other core with the store. 500 of the readers read a byte a second. Microseconds are of the API's CPU time.
+Then once more with API, store and readers on one core, and a worker that trains an MLP in one thread on the other: its
+examples per second, by epochs, while they read, beside those before and after."""
 
 READERS = 1500
 SLOW_READERS = 500
@@ -39,7 +42,11 @@ _AT = b'"at":"'
 
 def run(options: Options) -> list[Figure]:
     """Measure."""
-    readers, slow, jobs = (90, 30, 4) if options.quick else (READERS, SLOW_READERS, JOBS)
+    return [*_deliveries(options), _training_beside(options)]
+
+
+def _deliveries(options: Options) -> list[Figure]:
+    readers, slow, jobs = _crowd(options)
     seconds = 3.0 if options.quick else 20.0
     with running(options, worker=False) as stack:
         api = next(psutil.Process(process.pid) for name, process, _ in stack.processes.started if name == "api")
@@ -65,6 +72,62 @@ def run(options: Options) -> list[Figure]:
         ),
         Figure(f"{what}: subscribers of the store", "", Spread.of([siege.subscribers]), target=Target("at most", 1)),
     ]
+
+
+def _crowd(options: Options) -> tuple[int, int, int]:
+    """Readers, slow readers, jobs."""
+    return (90, 30, 4) if options.quick else (READERS, SLOW_READERS, JOBS)
+
+
+def _training_beside(options: Options) -> Figure:
+    readers, slow, jobs = _crowd(options)
+    seconds = 3.0 if options.quick else 15.0
+    cores = sorted(os.sched_getaffinity(0))
+    with running(options, worker=False) as stack:
+        try:
+            os.sched_setaffinity(0, cores[1:] or cores)
+            stack.start_worker({"GRADIENTD_THREADS": "1"})
+            trained = stack.submit(epochs=10_000)
+            stack.until_first_epoch(trained)
+            os.sched_setaffinity(0, cores[:1])
+            for name, process, _ in stack.processes.started:
+                if name in ("api", "valkey"):
+                    _pin(process.pid, cores[0])
+            ids = [stack.submit() for _ in range(jobs)]
+            siege = Siege(stack, ids, readers=readers, slow=slow)
+            time.sleep(seconds)
+            began = time.time()
+            uvloop.run(siege.besiege(psutil.Process(), seconds=seconds))
+            ended = time.time()
+            time.sleep(seconds)
+        finally:
+            os.sched_setaffinity(0, cores)
+        speeds = list(_speeds(stack, trained))
+    alone = [speed for at, speed in speeds if not began - 1 <= at <= ended + 1]
+    beside = [speed for at, speed in speeds if began + 2 <= at <= ended - 1]
+    return Figure(
+        "a trainer on the other core",
+        "1/s",
+        Spread.of(beside),
+        "without readers",
+        Spread.of(alone),
+        higher_is_better=True,
+        target=Target("ratio at least", 0.98),
+    )
+
+
+def _pin(pid: int, core: int) -> None:
+    """Keep a process, all threads of it, on a core."""
+    for thread in psutil.Process(pid).threads():
+        os.sched_setaffinity(thread.id, [core])
+
+
+def _speeds(stack: Stack, job_id: str) -> Iterator[tuple[float, float]]:
+    """When each epoch ended, and its examples per second; without the first ones."""
+    rows: Any = stack.store.xrange(stack.keys.events(job_id))
+    metrics = [row for _, row in rows if row["type"] == "metric"]
+    for row in metrics[5:]:
+        yield int(row["at"]) / 1000, json.loads(row["data"])["examples_per_second"]
 
 
 class Siege:
