@@ -20,7 +20,7 @@ from worker.engine.stateless_random import StatelessRandom
 class KerasNetwork:
     """A described network as pure functions, after `worker.engine.network.Network`.
 
-    The values of its Keras layers' own variables are of no account: every call is given others.
+    Its Keras layers' variables have no values of their own: every call is given them.
     """
 
     described: Architecture
@@ -29,8 +29,16 @@ class KerasNetwork:
 
     @cached_property
     def _model(self) -> Any:
-        example = keras.Input(self.described.inputs, dtype="float32", name="features")
-        return keras.Model(example, keras_layers.outputs(self.described.nodes, example, dtype=self.precision))
+        # Outside of whatever function is being traced, and beside the device's memory.
+        with tf.init_scope(), tf.device("/CPU:0"):
+            example = keras.Input(self.described.inputs, dtype="float32", name="features")
+            told = keras_layers.outputs(self.described.nodes, example, dtype=self.precision)
+            # Keras would number it among the process' others, and the number becomes part of a compiled program's key.
+            model: Any = keras.Model(example, told, name="network")
+        for variable in model.variables:
+            # Programs stay for later jobs: weights that nobody reads must not. Keras has no public way to do without.
+            variable._value, variable._initializer = None, _no_value
+        return model
 
     @cached_property
     def _places(self) -> tuple[list[int], list[int]]:
@@ -78,6 +86,10 @@ class KerasNetwork:
         for at, value in zip(fixed_at, after, strict=True):
             changed[at] = value
         return tf.cast(told, tf.float32), tuple(changed)
+
+
+def _no_value(*_: Any, **__: Any) -> Any:
+    raise AssertionError("a layer's variable was read outside of a call that gives it a value")
 
 
 def _name(variable: Any) -> str:

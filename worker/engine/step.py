@@ -1,7 +1,8 @@
 """The training step of every textbook: forward, loss, gradients, θ′ = θ − η·∂L/∂θ."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -95,12 +96,17 @@ def train_step(
         large = penalty(kind.network.described.trained, weights)
         loss = measured.loss if large is None else measured.loss + large
         lifted = scale.lift(loss) if scale else loss
-    gradients = cast("Weights", tuple(tape.gradient(lifted, weights)))
+    gradients = _dense(tape.gradient(lifted, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO))
     if scale:
         gradients = scale.lower(gradients)
     updated = RULES[kind.optimizer](weights, gradients, train_state.memory, rate, count, hyper)
     after = TrainState(*updated, scale, fixed)
     return _unless_overflown(gradients, train_state, after, measured) if scale else (after, measured)
+
+
+def _dense(gradients: Sequence[Any]) -> Weights:
+    """As tensors of the weights' shapes: an embedding's comes as the rows that were looked up."""
+    return tuple(tf.convert_to_tensor(gradient) for gradient in gradients)
 
 
 def _unless_overflown(

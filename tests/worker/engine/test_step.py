@@ -1,5 +1,6 @@
 """One step: what its batch and its masks mean."""
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -7,9 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from jobs.architecture import Architecture
 from tests.worker.engine.conftest import made_up
 from tests.worker.engine.listening import spec_of
 from worker.engine.device_data import device_data
+from worker.engine.network import Weights
+from worker.engine.optimizers import hyper_of
 from worker.engine.program import State, program
 from worker.engine.scaling import SMALLEST_FACTOR, LossScale
 from worker.engine.stateless_random import StatelessRandom
@@ -34,6 +38,35 @@ def batch(images: int, *, filling: int = 0) -> Batch:
     labels = generator.integers(0, 3, images + filling).astype(np.int32)
     mask = np.arange(images + filling) < images
     return Batch(tf.constant(pixels), tf.constant(labels), tf.constant(mask, tf.float32))
+
+
+@dataclass(frozen=True)
+class LookUp:
+    """A network of a softmax's weights whose outputs are the kernel's rows of each example's pixels in turn, and whose
+    bias has no influence."""
+
+    described: Architecture
+    initial: Any = None
+
+    def forward(self, weights: Weights, fixed: Weights, features: tf.Tensor, noise: StatelessRandom | None = None):
+        kernel, _ = weights
+        rows = tf.argmax(features, axis=1, output_type=tf.int32)
+        return tf.gather(kernel, rows) * 2.0, fixed
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+def test_rows_that_were_looked_up_move_and_what_has_no_influence_stays(optimizer: str) -> None:
+    spec = spec_of(model={"type": "softmax"}, optimizer={"type": optimizer}, loss="cross_entropy")
+    runner = program(spec, INFO, execution="eager", device="/device:CPU:0")
+    kind = replace(runner.kind, network=LookUp(runner.kind.network.described))
+    before, given = runner.initial(0), batch(5)
+    hyper = {name: tf.constant(value) for name, value in hyper_of(spec.optimizer).items()}
+    one = tf.constant(1.0)
+    after, _ = train_step(kind, before, given, one, one, hyper, NOISE)
+    (kernel, bias), (old_kernel, old_bias) = after.weights, before.weights
+    moved = np.flatnonzero(np.abs(kernel - old_kernel).max(axis=1))
+    assert moved.tolist() == sorted(set(np.argmax(given.features, axis=1).tolist()))
+    assert np.array_equal(bias, old_bias)
 
 
 @pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
