@@ -15,8 +15,10 @@ from jobs.layers.activations import Activation
 from jobs.layers.base import MOST_VALUES, Cost, Layer, Shape, Unfit, Weight, words
 from jobs.layers.convolution import Conv2D
 from jobs.layers.dense import Dense
+from jobs.layers.initializers import Orthogonal, described
 from jobs.layers.noise import Dropout
 from jobs.layers.pooling import MaxPooling
+from jobs.layers.recurrent import Bidirectional
 from jobs.layers.reshaping import Flatten
 from jobs.spec import CNN, MLP, Layers, Model, Softmax, Spec
 
@@ -24,6 +26,8 @@ OUTPUT = "output"
 """Name of the last layer of a `softmax`, `mlp` or `cnn`."""
 EXAMPLE = "input"
 """Name by which a layer takes the example itself."""
+EXAMPLE_PLACE = -1
+"""Its place among the nodes."""
 RESERVED = frozenset({EXAMPLE, "features", "scaled", "probabilities", "standardised"})
 """Names that exported graphs have for what is no layer of the network."""
 
@@ -105,7 +109,12 @@ class Architecture:
     @cached_property
     def has_convolutions(self) -> bool:
         """Whether any layer of it is one."""
-        return any(isinstance(node.layer, Conv2D) for node in self.nodes)
+        return any(node.layer.is_convolution for node in self.nodes)
+
+    @cached_property
+    def takes_ids(self) -> bool:
+        """Whether it is fed with whole numbers, as they were uploaded, not with what they are scaled to."""
+        return any(node.layer.takes_ids for node in self.nodes)
 
     @cached_property
     def flops(self) -> int:
@@ -189,6 +198,7 @@ def _graph(layers: Sequence[Layer], dataset: DatasetInfo, *, freeze: frozenset[s
         nodes.append(_node(layer, name, takes, shapes, refuse, is_frozen=name in freeze))
         places[name], folded[name.casefold()] = place, name
     _check_used(nodes)
+    _check_ids(nodes, dataset)
     _check_outputs(nodes[-1], dataset)
     for name in sorted(freeze - places.keys()):
         raise InvalidSpec(f"there is no layer {name!r} to freeze{_perhaps(name, places)}", pointer="/freeze")
@@ -221,6 +231,7 @@ def _node(
         raise refuse(str(unfit), unfit.field) from unfit
     if math.prod(output) > MOST_VALUES:
         raise refuse(f"gives {words(output)} = {math.prod(output):,} values an example; at most {MOST_VALUES:,}")
+    _check_initializers(weights, refuse)
     return Node(
         refuse.place,
         name,
@@ -235,6 +246,7 @@ def _node(
                 weight.initializer,
                 weight.regularizer,
                 is_trained=weight.is_trained and not is_frozen,
+                ones=weight.ones,
             )
             for weight in weights
         ),
@@ -282,6 +294,34 @@ def _check_used(nodes: Sequence[Node]) -> None:
             raise refuse("leads nowhere: no later layer takes what it gives, and it is not the last")
 
 
+def _check_ids(nodes: Sequence[Node], dataset: DatasetInfo) -> None:
+    """Raise InvalidSpec where a layer would look up what are no whole numbers, or another one would take these."""
+    lookups = [node for node in nodes if node.layer.takes_ids]
+    if not lookups:
+        return
+    for node in lookups:
+        refuse = _Refusal(node.place, node.name, node.layer)
+        if node.takes != (EXAMPLE_PLACE,):
+            raise refuse(f"takes the example's own numbers: its inputs must be {EXAMPLE!r} alone", "inputs")
+        if dataset.kind == "table":
+            raise refuse(f"takes whole numbers, and the rows of {dataset.name} are no whole numbers")
+    for node in nodes:
+        if EXAMPLE_PLACE in node.takes and not node.layer.takes_ids:
+            raise _Refusal(node.place, node.name, node.layer)(
+                f"takes {EXAMPLE!r}, which is whole numbers for {lookups[0].name!r} to look up: every layer that takes "
+                "it must be an embedding",
+                "inputs",
+            )
+
+
+def _check_initializers(weights: Sequence[Weight], refuse: "_Refusal") -> None:
+    for weight in weights:
+        if len(weight.shape) < 2 and isinstance(described(weight.initializer), Orthogonal):
+            leaf = weight.name.rpartition("/")[2]
+            field = f"layer/{leaf}_initializer" if isinstance(refuse.layer, Bidirectional) else f"{leaf}_initializer"
+            raise refuse(f"has a {leaf} with one axis, and orthogonal is for two and more", field)
+
+
 def _check_outputs(last: Node, dataset: DatasetInfo) -> None:
     if last.output != (dataset.outputs,):
         what = "targets" if dataset.task == "regression" else "classes"
@@ -295,7 +335,11 @@ def _check_outputs(last: Node, dataset: DatasetInfo) -> None:
 
 
 def _check_end(network: Architecture, spec: Spec) -> None:
-    """Raise InvalidSpec where probabilities would be made twice."""
+    """Raise InvalidSpec where probabilities would be made twice, or whole numbers augmented."""
+    if network.takes_ids and spec.augmentation:
+        node = next(node for node in network.nodes if node.layer.takes_ids)
+        detail = f"layer {node.place + 1}, {node.name!r} ({node.layer.type}), looks up the pixels themselves"
+        raise InvalidSpec(f"{detail}: such examples cannot be augmented", pointer="/augmentation")
     last = network.nodes[-1]
     activation = getattr(last.layer, "activation", None)
     if spec.loss == "cross_entropy" and activation in ("softmax", "sigmoid"):

@@ -42,6 +42,8 @@ class Weight:
     regularizer: Regularizer | None = None
     is_trained: bool = True
     """False for what is no matter of gradients: the moving statistics of a batch normalization."""
+    ones: tuple[int, int] | None = None
+    """Places along the last axis, from the first to before the second, that begin at 1 whatever `initializer` says."""
 
     @property
     def size(self) -> int:
@@ -94,6 +96,10 @@ class Layer(Frozen):
     """Execution modes in which it can be trained."""
     has_batch_statistics: ClassVar[bool] = False
     """Whether the other examples of a batch change what it makes of one in training."""
+    is_convolution: ClassVar[bool] = False
+    """Whether it is one, which XLA computes slowly on a CPU."""
+    takes_ids: ClassVar[bool] = False
+    """Whether it takes whole numbers: those of the example, as they were uploaded."""
 
     @property
     def formats(self) -> frozenset[str]:
@@ -115,7 +121,7 @@ class Layer(Frozen):
         return ()
 
     def cost(self, inputs: Sequence[Shape]) -> Cost:
-        """What it takes."""
+        """What it takes; here of a layer that gives a new array and multiplies nothing."""
         size = math.prod(self.output(inputs))
         return Cost(kept=size, working=2 * size + total(inputs), evaluated=2 * size)
 

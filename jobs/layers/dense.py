@@ -9,7 +9,7 @@ from pydantic import Field
 from jobs.layers.activations import Activation, maps, terms
 from jobs.layers.base import Cost, Layer, Shape, Unfit, Weight, total
 from jobs.layers.initializers import Initializer
-from jobs.layers.regularizers import Regularizer
+from jobs.layers.regularizers import Penalty
 
 Units = Annotated[int, Field(ge=1, le=65_536)]
 
@@ -29,12 +29,8 @@ class Dense(Layer):
     use_bias: Annotated[bool, Field(description="Whether b is there.")] = True
     kernel_initializer: Annotated[Initializer, Field(description="First values of W.")] = "glorot_uniform"
     bias_initializer: Annotated[Initializer, Field(description="First values of b.")] = "zeros"
-    kernel_regularizer: Annotated[
-        Regularizer | None, Field(description="What large values of W cost.", examples=[{"l2": 0.0001}])
-    ] = None
-    bias_regularizer: Annotated[
-        Regularizer | None, Field(description="What large values of b cost.", examples=[{"l2": 0.0001}])
-    ] = None
+    kernel_regularizer: Annotated[Penalty, Field(description="What large values of W cost.")] = None
+    bias_regularizer: Annotated[Penalty, Field(description="What large values of b cost.")] = None
 
     def output(self, inputs: Sequence[Shape]) -> Shape:
         """The last axis becomes `units`."""

@@ -1,8 +1,8 @@
 """Where a weight's first values come from."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from jobs.frozen import Frozen
 
@@ -34,6 +34,12 @@ class RandomUniform(Frozen):
     type: Literal["random_uniform"] = "random_uniform"
     minval: Annotated[float, Field(ge=-1e3, le=1e3, description="Lower bound.")] = -0.05
     maxval: Annotated[float, Field(ge=-1e3, le=1e3, description="Upper bound.")] = 0.05
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.minval > self.maxval:
+            raise ValueError(f"minval {self.minval:g} is above maxval {self.maxval:g}")
+        return self
 
 
 class RandomNormal(Frozen):
@@ -104,7 +110,13 @@ Described = Annotated[
     | FanInUniform,
     Field(discriminator="type"),
 ]
-Initializer = Named | Described
+
+
+def _form(given: Any) -> str:
+    return "name" if isinstance(given, str) else "described"
+
+
+Initializer = Annotated[Annotated[Named, Tag("name")] | Annotated[Described, Tag("described")], Discriminator(_form)]
 
 _UNIFORM, _NORMAL = "uniform", "truncated_normal"
 _BY_NAME: dict[str, Described] = {

@@ -16,3 +16,7 @@ class Regularizer(Frozen):
 
     l1: Annotated[Factor, Field(description="Of the absolute values.", examples=[0.0])] = 0.0
     l2: Annotated[Factor, Field(description="Of the squares.", examples=[0.0001])] = 0.0
+
+
+Penalty = Annotated[Regularizer | None, Field(examples=[{"l2": 0.0001}])]
+"""A regularizer as a parameter."""

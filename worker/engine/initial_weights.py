@@ -26,10 +26,14 @@ def initial_weights(network: Architecture, seed: int) -> Iterator[np.ndarray]:
     for weight in network.weights:
         rule = described(weight.initializer)
         if isinstance(rule, initializers.CONSTANTS):
-            yield np.full(weight.shape, _constant(rule), np.float32)
+            values = np.full(weight.shape, _constant(rule), np.float32)
         else:
-            yield _drawn(weight, rule, key=(seed, stream))
+            values = _drawn(weight, rule, key=(seed, stream))
             stream += 1
+        if weight.ones:
+            first, end = weight.ones
+            values[..., first:end] = 1
+        yield values
 
 
 def _constant(rule: initializers.Described) -> float:
