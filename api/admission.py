@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from api.http import kinds
 from api.http.extent import extent_of
-from api.http.pointers import to_pointer
+from api.http.pointers import pointer_within
 from api.http.problems import refused_for, shortened, told
 from api.services import Services
 from api.webhooks.addresses import check_webhook
@@ -89,7 +89,7 @@ def _parsed(body: dict[str, Any]) -> Spec:
     except ValidationError as error:
         rows = mistakes(error)
         found = [
-            FieldError(pointer=shortened(to_pointer(row["loc"]), LONGEST_POINTER), detail=told(row, "field"))
+            FieldError(pointer=shortened(pointer_within(row["loc"], body), LONGEST_POINTER), detail=told(row, "field"))
             for row in rows[:MOST_ERRORS]
         ]
         raise refused_for(kinds.INVALID_SPEC, found, of=len(rows)) from error

@@ -8,10 +8,15 @@ from jobs.automatic import Choice
 from jobs.estimate import Estimate
 from jobs.record import Artifact, Event, Job, JobSummary, Value, Worker
 from jobs.spec import Spec
+from jobs.summary import LayerSummary, layers
 from jobs.webhook_messages import Delivery
 from jobs.wire import Dataset, JobEvent, KeptCheckpoint, Page, Preset
 
 Parameters = Annotated[int, Field(ge=0, description="Number of trained values.", examples=[235_146])]
+FixedParameters = Annotated[
+    int,
+    Field(ge=0, description="Number of values kept and not trained: frozen ones, moving statistics.", examples=[224]),
+]
 
 
 class Resolved(Value):
@@ -25,6 +30,10 @@ class Resolved(Value):
         tuple[Choice, ...], Field(description="What the spec left open and the preset `auto` or `table` decided.")
     ] = ()
     parameters: Parameters
+    non_trainable_parameters: FixedParameters
+    layers: Annotated[
+        tuple[LayerSummary, ...], Field(description="The network, layer by layer; what the last one gives is told.")
+    ]
     weight_bytes: Annotated[
         int, Field(ge=0, description="Memory of the weights in float32; training needs several times that.")
     ]
@@ -45,6 +54,8 @@ class Resolved(Value):
             spec=spec,
             choices=choices,
             parameters=sizes.parameters,
+            non_trainable_parameters=sizes.non_trainable_parameters,
+            layers=layers(sizes.network),
             weight_bytes=sizes.weight_bytes,
             memory_bytes=sizes.memory_bytes,
             train_examples=sizes.train_examples,

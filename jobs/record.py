@@ -173,6 +173,12 @@ class Runtime(Value):
         Field(description="Device of each weight tensor, by name.", examples=[{"dense_1/kernel": "/device:CPU:0"}]),
     ]
     parameters: Annotated[int, Field(ge=0, description="Number of trained values.", examples=[235_146])]
+    non_trainable_parameters: Annotated[
+        int,
+        Field(
+            ge=0, description="Number of values kept and not trained: frozen ones, moving statistics.", examples=[224]
+        ),
+    ] = 0
     threads: Annotated[int | None, Field(description="CPU threads within one operation.", examples=[2])]
     memory_growth: Annotated[
         bool | None, Field(description="Whether GPU memory grows with need; `null` without a GPU.")

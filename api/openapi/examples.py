@@ -256,6 +256,7 @@ def _job() -> Job:
             device_name="NVIDIA H100",
             variables={"dense/kernel": "/device:GPU:0"},
             parameters=29_066,
+            non_trainable_parameters=224,
             threads=2,
             memory_growth=True,
             tensorflow="2.21.0",

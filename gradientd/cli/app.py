@@ -9,7 +9,7 @@ with silent_interrupts():
     import typer
     from typer.core import TyperGroup
 
-    from gradientd.cli import card, changes, datasets, history, jobs, keys, local, logs, models, server
+    from gradientd.cli import card, changes, datasets, history, jobs, keys, local, logs, models, network, server
     from gradientd.cli.bash_words import whole_words
     from gradientd.cli.compare import compare
     from gradientd.cli.completion import unbroken_descriptions
@@ -110,5 +110,6 @@ app.command()(server.presets)
 app.add_typer(datasets.app, name="datasets")
 app.command()(local.up)
 app.command()(local.demo)
+app.add_typer(network.app, name="model")
 app.add_typer(keys.app, name="keys")
 app.command()(server.version)

@@ -79,7 +79,19 @@ def field_words(field: FieldError, body: Mapping[str, Any]) -> str:
         detail += meant(given, names.split(", "))
     else:
         detail = with_meant(detail, given)
+    if (layer := layer_at(path, body)) and not detail.startswith("layer "):
+        detail = f"{detail} (in {layer})"
     return f"{name}: {detail}" if name else detail
+
+
+def layer_at(path: Sequence[str], body: Mapping[str, Any]) -> str:
+    """The layer of a model that a path leads into, in words; nothing for other paths."""
+    layer = value_at(body, path[:3])
+    if tuple(path[:2]) != ("model", "layers") or not isinstance(layer, Mapping):
+        return ""
+    told = cast("Mapping[str, Any]", layer)
+    place, name = int(path[2]) + 1, told.get("name") or told.get("type")
+    return f"layer {place}, {name!r}"
 
 
 def instead(path: Sequence[str], body: Mapping[str, Any]) -> str:

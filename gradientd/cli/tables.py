@@ -232,7 +232,9 @@ def print_job(console: Console, job: Job, *, usual_runtime_seconds: int | None =
     if job.worker:
         facts.append(("worker", f"{job.worker}, attempt {job.attempt}"))
     if job.run:
-        facts.append(("runs", f"{job.run.execution} on {job.run.device_name}, {job.run.parameters:,} parameters"))
+        fixed = job.run.non_trainable_parameters
+        count = f"{job.run.parameters:,} parameters" + (f", {fixed:,} that are not trained" if fixed else "")
+        facts.append(("runs", f"{job.run.execution} on {job.run.device_name}, {count}"))
     facts.append(("spec", json.dumps(summary(job.spec, usual_runtime_seconds=usual_runtime_seconds))))
     if job.metrics.latest:
         facts.append(("latest", measures(job.metrics.latest, epochs=job.progress.epochs)))

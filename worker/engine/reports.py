@@ -13,14 +13,18 @@ from worker.engine.network import sizes
 from worker.engine.program import Mode
 
 
-def describe(execution: Mode, device: Device, weights: Mapping[str, tf.Tensor], *, rounding: Rounding) -> Runtime:
-    """How the job runs: what `auto` became, and what the bits of the result depend on."""
+def describe(
+    execution: Mode, device: Device, weights: Mapping[str, tf.Tensor], *, fixed: int, rounding: Rounding
+) -> Runtime:
+    """How the job runs: what `auto` became, and what the bits of the result depend on. `weights` are the trained ones;
+    `fixed` counts the values of the others."""
     return Runtime(
         execution=execution,
         device=device.name,
         device_name=device.model,
         variables={name: _short(weight.device) for name, weight in weights.items()},
         parameters=sum(math.prod(sizes(weight)) for weight in weights.values()),
+        non_trainable_parameters=fixed,
         threads=devices.threads(),
         memory_growth=device.memory_growth,
         tensorflow=tf.__version__,

@@ -117,8 +117,10 @@ class Training:
                 self._advance(slot)
 
     def _begin(self, slot: Slot) -> None:
-        rounding = slot.sizes.rounding
-        slot.reporter.run(reports.describe(self._execution, self._device, slot.named_weights, rounding=rounding))
+        fixed, rounding = slot.sizes.non_trainable_parameters, slot.sizes.rounding
+        slot.reporter.run(
+            reports.describe(self._execution, self._device, slot.named_weights, fixed=fixed, rounding=rounding)
+        )
         slot.reporter.phase(Phase.TRACING)
         # What an attempt before had beyond the snapshot is to be done again, and must not be shown as done.
         slot.report_progress()

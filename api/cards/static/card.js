@@ -355,6 +355,7 @@ function environment() {
       ["threads", run?.threads],
       ["execution", run?.execution],
       ["trained values", run ? count(run.parameters) : null],
+      ["values not trained", run?.non_trainable_parameters ? count(run.non_trainable_parameters) : null],
       ["software", Object.entries(evaluation.software).map(([name, version]) => `${name} ${version}`).join(", ")],
       ["accepted", when(card.created_at)],
       ["begun", when(card.started_at)],

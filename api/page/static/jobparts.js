@@ -104,6 +104,7 @@ export function attempts(view) {
       ["threads", run?.threads && String(run.threads)],
       ["TensorFlow", run?.tensorflow],
       ["trained values", run && count(run.parameters)],
+      ["values not trained", run?.non_trainable_parameters ? count(run.non_trainable_parameters) : null],
       ["checkpoint", checkpoint && `epoch ${checkpoint.epoch}, ${bytes(checkpoint.size_bytes)}`],
       ["accepted", instant(job.created_at)],
     ]);

@@ -8,7 +8,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from api.http.kinds import KINDS
-from api.http.pointers import to_pointer
+from api.http.pointers import pointer_within
 from jobs import errors
 from tests.api.conftest import assert_problem
 
@@ -106,7 +106,22 @@ async def test_every_error_that_callers_can_cause_has_a_kind() -> None:
         (("model", "mlp", "hidden", 2), "/model/hidden/2"),
         (("early_stopping", "patience"), "/early_stopping/patience"),
         (("metadata", "a/b~", "[key]"), "/metadata/a~1b~0"),
+        (("class_weights", "literal['balanced']"), "/class_weights"),
+        (("class_weights", "dict[constrained-str,constrained-float]", "a"), "/class_weights/a"),
+        (("layers", 0, "dense", "units"), "/layers/0/units"),
+        (("layers", 1, "conv2d", "filters"), "/layers/1/filters"),
+        (("layers", 1, "conv2d", "kernel_size", "constrained-int"), "/layers/1/kernel_size"),
+        (("layers", 1, "conv2d", "kernel_size", "tuple[int, int]", 0), "/layers/1/kernel_size/0"),
     ],
 )
 async def test_pointers_lead_into_the_body(location: tuple[Any, ...], pointer: str) -> None:
-    assert to_pointer(location) == pointer
+    body = {
+        "epochs": 1,
+        "optimizer": {"type": "sgd", "learning_rate": 0, "sgd": 1},
+        "model": {"type": "mlp", "hidden": [1, 2, "x"]},
+        "early_stopping": {},
+        "metadata": {"a/b~": ""},
+        "class_weights": {"a": -1},
+        "layers": [{"type": "dense", "units": 0}, {"type": "conv2d", "kernel_size": [0]}],
+    }
+    assert pointer_within(location, body) == pointer

@@ -522,3 +522,65 @@ async def test_jobs_are_listed_by_their_dataset(http: httpx.AsyncClient, submit:
     assert (await http.get("/v1/jobs", params={"dataset": "nothing"})).json()["data"] == []
     answer = await http.get("/v1/jobs", params={"view": "none"})
     assert_problem(answer, 422, "invalid_parameter")
+
+
+NETWORKS: list[tuple[dict[str, Any], list[tuple[Any, ...]]]] = [
+    (
+        {"type": "softmax"},
+        [
+            ("output_flat", "flatten", ["input"], [784], 0, 0),
+            ("output", "dense", ["output_flat"], [10], 7850, 0),
+        ],
+    ),
+    (
+        {"type": "cnn", "filters": [4], "dropout": 0.5},
+        [
+            ("convolution_1", "conv2d", ["input"], [28, 28, 4], 40, 0),
+            ("convolution_1_pool", "max_pooling", ["convolution_1"], [14, 14, 4], 0, 0),
+            ("output_flat", "flatten", ["convolution_1_pool"], [784], 0, 0),
+            ("output_dropout", "dropout", ["output_flat"], [784], 0, 0),
+            ("output", "dense", ["output_dropout"], [10], 7850, 0),
+        ],
+    ),
+    (
+        {
+            "type": "layers",
+            "layers": [
+                {"type": "conv2d", "name": "a", "filters": 3, "kernel_size": 3, "padding": "same"},
+                {"type": "batch_normalization", "name": "b"},
+                {"type": "add", "inputs": ["a", "b"]},
+                {"type": "flatten"},
+                {"type": "dense"},
+            ],
+        },
+        [
+            ("a", "conv2d", ["input"], [28, 28, 3], 30, 0),
+            ("b", "batch_normalization", ["a"], [28, 28, 3], 6, 6),
+            ("add_3", "add", ["a", "b"], [28, 28, 3], 0, 0),
+            ("flatten_4", "flatten", ["add_3"], [2352], 0, 0),
+            ("dense_5", "dense", ["flatten_4"], [10], 23_530, 0),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("model", "layers"), NETWORKS, ids=["softmax", "cnn", "layers"])
+async def test_a_dry_run_tells_the_network_layer_by_layer(
+    http: httpx.AsyncClient, model: dict[str, Any], layers: list[tuple[Any, ...]]
+) -> None:
+    answer = (await http.post("/v1/jobs?dry_run=true", json={"model": model, "loss": "cross_entropy"})).json()
+    assert [tuple(layer.values()) for layer in answer["layers"]] == layers
+    trained, others = (sum(layer[at] for layer in layers) for at in (4, 5))
+    assert (answer["parameters"], answer["non_trainable_parameters"]) == (trained, others)
+    assert answer["weight_bytes"] == 4 * (trained + others)
+
+
+async def test_a_wrong_parameter_of_a_layer_is_named_by_its_place(http: httpx.AsyncClient) -> None:
+    layers = [{"type": "flatten"}, {"type": "dense", "units": 0}, {"type": "dense", "unit": 3}, {"type": "dens"}]
+    answer = await http.post("/v1/jobs", json={"model": {"type": "layers", "layers": layers}})
+    problem = assert_problem(answer, 422, "invalid_spec")
+    assert [error["pointer"] for error in problem["errors"]] == [
+        "/model/layers/1/units",
+        "/model/layers/2/unit",
+        "/model/layers/3",
+    ]

@@ -166,6 +166,7 @@ function fine(found) {
       `${spec.model.type}${spec.model.hidden ? ` ${spec.model.hidden.join("-")}` : spec.model.filters ? ` ${spec.model.filters.join("-")}` : ""}`,
     ],
     ["trained values", count(found.parameters)],
+    ["values not trained", found.non_trainable_parameters ? count(found.non_trainable_parameters) : null],
     ["steps", `${count(found.steps)} (${count(found.steps_per_epoch)} an epoch)`],
     ["examples an epoch", count(found.train_examples)],
     ["memory, by estimate", bytes(found.memory_bytes)],
