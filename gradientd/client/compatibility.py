@@ -2,7 +2,7 @@
 
 A status that is not known becomes a status of that name, a word where only some are known stays that word, a number
 beyond what is known stays that number, and a kind of model, optimizer or schedule that is not known becomes an
-`Unknown`. A part that is missing, or of another type, is no such answer.
+`Unknown`, as does a model with a layer that is not. A part that is missing, or of another type, is no such answer.
 """
 
 import re
@@ -76,8 +76,11 @@ def _read_apart(content: str | bytes, model: type[M], error: ValidationError) ->
 def _set_aside(told: Any, known: Any, fault: Any, aside: dict[Place, Any]) -> bool:
     """Replace in `known` what is not known by what is. False where it is no such fault."""
     kind, place = cast("str", fault["type"]), _place(told, fault["loc"])
-    if not place or place[-1] == "object" or kind not in WORDS | KINDS | BOUNDS:
+    whole = _of_kind_with_parts(told, place)
+    if not place or place[-1] == "object" or (kind not in WORDS | KINDS | BOUNDS and whole is None):
         return False
+    if kind not in WORDS and whole is not None:
+        place = whole
     if kind not in WORDS:  # what is left out of a list would move what is behind it
         while place and isinstance(place[-1], int):
             place = place[:-1]
@@ -104,6 +107,16 @@ def _place(document: Any, location: Sequence[str | int]) -> Place:
             continue
         place.append(step)
     return tuple(place)
+
+
+def _of_kind_with_parts(document: Any, place: Place) -> Place | None:
+    """Of a place in a part of an object with a `type` that is made of parts, as a model is of layers: that object."""
+    for at, step in enumerate(place):
+        if isinstance(step, int) and at > 1 and isinstance(_at(document, place[: at + 1]), dict):
+            whole = _at(document, place[: at - 1])
+            if isinstance(whole, dict) and "type" in whole:
+                return place[: at - 1]
+    return None
 
 
 def _at(document: Any, place: Place) -> Any:

@@ -27,7 +27,7 @@ def newer_job() -> dict[str, Any]:
         {"at": at, "status": "hibernating", "reason": "cold", "attempt": 1},
     ]
     told["spec"] |= {
-        "model": {"type": "layers", "layers": [{"type": "conv2d", "filters": 8}]},
+        "model": {"type": "graph", "layers": [{"type": "conv2d", "filters": 8}]},
         "optimizer": {"type": "lion", "learning_rate": 0.1},
         "precision": "float4",
         "export": ["onnx", "coreml"],
@@ -46,7 +46,7 @@ def test_what_a_newer_server_says_is_kept_as_it_came(client_of: ClientOf) -> Non
     assert hash(job.status) == hash("hibernating")
     assert [str(each.status) for each in job.transitions] == ["queued", "hibernating"]
     assert job.transitions[1].reason == "cold"
-    assert job.spec.model.type == "layers"
+    assert job.spec.model.type == "graph"
     assert getattr(job.spec.model, "layers")[0]["filters"] == 8  # noqa: B009 - of a class that has no such member here
     assert (job.spec.optimizer.type, job.spec.precision) == ("lion", "float4")
     assert (job.spec.export, job.spec.epochs) == (("onnx", "coreml"), 1_000_000)
@@ -59,6 +59,26 @@ def test_what_a_newer_server_says_is_kept_as_it_came(client_of: ClientOf) -> Non
     with pytest.raises(ValueError, match="hibernating"):
         Status("hibernating")
     assert Spec().model.type == "mlp"
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"type": "mamba", "units": 3},
+        {"type": "conv2d", "filters": 8},
+        {"type": "dense", "units": 1 << 40},
+        {"type": "dense", "units": 3, "activation": "snake"},
+    ],
+    ids=["kind", "default", "bound", "word"],
+)
+def test_a_layer_that_is_not_known_is_kept_as_it_came(client_of: ClientOf, layer: dict[str, Any]) -> None:
+    told = dump(sample_job())
+    told["spec"]["model"] = {"type": "layers", "layers": [{"type": "flatten"}, layer, {"type": "dense"}]}
+    with client_of(answer(200, told)) as client:
+        model = client.get(JOB_ID).spec.model
+    assert model.type == "layers"
+    kept: Any = model.layers[1]  # pyright: ignore[reportAttributeAccessIssue]
+    assert (kept if isinstance(kept, dict) else kept.model_dump(exclude_unset=True, warnings=False)) == layer
 
 
 def test_a_list_with_such_a_job_is_a_list(client_of: ClientOf) -> None:
