@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from api import warm_start
 from api.http import kinds
 from api.http.extent import extent_of
 from api.http.pointers import pointer_within
@@ -20,8 +21,11 @@ from jobs.dataset_versions import DatasetNotFound, DatasetRef, DatasetVersion
 from jobs.errors import DeviceUnavailable, MemoryUnavailable, UnknownDataset
 from jobs.estimate import Estimate, check_split, estimate
 from jobs.limits import Limits
+from jobs.model_encoding import ModelEncoding
 from jobs.record import Device, Worker
+from jobs.reencoding import info_with
 from jobs.spec import Spec
+from jobs.warm_start import check_asked
 from jobs.webhook import Webhook
 from jobs.wire import MOST_ERRORS, FieldError
 
@@ -41,28 +45,40 @@ class Admitted:
     choices: tuple[Choice, ...] = ()
     dataset: DatasetRef | None = None
     """The version of one of its owner's datasets that it needs; None for a built-in one."""
+    start: warm_start.Start | None = None
+    """The weights that it begins with, compared with its network; None where they are drawn."""
 
 
 async def resolve(services: Services, body: dict[str, Any], *, owner: str, webhook: Webhook | None = None) -> Admitted:
     """The job that a body asks for, of this owner; it has this webhook if it says nothing of one.
 
-    Raises InvalidSpec, for too large a job as well, and Refused.
+    Raises InvalidSpec, for too large a job as well, Refused, and what `warm_start.find` does.
     """
     parsed = _parsed(body)
+    check_asked(parsed)
+    start = await warm_start.find(services, parsed, owner=owner)
+    parsed, taken_over = start.taken_over(parsed) if start else (parsed, ())
     named = presets.dataset_named(parsed)
     version = None if named in datasets.CATALOGUE else await _version(services, named, owner=owner)
     dataset = version.info if version else datasets.CATALOGUE[named]
+    encoding = ModelEncoding.of_version(version) if version else ModelEncoding.of(dataset)
+    if start:
+        encoding = start.encoding_for(encoding, dataset.name)
+        dataset = info_with(dataset, encoding)
     spec, choices = presets.resolution(parsed, dataset)
     limits = Limits.of(services.settings)
     spec = limits.bounded(spec)
     check_fit(spec, dataset)
     sizes = estimate(spec, dataset)
     check_split(spec, sizes)
+    if start:
+        start = start.fitted(spec, sizes.network, encoding)
+        spec = spec.model_copy(update={"init_from": start.source})
     limits.check(spec, sizes)
     check_webhook(spec.webhook, allow_private=services.settings.webhooks_allow_private)
     if webhook and "webhook" not in parsed.model_fields_set:
         spec = spec.model_copy(update={"webhook": webhook})
-    return Admitted(spec, sizes, choices, version.ref if version else None)
+    return Admitted(spec, sizes, (*taken_over, *choices), version.ref if version else None, start)
 
 
 async def _version(services: Services, named: str, *, owner: str) -> DatasetVersion:

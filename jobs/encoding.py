@@ -1,7 +1,8 @@
 """How a table's row becomes numbers: the one place for uploads, training, predictions, and whoever takes a model home.
 
 A row is read in two steps. `RowEncoder.read` turns raw cells, as a CSV or JSON has them, into numbers and codes;
-`RowEncoder.encode` turns those into what a network is fed. The only module of `jobs` that needs NumPy.
+`RowEncoder.encode` turns those into what a network is fed. With `jobs.reencoding` the only module of `jobs`
+that needs NumPy.
 """
 
 import json
@@ -182,6 +183,10 @@ class ArrayEncoder:
         """What a network is fed: float32 [N, …] for numbers [N, …]."""
         standard = (np.asarray(values, np.float64) - self._means) / self._stds
         return np.clip(standard, -FARTHEST, FARTHEST, out=standard).astype(np.float32)
+
+    def raw(self, encoded: NDArray[Any]) -> NDArray[np.float64]:
+        """The numbers [N, …] that became these, float64."""
+        return np.asarray(encoded, np.float64) * self._stds + self._means
 
     def decode(self, encoded: NDArray[np.float32], *, values: int) -> list[float]:
         """The first values of the example that became this, in C order, to a 100,000th of their deviation."""

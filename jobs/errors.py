@@ -212,6 +212,13 @@ class DatasetUnavailable(TrainingFailed):
     title = "Dataset is nowhere to be had"
 
 
+class InitialWeightsUnavailable(TrainingFailed):
+    """The weights that the job was to begin with cannot be read any more. Submit it again."""
+
+    code = "initial_weights_unavailable"
+    title = "Initial weights cannot be read"
+
+
 class DeviceUnavailable(InvalidSpec, TrainingFailed):
     """The device that the spec asks for is not there. Ask for one that the message names, or wait for a worker with it.
 

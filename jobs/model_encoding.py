@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.columns import RowEncoding
+from jobs.dataset_versions import DatasetVersion
 from jobs.datasets import DatasetInfo, Kind, Target, Task
 from jobs.inputs import ArrayEncoding, ImageEncoding
 
@@ -59,3 +60,8 @@ class ModelEncoding(BaseModel):
             arrays=arrays,
         )
         return made.model_copy(update={"images": made.pictures}) if dataset.kind == "images" else made
+
+    @classmethod
+    def of_version(cls, version: DatasetVersion) -> Self:
+        """That of the models that learn an uploaded dataset."""
+        return cls.of(version.info, rows=version.rows, images=version.images, arrays=version.arrays)

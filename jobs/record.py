@@ -221,6 +221,33 @@ class Checkpoint(Value):
     ] = None
 
 
+class InitialWeights(Value):
+    """With what a job begins: a copy of its own of another one's weights, or of uploaded ones."""
+
+    source: Annotated[
+        str,
+        Field(
+            description="From what it was taken: `job_…` for its final weights, `job_…@best` and `job_…@last` for its "
+            "checkpoints, `weights:NAME` for uploaded ones.",
+            examples=["job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC@best"],
+        ),
+    ]
+    sha256: Annotated[
+        str, Field(description="SHA-256 of the file it was taken from, in hex.", examples=["9f86d081884c7d65…"])
+    ]
+    epoch: Annotated[
+        int | None, Field(ge=0, description="Epochs that they were trained by then; of a job.", examples=[3])
+    ] = None
+    step: Annotated[
+        int | None, Field(ge=0, description="Steps that they were trained by then; of a job.", examples=[1407])
+    ] = None
+    file: Annotated[Artifact, Field(description="The copy.")]
+    encoding: Annotated[
+        Artifact | None,
+        Field(description="What the network is fed, where that is taken over, too: a file like `encoding.json`."),
+    ] = None
+
+
 class Transition(Value):
     """One change of status."""
 
@@ -321,6 +348,9 @@ class Job(JobState):
     choices: Annotated[
         tuple[Choice, ...], Field(description="What the spec left open and the preset `auto` or `table` decided.")
     ] = ()
+    initial_weights: Annotated[
+        InitialWeights | None, Field(description="What the spec's `init_from` was; `null` without that.")
+    ] = None
     run: Annotated[Runtime | None, Field(description="How it runs; `null` before its first claim.")] = None
     checkpoint: Annotated[
         Checkpoint | None, Field(description="From where the next attempt would go on; `null` for the beginning.")

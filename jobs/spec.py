@@ -230,6 +230,9 @@ DatasetName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,
 ClassName = Annotated[str, StringConstraints(max_length=200)]
 ClassWeight = Annotated[float, Field(gt=0.0, le=1e6)]
 ClassWeights = Annotated[dict[ClassName, ClassWeight], Field(min_length=1, max_length=1000)]
+InitFrom = Annotated[
+    str, StringConstraints(pattern=r"^(job_[0-9A-HJKMNP-TV-Z]{26}(@(best|last))?|weights:[a-z0-9][a-z0-9._-]{0,63})$")
+]
 ExportFormat = Literal["keras", "onnx", "tflite", "tflite_int8", "saved_model"]
 
 
@@ -258,6 +261,26 @@ class Spec(Frozen):
             description="Names of layers whose weights training leaves as they are. A frozen batch normalization goes "
             "by its moving statistics.",
             examples=[["convolution_1"]],
+        ),
+    ] = ()
+    init_from: Annotated[
+        InitFrom | None,
+        Field(
+            description="Where the weights come from with which training begins: a job (`job_…`: its final weights, "
+            "or its last checkpoint while it has none), a job's checkpoint (`job_…@best`, `job_…@last`), or uploaded "
+            "weights (`weights:NAME`). They are copied when the job is accepted. Of a job its encoding is taken over, "
+            "too, and without them in the spec its dataset, model and loss. `null`: drawn by `seed`.",
+            examples=["job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC@best"],
+        ),
+    ] = None
+    reinitialize: Annotated[
+        tuple[LayerName, ...],
+        Field(
+            max_length=MOST_LAYERS,
+            strict=False,
+            description="Names of layers that begin anew although there is `init_from`, and so need not be as there: "
+            "the last one, for other classes. A layer that only `init_from` has is left out by it.",
+            examples=[["output"]],
         ),
     ] = ()
     loss: Annotated[

@@ -72,6 +72,7 @@ class Reason(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     NON_FINITE_LOSS = "non_finite_loss"
     DATASET_UNAVAILABLE = "dataset_unavailable"
+    INITIAL_WEIGHTS_UNAVAILABLE = "initial_weights_unavailable"
     DEVICE_UNAVAILABLE = "device_unavailable"
     TRAINING_ERROR = "training_error"
     UNREADABLE_RECORD = "unreadable_record"

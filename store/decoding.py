@@ -15,6 +15,7 @@ from jobs.record import (
     Checkpoint,
     EpochMetrics,
     Event,
+    InitialWeights,
     Job,
     JobError,
     JobSummary,
@@ -115,6 +116,7 @@ def _job(fields: dict[str, str], moment: _Moment) -> Job:
         **_state(fields, moment),
         spec=spec,
         choices=choices(fields.get("choices")),
+        initial_weights=initial_weights(fields.get("initial_weights")),
         run=stored(Runtime, fields["run"]) if "run" in fields else None,
         checkpoint=checkpoint(fields.get("checkpoint")),
         best_checkpoint=checkpoint(fields.get("best_checkpoint")),
@@ -188,13 +190,21 @@ def _responding(status: Status, beat: int | str | None, *, now_ms: int, lease_se
     return abs(now_ms - int(beat)) < lease_seconds * 1000 if beat and status in HELD else None
 
 
-def newborn(answer: dict[str, Any], *, spec: Spec, progress: Progress, choices: tuple[Choice, ...] = ()) -> Job:
+def newborn(
+    answer: dict[str, Any],
+    *,
+    spec: Spec,
+    progress: Progress,
+    choices: tuple[Choice, ...] = (),
+    initial_weights: InitialWeights | None = None,
+) -> Job:
     """The job as it was at the moment it was accepted, from the create script's answer."""
     return Job(
         id=answer["id"],
         status=Status.QUEUED,
         spec=spec,
         choices=choices,
+        initial_weights=initial_weights,
         progress=progress,
         queue_position=answer["position"],
         estimated_start_at=_instant_or_none(answer.get("start_at")),
@@ -218,6 +228,11 @@ def event(row: Any) -> Event:
 def choices(text: str | None) -> tuple[Choice, ...]:
     """What the data decided of a spec."""
     return tuple(Choice.model_validate(row, extra="ignore") for row in json.loads(text or "[]"))
+
+
+def initial_weights(text: str | None) -> InitialWeights | None:
+    """With what a job begins, if it is not drawn."""
+    return stored(InitialWeights, text) if text else None
 
 
 def checkpoint(text: str | None) -> Checkpoint | None:

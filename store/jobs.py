@@ -11,8 +11,16 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from jobs.automatic import Choice
 from jobs.dataset_versions import DatasetNotFound, DatasetRef
-from jobs.errors import InvalidCursor, JobNotFound, NotNow, StaleFence, TooManyJobs, UnreadableRecord
-from jobs.record import Artifact, Job, JobError, JobSummary, Metrics, Progress, Worker
+from jobs.errors import (
+    InvalidCursor,
+    JobNotFound,
+    NotNow,
+    StaleFence,
+    StoreUnavailable,
+    TooManyJobs,
+    UnreadableRecord,
+)
+from jobs.record import Artifact, InitialWeights, Job, JobError, JobSummary, Metrics, Progress, Worker
 from jobs.report import Report
 from jobs.settings import Settings
 from jobs.spec import Spec
@@ -30,6 +38,8 @@ J = TypeVar("J", Job, JobSummary)
 SAFE_POLICY = "noeviction"
 """What Redis does when its memory is full: refuse writes, and drop nothing."""
 IDEMPOTENCY_SECONDS = 24 * 3600
+STAGED_SECONDS = 3600
+"""How long files wait for their job to be created: more than writing them takes."""
 ROWS_PER_SCAN = 500
 """Jobs that one call of a filtered list looks at, so that no list holds up Redis."""
 
@@ -144,16 +154,18 @@ class Store:
         max_queued: int = 0,
         dataset: DatasetRef | None = None,
         choices: Sequence[Choice] = (),
+        initial_weights: InitialWeights | None = None,
     ) -> Operation[Created]:
         """Accept a job of `steps` steps, `train_examples` examples an epoch.
 
         With a key that was used before, answer what was answered then.
 
         `digest` tells requests with the same key apart: `rule:hash`, the rule being that by which the hash is made.
-        `dataset` is the version of one of its owner's datasets that it needs, if it is none of the built-in ones.
+        `dataset` is the version of one of its owner's datasets that it needs, if it is none of the built-in ones. The
+        files of `initial_weights` are there, written since `stage`.
 
-        Raises TooManyJobs when its owner has `max_jobs` that are not final, or `max_queued` (0: any number), and
-        DatasetNotFound where there is no such version (any more).
+        Raises TooManyJobs when its owner has `max_jobs` that are not final, or `max_queued` (0: any number),
+        DatasetNotFound where there is no such version (any more), and StoreUnavailable where those files came too late.
         """
         lane, _ = Lanes.of(spec)
         progress = Progress(epochs=spec.epochs, steps=steps)
@@ -170,6 +182,8 @@ class Store:
             fields["webhook"] = events
         if choices:
             fields["choices"] = json.dumps([choice.model_dump(mode="json") for choice in choices])
+        if initial_weights:
+            fields["initial_weights"] = initial_weights.model_dump_json()
         outcome, answer, rings = yield script(
             self.keys,
             "create",
@@ -185,9 +199,12 @@ class Store:
             max_queued=max_queued,
             dataset=dataset.name if dataset else "",
             version=(dataset and dataset.version) or "",
+            staged="1" if initial_weights else "",
             webhook=webhook,
             rest=_flat(fields),
         )
+        if outcome == "unstaged":
+            raise StoreUnavailable("the job's first files took too long to be written; nothing was created")
         if outcome == "gone":
             raise DatasetNotFound(f"there is no {dataset}")
         if outcome in ("unfinished", "queued"):
@@ -197,7 +214,19 @@ class Store:
             return _repeated({**fields, **json.loads(answer)}, digest)
         audit.note(job_id, owner=owner, before="", after=Status.QUEUED)
         told = json.loads(answer)
-        return Created(decoding.newborn(told, spec=spec, progress=progress, choices=tuple(choices)), rings)
+        newborn = decoding.newborn(
+            told, spec=spec, progress=progress, choices=tuple(choices), initial_weights=initial_weights
+        )
+        return Created(newborn, rings)
+
+    def stage(self, job_id: str) -> Operation[None]:
+        """Say that files of a job are about to be written that is created thereafter: a writer that is killed before
+        leaves none for long."""
+        yield script(self.keys, "stage", id=job_id, lifetime_ms=STAGED_SECONDS * 1000)
+
+    def unstage(self, job_id: str) -> Operation[None]:
+        """Say that it is not created after all, and have its files deleted. One that was all the same keeps them."""
+        yield script(self.keys, "unstage", id=job_id)
 
     def answered(self, idempotency_key: str, *, owner: str, digest: str) -> Operation[Created | None]:
         """What a create with this key was answered before; None if there was none, or its job is no longer known."""
@@ -519,7 +548,13 @@ def _repeated(answer: dict[str, Any], digest: str) -> Created:
     except ValueError as error:
         raise UnreadableRecord(answer["id"], decoding.brief(error)) from error
     progress = Progress(epochs=spec.epochs, steps=steps)
-    job = decoding.newborn(answer, spec=spec, progress=progress, choices=decoding.choices(answer.get("choices")))
+    job = decoding.newborn(
+        answer,
+        spec=spec,
+        progress=progress,
+        choices=decoding.choices(answer.get("choices")),
+        initial_weights=decoding.initial_weights(answer.get("initial_weights")),
+    )
     # Digests made by two rules cannot be compared. Then a server of another version made the first, and this counts as
     # the same request sent again: refusing it would break every retry across an upgrade.
     known = answer["digest"]

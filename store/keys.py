@@ -28,6 +28,7 @@ TEMPLATES: dict[str, str] = {
     "upkeep": "{ns}:upkeep",  # HASH: the last sweep, and sweeps in a row with bells missing
     "stats": "{ns}:stats",  # HASH: what was counted of all jobs since the store began, by name; how long one runs
     "lost": "{ns}:lost",  # SET: jobs without a record that may still be in their owner's lists
+    "staged": "{ns}:staged",  # ZSET: ids of jobs whose files are there before they are, by when those go, in ms
     "trash": "{ns}:trash",  # SET: deleted jobs whose files are still to be deleted
     "datasets": "{ns}:datasets:{owner}",  # ZSET: names of an owner's datasets, by name
     "dataset": "{ns}:dataset:{owner}:{name}",  # HASH: the last number, the newest, and each version's record and bytes
@@ -51,6 +52,7 @@ PERMANENT = (
     "stats",
     "feed",
     "lost",
+    "staged",
     "trash",
     "wake_queue",
     "api_key",

@@ -25,6 +25,7 @@ ENDS = {
         Reason.OUT_OF_MEMORY,
         Reason.NON_FINITE_LOSS,
         Reason.DATASET_UNAVAILABLE,
+        Reason.INITIAL_WEIGHTS_UNAVAILABLE,
         Reason.DEVICE_UNAVAILABLE,
         Reason.TRAINING_ERROR,
         Reason.UNREADABLE_RECORD,

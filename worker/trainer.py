@@ -6,6 +6,7 @@ import threading
 import time
 from uuid import uuid4
 
+import numpy as np
 import redis
 import structlog
 
@@ -33,6 +34,7 @@ from worker.engine.train import train
 from worker.files.checkpoint_writer import CheckpointWriter
 from worker.files.checkpoints import Checkpoints
 from worker.files.exporter import Exporter
+from worker.files.initial_files import initial_encoding, initial_weights
 from worker.gpus import CardLocks
 from worker.lease.control import ControlListener
 from worker.lease.heartbeat import Heartbeat
@@ -196,6 +198,8 @@ class Trainer:
         dataset = self._datasets.load(named, check_stop=lease.check_stop_waiting) if named else None
         if (stop_reason := lease.check_stop()) or dataset is None:
             return stop_reason
+        if encoding := initial_encoding(lease.job, self._artifacts):
+            dataset = dataset.encoded_as(encoding)
         lease.log("info", _loaded(spec.dataset, dataset.info, seconds=time.perf_counter() - began))
         begun = lease.job.run
         sizes = estimate(spec, dataset.info, rounding=begun.rounding if begun else "nearest")
@@ -206,6 +210,7 @@ class Trainer:
             steps_per_epoch=sizes.steps_per_epoch,
             every_seconds=self._settings.checkpoint_seconds,
         ) as checkpoints:
+            resume = checkpoints.latest()
             ending = train(
                 spec,
                 dataset,
@@ -215,7 +220,8 @@ class Trainer:
                 reporter=lease,
                 control=lease,
                 checkpointer=checkpoints,
-                resume=checkpoints.latest(),
+                resume=resume,
+                initial=None if resume else self._initial(lease),
                 export_seconds=self._exporter.expected_seconds(spec, weight_bytes=sizes.weight_bytes),
             )
             if isinstance(ending, Stopped):
@@ -228,6 +234,14 @@ class Trainer:
                 return ending.reason
             checkpoints.write_best()
         return self._succeed(lease, dataset, ending)
+
+    def _initial(self, lease: Lease) -> dict[str, np.ndarray] | None:
+        """The weights that a job begins with; None where they are drawn. Raises InitialWeightsUnavailable."""
+        given = initial_weights(lease.job, self._artifacts)
+        if given and (of := lease.job.initial_weights):
+            after = "" if of.epoch is None else f" after {of.epoch} epochs"
+            lease.log("info", f"begins with {len(given)} arrays of {of.source}{after}")
+        return given
 
     def _dataset_of(self, lease: Lease) -> str | DatasetVersion | None:
         """The name of a built-in dataset, or a version of one that the job's owner uploaded; None when told to stop.

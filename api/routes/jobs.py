@@ -1,6 +1,7 @@
 """`/v1/jobs`: submit, list, read, cancel, pause, resume, delete."""
 
 import asyncio
+from contextlib import suppress
 from typing import Annotated, TypeVar
 
 import structlog
@@ -8,7 +9,7 @@ from fastapi import APIRouter
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
-from api import admission
+from api import admission, warm_start
 from api.http import conditional, kinds
 from api.http.body import JsonBody, read_json_object
 from api.http.context import RequestContext, RequestContextDep
@@ -31,9 +32,9 @@ from api.parameters.jobs import JobChange, JobCreation, JobName, JobReading, Lis
 from api.schemas import JobPage, JobsPage, JobSummaryPage, Resolved
 from api.streams.pace import CHECK_KEY_SECONDS
 from jobs.dataset_versions import DatasetNotFound
-from jobs.errors import InvalidSpec
+from jobs.errors import InvalidSpec, StoreUnavailable
 from jobs.ids import new_job_id
-from jobs.record import Job, JobSummary
+from jobs.record import InitialWeights, Job, JobSummary
 from jobs.states import TERMINAL, Status
 from jobs.wire import FieldError
 from store.jobs import Created, Filters, Page
@@ -77,6 +78,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=DirectRoute)
             kinds.IDEMPOTENCY_KEY_REUSED,
             kinds.UNREADABLE_RECORD,
             kinds.TOO_MANY_JOBS,
+            kinds.STORAGE_UNAVAILABLE,
             kinds.STORE_UNAVAILABLE,
         ),
     },
@@ -111,17 +113,21 @@ async def _created(context: RequestContext, body: JsonBody, idempotency_key: str
     store, owner = context.services.store, context.caller.owner
     # On another route the same key is another one.
     key = f"jobs.create:{idempotency_key}" if idempotency_key else ""
+    job_id = new_job_id()
     try:
         wanted = await _admitted(context, body)
+        if wanted.start and key and (first := await context.do(store.answered(key, owner=owner, digest=body.digest))):
+            return first
+        context.services.check_data_dir()
+        wanted, initial_weights = await _begun(context, body, wanted, job_id)
     except (Refused, InvalidSpec):
         # A request sent again gets its first answer, whatever limits, defaults and devices there are by now.
         first = await context.do(store.answered(key, owner=owner, digest=body.digest)) if key else None
         if first is None:
             raise
         return first
-    context.services.check_data_dir()
     creation = store.create(
-        new_job_id(),
+        job_id,
         wanted.spec,
         steps=wanted.sizes.steps,
         train_examples=wanted.sizes.train_examples,
@@ -132,11 +138,45 @@ async def _created(context: RequestContext, body: JsonBody, idempotency_key: str
         max_queued=context.caps[1],
         dataset=wanted.dataset,
         choices=wanted.choices,
+        initial_weights=initial_weights,
     )
+    created = None
     try:
-        return await context.do(creation)
+        created = await context.do(creation)
+        return created
     except DatasetNotFound:  # deleted since it was looked up
         raise await admission.unknown_dataset(context.services, wanted.spec.dataset, owner=owner) from None
+    finally:
+        if initial_weights and (created is None or created.job.id != job_id):
+            await _unstage(context, job_id)
+
+
+async def _begun(
+    context: RequestContext, body: JsonBody, wanted: admission.Admitted, job_id: str
+) -> tuple[admission.Admitted, InitialWeights | None]:
+    """What a body asks for, and the job's copy of the weights that it begins with, which is staged.
+
+    Raises as `_admitted` does: a checkpoint that went meanwhile is looked for again.
+    """
+    if not wanted.start:
+        return wanted, None
+    await context.do(context.services.store.stage(job_id))
+    try:
+        for _ in range(warm_start.LOOKS):
+            assert wanted.start
+            with suppress(warm_start.Moved):
+                return wanted, await warm_start.copy(context.services, wanted.start, job_id)
+            wanted = await _admitted(context, body)
+        raise warm_start.gone(wanted.spec.init_from)
+    except BaseException:
+        await _unstage(context, job_id)
+        raise
+
+
+async def _unstage(context: RequestContext, job_id: str) -> None:
+    """Have the files deleted of a job that was not created. What cannot be said lapses."""
+    with suppress(StoreUnavailable):
+        await context.do(context.services.store.unstage(job_id))
 
 
 async def _admitted(context: RequestContext, body: JsonBody) -> admission.Admitted:

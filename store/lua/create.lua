@@ -1,13 +1,14 @@
 -- Accept a job: record, queue, indexes and the first answer for its idempotency key, all or nothing.
 -- `repeat_key` is the idempotency key or '', `digest` that of the body, `max_jobs` and `max_queued` are the most
 -- unfinished and the most queued jobs of the owner (0: any number). `dataset` and `version` name a version of one of the
--- owner's datasets, or are ''. `webhook` has the fields of its webhook as a JSON object, or is ''. The rest: the record's fields as name, value, …
+-- owner's datasets, or are ''. `staged` is '1' where the job's first files were staged, and must not be about to go, or ''.
+-- `webhook` has the fields of its webhook as a JSON object, or is ''. The rest: the record's fields as name, value, …
 -- Returns: 'created', the answer as JSON, bells missing; 'repeated', the first answer to this key with its digest, spec
 --          and progress, whatever the digest is now, 0; at a limit, 'unfinished' | 'queued', the number of them, 0; or
---          'gone', 0, 0 where there is no such version.
-local id, owner, lane, priority, retention_ms, repeat_key, digest, repeat_ttl_ms, max_jobs, max_queued, dataset, version, webhook =
-  ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
-local FIRST_FIELD, FIRST_EVENT = 14, '0-1'
+--          'gone', 0, 0 where there is no such version; 'unstaged', 0, 0 where those files are to go.
+local id, owner, lane, priority, retention_ms, repeat_key, digest, repeat_ttl_ms, max_jobs, max_queued, dataset, version, staged, webhook =
+  ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14]
+local FIRST_FIELD, FIRST_EVENT = 15, '0-1'
 max_jobs, max_queued = tonumber(max_jobs), tonumber(max_queued)
 
 if repeat_key ~= '' then
@@ -23,6 +24,8 @@ end
 if version ~= '' and redis.call('HEXISTS', dataset_key(owner, dataset), 'version:' .. version) == 0 then
   return {'gone', 0, 0}
 end
+
+if staged ~= '' and not redis.call('ZSCORE', staged_key(), id) then return {'unstaged', 0, 0} end
 
 local queued = redis.call('ZCARD', by_status_key(owner, 'queued'))
 if max_queued > 0 and queued >= max_queued then return {'queued', queued, 0} end
@@ -50,6 +53,7 @@ redis.call('HSET', job_key(id), 'id', id, 'owner', owner, 'lane', lane, 'priorit
   'transitions', line .. '\n', unpack(record))
 redis.call('XADD', events_key(id), FIRST_EVENT, 'type', 'status', 'at', at, 'data', line)
 announce(id, FIRST_EVENT, owner)
+if staged ~= '' then redis.call('ZREM', staged_key(), id) end
 if webhook ~= '' then
   for name, value in pairs(cjson.decode(webhook)) do redis.call('HSET', webhook_key(id), name, value) end
   tell_webhook(id, FIRST_EVENT, 'status', line, at)
@@ -77,6 +81,7 @@ local answer = {id = id, digest = digest, at = tonumber(at), position = position
 local told = cjson.encode(answer)
 if repeat_key ~= '' then
   answer.spec, answer.progress, answer.choices = given.spec, given.progress, given.choices
+  answer.initial_weights = given.initial_weights
   redis.call('SET', idempotency_key(owner, repeat_key), cjson.encode(answer), 'PX', repeat_ttl_ms)
 end
 return {'created', told, bells_missing({lane}, wake_queue_of(lane))}

@@ -53,6 +53,12 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', expiring_key(), '-inf', whol
   forget(id, owner)
 end
 
+-- Files whose writer was killed before the job was there.
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', staged_key(), '-inf', whole(at), 'LIMIT', 0, 100)) do
+  redis.call('ZREM', staged_key(), id)
+  if redis.call('EXISTS', job_key(id)) == 0 then redis.call('SADD', trash_key(), id) end
+end
+
 -- Some of all jobs each time: one that nobody asks for may have lost its record, too.
 local audited = redis.call('HGET', upkeep_key(), 'audited')
 local rows = redis.call('ZRANGEBYSCORE', index_key('*'), audited and '(' .. audited or '-inf', '+inf', 'WITHSCORES',

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, overload
@@ -16,6 +16,7 @@ from jobs.dataset_versions import DatasetVersion
 from jobs.datasets import DatasetInfo, find
 from jobs.errors import DatasetUnavailable
 from jobs.model_encoding import ModelEncoding
+from jobs.reencoding import Reencoder, info_with
 from store import checked_files
 from store.dataset_files import DatasetFiles
 from worker.datasets import mnist
@@ -50,6 +51,24 @@ class Dataset:
     """The record of an uploaded one."""
     test_sources: bytes | None = None
     """Where each test example is in the upload, a line each; None where that is not known."""
+
+    def encoded_as(self, encoding: ModelEncoding) -> "Dataset":
+        """The same examples as a network is fed them by an encoding that was `jobs.reencoding.adopted` for them; with
+        their own it is this one."""
+        own = self.encoding or ModelEncoding.of(self.info)
+        if encoding == own:
+            return self
+        turn = Reencoder(own, encoding)
+
+        def turned(x: np.ndarray | None, y: np.ndarray | None) -> tuple[Any, Any]:
+            if x is None or y is None:
+                return None, None
+            return _read_only(turn.examples(x)), _read_only(turn.targets(y))
+
+        parts = [turned(self.train_x, self.train_y), turned(self.test_x, self.test_y), turned(self.val_x, self.val_y)]
+        names = [f"{part}_{axis}" for part in ("train", "test", "val") for axis in "xy"]
+        arrays = dict(zip(names, (array for part in parts for array in part), strict=True))
+        return replace(self, info=info_with(self.info, encoding), encoding=encoding, **arrays)
 
 
 class Datasets:
@@ -140,7 +159,7 @@ class Datasets:
             raise DatasetUnavailable(
                 f"the files of {version.ref} cannot be read; upload it again, or look after the data directory: {error}"
             ) from error
-        encoding = ModelEncoding.of(version.info, rows=version.rows, images=version.images, arrays=version.arrays)
+        encoding = ModelEncoding.of_version(version)
         return Dataset(version.info, **arrays, encoding=encoding, version=version, test_sources=sources)
 
 

@@ -1,6 +1,6 @@
 """A described network as pure functions: what the step asks of it, whoever computes its layers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol, cast
 
 import numpy as np
@@ -65,4 +65,16 @@ def split(described: Architecture, values: Sequence[np.ndarray]) -> InitialValue
     return InitialValues(
         tuple(value for weight, value in pairs if weight.is_trained),
         tuple(value for weight, value in pairs if not weight.is_trained),
+    )
+
+
+def replaced(described: Architecture, values: InitialValues, given: Mapping[str, np.ndarray]) -> InitialValues:
+    """The same values but for weights that are given, float32 arrays by name."""
+    count = len(described.fixed)
+    return InitialValues(
+        tuple(given.get(weight.name, value) for weight, value in zip(described.trained, values.weights, strict=True)),
+        (
+            *(given.get(weight.name, value) for weight, value in zip(described.fixed, values.fixed, strict=False)),
+            *values.fixed[count:],
+        ),
     )

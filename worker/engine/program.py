@@ -21,7 +21,7 @@ from jobs.estimate import estimate
 from jobs.memory import Batches
 from jobs.spec import Spec
 from worker.engine.build import build
-from worker.engine.network import sizes
+from worker.engine.network import replaced, sizes
 from worker.engine.optimizers import Hyper
 from worker.engine.scaling import FIRST_FACTOR, LossScale
 from worker.engine.snapshot import UNSCALED
@@ -104,9 +104,10 @@ class Program:
     evaluation_size: int
     """Examples in a batch of an evaluation."""
 
-    def initial(self, seed: int) -> TrainState:
-        """Weights from the seed, the optimizer's memory at zero."""
-        weights, fixed = self.kind.network.initial(seed)
+    def initial(self, seed: int, given: Mapping[str, np.ndarray] | None = None) -> TrainState:
+        """Weights from the seed, but for those that are given by name; the optimizer's memory at zero."""
+        network = self.kind.network
+        weights, fixed = replaced(network.described, network.initial(seed), given or {})
         copies = range(MEMORY_PER_WEIGHT[self.kind.optimizer])
         memory = tuple(np.zeros_like(weight) for _ in copies for weight in weights)
         return self.train_state(weights, memory, (FIRST_FACTOR, 0.0), fixed=fixed)

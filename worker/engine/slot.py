@@ -1,6 +1,6 @@
 """One job's place in a program: its state, how far it has come, whom it tells, and how it ends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,9 +71,11 @@ class Slot:
         checkpointer: Checkpointer,
         pace: Pace,
         resume: Snapshot | None = None,
+        initial: Mapping[str, np.ndarray] | None = None,
         class_weights: np.ndarray | None = None,
     ) -> None:
-        """`class_weights` float32 [classes] say how much the examples of each count, where not all count the same.
+        """Without a snapshot to `resume` from it begins with the weights `initial`, float32 by name, and with drawn
+        ones for the others. `class_weights` float32 [classes] say how much the examples of each count, where not all count the same.
 
         Raises ValueError for a snapshot of another model.
         """
@@ -94,7 +96,7 @@ class Slot:
         self.step = resume.step if resume else 0
         self.seconds = resume.seconds if resume else 0.0
         self._skipped_before = resume.skipped[0] if resume else 0
-        self.state = _state(program, spec.seed, resume)
+        self.state = _state(program, spec.seed, resume, initial)
         self.plan: Epoch | None = None
         """Of the epoch under way, once it has begun."""
         self._told_of_skipped = False
@@ -238,9 +240,11 @@ class Slot:
             self.state = self.state._replace(train_state=self._program.train_state(best.weights, (), fixed=best.fixed))
 
 
-def _state(program: Program, seed: int, resume: Snapshot | None) -> State:
+def _state(
+    program: Program, seed: int, resume: Snapshot | None, initial: Mapping[str, np.ndarray] | None
+) -> State:
     if resume is None:
-        return State(program.initial(seed), program.sums())
+        return State(program.initial(seed, initial), program.sums())
     shapes = tuple(weight.shape for weight in resume.weights)
     expected = tuple(weight.shape for weight in program.kind.network.described.trained)
     if shapes != expected:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -37,13 +37,17 @@ def train(
     control: Control,
     checkpointer: Checkpointer | None = None,
     resume: Snapshot | None = None,
+    initial: Mapping[str, np.ndarray] | None = None,
     export_seconds: float = 0.0,
 ) -> Outcome | Stopped:
     """Train a job of these `sizes` to its end, or until `control` gives a reason to stop.
 
     What remains is told with the `export_seconds` that whoever takes the outcome needs for it.
 
-    The result is a pure function of the spec, the dataset, the execution and the kind of device with its number
+    Without a snapshot to `resume` from it begins with the weights `initial`, float32 by name, and with drawn ones for
+    the others.
+
+    The result is a pure function of the spec, the dataset, the initial weights, the execution and the kind of device with its number
     of threads: neither where chunks end nor stopping and resuming changes a bit of it.
 
     Raises NonFiniteLoss, OutOfMemory, or ValueError for a snapshot of another model.
@@ -66,9 +70,10 @@ def train(
                 export_seconds=export_seconds,
             ),
             resume=resume,
+            initial=initial,
             class_weights=_class_weights(spec, dataset, data),
         )
-        del resume  # the slot has its state on the device: the copy it came in need not stay for the whole training
+        del resume, initial  # the slot has its state on the device: the copies need not stay for the whole training
         Training(runner, dataset.info, data, execution=execution, device=device, slots=[slot]).run()
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         cause = (str(error) or type(error).__name__).splitlines()[0]

@@ -19,7 +19,7 @@ from jobs.record import Checkpoint, EpochMetrics
 from store.artifacts import Artifacts
 from worker.engine.snapshot import Snapshot
 from worker.files.checkpoint_writer import CheckpointWriter
-from worker.files.npz import npz_parts
+from store.npz import npz_parts
 from worker.lease.clock import elapsed_seconds
 from worker.lease.lease import Lease
 

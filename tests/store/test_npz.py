@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 
-from worker.files.npz import npz_parts
+from store.npz import npz_parts
 
 ARRAYS = {
     "weights/000": np.arange(12, dtype=np.float32).reshape(3, 4),
