@@ -65,8 +65,8 @@ def check_outputs(own: ModelEncoding, given: ModelEncoding, *, dataset: str, sou
     what = "classes" if own.task == "classification" else "targets"
     others = "classes" if given.task == "classification" else "targets"
     raise InvalidSpec(
-        f"{dataset} has the {what} {_some(names[0])}, and {source} tells the {others} {_some(names[1])}, in this order; "
-        f"reinitialize {layer!r}, or bring the same",
+        f"{dataset} has the {what} {_some(names[0])}, and {source} tells the {others} {_some(names[1])}, in this "
+        f"order; reinitialize {layer!r}, or bring the same",
         pointer="/init_from",
     )
 
@@ -133,7 +133,9 @@ def _check_columns(
         if found is None:
             raise refuse(f"{source} learnt from a column {wanted.name!r}, which {dataset} does not have")
         if isinstance(found, LeftOutColumn):
-            raise refuse(f"{source} learnt from the column {wanted.name!r}, which {dataset} leaves out ({found.reason})")
+            raise refuse(
+                f"{source} learnt from the column {wanted.name!r}, which {dataset} leaves out ({found.reason})"
+            )
         if found.kind != wanted.kind:
             raise refuse(f"the column {wanted.name!r} is {wanted.kind} in {source}, and {found.kind} in {dataset}")
 
@@ -187,9 +189,7 @@ def _numeric(own: NumericColumn, at: int, new: NumericColumn, to: int, markers: 
     return turn
 
 
-def _categorical(
-    own: CategoricalColumn, at: int, new: CategoricalColumn, to: int, markers: frozenset[str]
-) -> Turn:
+def _categorical(own: CategoricalColumn, at: int, new: CategoricalColumn, to: int, markers: frozenset[str]) -> Turn:
     codes = {text: code for code, text in enumerate(new.categories)}
     places = [new.missing_code if text in markers else codes.get(text, new.unseen) for text in own.categories]
     if own.missing:
@@ -210,5 +210,3 @@ def _outputs(encoding: ModelEncoding) -> tuple[str, ...]:
 
 def _some(names: tuple[str, ...]) -> str:
     return ", ".join(names[:10]) + (f" and {len(names) - 10:,} more" if len(names) > 10 else "")
-
-

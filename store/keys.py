@@ -134,6 +134,11 @@ class Keys:
         return self._build("lost")
 
     @property
+    def staged(self) -> str:
+        """Jobs whose files are there before they are."""
+        return self._build("staged")
+
+    @property
     def trash(self) -> str:
         """Deleted jobs whose files are still there."""
         return self._build("trash")

@@ -4,7 +4,7 @@ Needs NumPy.
 """
 
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -22,14 +22,14 @@ class Unreadable(Exception):
     """A file is no `.npz` of numbers."""
 
 
-def npz_parts(arrays: Mapping[str, NDArray[Any]] | Iterable[tuple[str, NDArray[Any]]]) -> Iterator[Chunk]:
-    """The bytes of a file that `np.load` reads without pickle. An array's own memory is one of the parts: nothing may
-    change it before the next one is asked for.
+def npz_parts(arrays: Iterable[tuple[str, NDArray[Any]]]) -> Iterator[Chunk]:
+    """The bytes of a file of named arrays that `np.load` reads without pickle. An array's own memory is one of the
+    parts: nothing may change it before the next one is asked for.
     """
     written = _Written()
     # Without `seek`, zipfile writes an array's length and checksum behind it.
     with zipfile.ZipFile(written, "w") as archive:  # pyright: ignore[reportCallIssue, reportArgumentType] (it takes what can write)
-        for name, array in arrays.items() if isinstance(arrays, Mapping) else arrays:
+        for name, array in arrays:
             values = np.ascontiguousarray(array).reshape(array.shape)  # which makes a scalar an array of one
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 npy.write_array_header_1_0(member, npy.header_data_from_array_1_0(values))

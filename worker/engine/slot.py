@@ -75,7 +75,8 @@ class Slot:
         class_weights: np.ndarray | None = None,
     ) -> None:
         """Without a snapshot to `resume` from it begins with the weights `initial`, float32 by name, and with drawn
-        ones for the others. `class_weights` float32 [classes] say how much the examples of each count, where not all count the same.
+        ones for the others. `class_weights` float32 [classes] say how much the examples of each count, where not all
+        count the same.
 
         Raises ValueError for a snapshot of another model.
         """
@@ -240,9 +241,7 @@ class Slot:
             self.state = self.state._replace(train_state=self._program.train_state(best.weights, (), fixed=best.fixed))
 
 
-def _state(
-    program: Program, seed: int, resume: Snapshot | None, initial: Mapping[str, np.ndarray] | None
-) -> State:
+def _state(program: Program, seed: int, resume: Snapshot | None, initial: Mapping[str, np.ndarray] | None) -> State:
     if resume is None:
         return State(program.initial(seed, initial), program.sums())
     shapes = tuple(weight.shape for weight in resume.weights)

@@ -47,8 +47,8 @@ def train(
     Without a snapshot to `resume` from it begins with the weights `initial`, float32 by name, and with drawn ones for
     the others.
 
-    The result is a pure function of the spec, the dataset, the initial weights, the execution and the kind of device with its number
-    of threads: neither where chunks end nor stopping and resuming changes a bit of it.
+    The result is a pure function of the spec, the dataset, the initial weights, the execution and the kind of device
+    with its number of threads: neither where chunks end nor stopping and resuming changes a bit of it.
 
     Raises NonFiniteLoss, OutOfMemory, or ValueError for a snapshot of another model.
     """

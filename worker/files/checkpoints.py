@@ -17,9 +17,9 @@ import structlog
 
 from jobs.record import Checkpoint, EpochMetrics
 from store.artifacts import Artifacts
+from store.npz import npz_parts
 from worker.engine.snapshot import Snapshot
 from worker.files.checkpoint_writer import CheckpointWriter
-from store.npz import npz_parts
 from worker.lease.clock import elapsed_seconds
 from worker.lease.lease import Lease
 
@@ -194,7 +194,7 @@ class Checkpoints:
         step = snapshot.epoch * self._steps_per_epoch + snapshot.step
         name = f"{kind}-{self._lease.fence}-{step}.npz"
         try:
-            file = self._artifacts.write(self._lease.job.id, name, npz_parts(snapshot.arrays()))
+            file = self._artifacts.write(self._lease.job.id, name, npz_parts(snapshot.arrays().items()))
         except OSError as error:
             log.warning("checkpoint_not_written", job_id=self._lease.job.id, name=name, error=str(error))
             if not self._refused:

@@ -3,13 +3,16 @@
 import os
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from jobs.datasets import CATALOGUE, DatasetInfo
+from jobs.columns import NumericColumn, RowEncoding
+from jobs.datasets import CATALOGUE, DatasetInfo, Target
 from jobs.errors import DatasetUnavailable, UnknownDataset
+from jobs.model_encoding import ModelEncoding
 from tests.worker.digits import digits
 from worker.datasets import memory, mnist
 from worker.datasets.idx import DIGESTS, Arrays, idx_digest
@@ -166,3 +169,30 @@ def test_the_full_set_comes_from_a_users_file_and_from_the_cache_alike(tmp_path:
     assert np.array_equal(kept.train_y, dropped.train_y)
     assert kept.train_y[:5].tolist() == [5, 0, 4, 1, 9]
     assert kept.test_y[:5].tolist() == [7, 2, 1, 0, 4]
+
+
+def test_rows_are_encoded_as_another_network_was_fed() -> None:
+    own = RowEncoding(columns=(NumericColumn(name="a", mean=10, std=2, missing=False),))
+    given = RowEncoding(columns=(NumericColumn(name="a", mean=0, std=4, missing=True),))
+    info = DatasetInfo(
+        name="d@2", kind="table", shape=(1,), targets=(Target("y", 1, 2),), train_examples=2, test_examples=1
+    )
+    train, test = np.array([[0.0], [1.0]], np.float32), np.array([[-1.0]], np.float32)
+    dataset = Dataset(info, train, train, test, test, train, train, encoding=ModelEncoding.of(info, rows=own))
+    wanted = ModelEncoding.of(replace(info, shape=(2,), targets=(Target("y", 0, 1),)), rows=given)
+    found = dataset.encoded_as(wanted)
+    assert (found.info.shape, found.info.targets, found.encoding) == ((2,), wanted.targets, wanted)
+    assert found.train_x.tolist() == [[2.5, 0], [3, 0]]
+    assert found.val_x is not None
+    assert found.val_y is not None
+    assert found.val_x.tolist() == found.train_x.tolist()
+    assert found.test_x.tolist() == [[2, 0]]
+    assert (found.train_y.tolist(), found.test_y.tolist()) == ([[1], [3]], [[-1]])
+    assert not found.train_x.flags.writeable
+    assert dataset.encoding
+    assert dataset.encoded_as(dataset.encoding) is dataset
+
+
+def test_a_built_in_set_has_its_own_encoding(tmp_path: Path) -> None:
+    dataset = Datasets(tmp_path).load("mnist-10k")
+    assert dataset.encoded_as(ModelEncoding.of(dataset.info)) is dataset

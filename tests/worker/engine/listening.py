@@ -1,6 +1,6 @@
 """A training run in a test: what it reported, and control over it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,18 +73,21 @@ def run(
     *,
     listener: Listener | None = None,
     resume: Snapshot | None = None,
+    initial: Mapping[str, np.ndarray] | None = None,
     export_seconds: float = 0.0,
 ) -> tuple[Outcome, Listener]:
     """Train on the CPU, to the end."""
     listener = listener or Listener()
-    ending = _train(dataset, spec, listener=listener, resume=resume, export_seconds=export_seconds)
+    ending = _train(dataset, spec, listener=listener, resume=resume, initial=initial, export_seconds=export_seconds)
     assert isinstance(ending, Outcome)
     return ending, listener
 
 
-def stopped(dataset: Dataset, spec: Spec, *, listener: Listener) -> Stopped:
+def stopped(
+    dataset: Dataset, spec: Spec, *, listener: Listener, initial: Mapping[str, np.ndarray] | None = None
+) -> Stopped:
     """Train on the CPU until the listener stops it."""
-    ending = _train(dataset, spec, listener=listener)
+    ending = _train(dataset, spec, listener=listener, initial=initial)
     assert isinstance(ending, Stopped)
     return ending
 
@@ -95,6 +98,7 @@ def _train(
     *,
     listener: Listener,
     resume: Snapshot | None = None,
+    initial: Mapping[str, np.ndarray] | None = None,
     export_seconds: float = 0.0,
 ) -> Outcome | Stopped:
     sizes, device = estimate(spec, dataset.info), devices.choose("cpu")
@@ -108,6 +112,7 @@ def _train(
         control=listener,
         checkpointer=listener,
         resume=resume,
+        initial=initial,
         export_seconds=export_seconds,
     )
 
