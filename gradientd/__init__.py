@@ -1,5 +1,6 @@
 """What a person uses: the command line, the Python client, and `gradientd up`, the whole service on one machine."""
 
+from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +14,21 @@ if TYPE_CHECKING:
         StillRunning,
         UnexpectedAnswer,
     )
+    from gradientd.conversion.errors import NotConvertible
+    from gradientd.conversion.keras_models import ConvertedModel, from_keras
 
 __all__ = [
     "AsyncClient",
     "Client",
+    "ConvertedModel",
+    "NotConvertible",
     "NotSupported",
     "Refused",
     "ServerUnreachable",
     "StillRunning",
     "UnexpectedAnswer",
     "__version__",
+    "from_keras",
 ]
 
 __version__ = version("gradientd")
@@ -30,6 +36,9 @@ __version__ = version("gradientd")
 
 def __getattr__(name: str) -> Any:
     """What the client offers, imported when it is first asked for: the commands' modules live in this package too."""
+    if name in ("ConvertedModel", "NotConvertible", "from_keras"):  # which need NumPy, and the client has none
+        module = "errors" if name == "NotConvertible" else "keras_models"
+        return getattr(import_module(f"gradientd.conversion.{module}"), name)
     if name in __all__:
         from gradientd import client  # noqa: PLC0415 - see above
 

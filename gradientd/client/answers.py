@@ -102,18 +102,32 @@ def dataset_name(dataset: DatasetRef) -> str:
     return dataset if isinstance(dataset, str) else dataset.id
 
 
-def spec_fields(spec: SpecFields) -> Mapping[str, Any]:
-    """The fields that were given.
+def spec_fields(spec: SpecFields, **more: Any) -> Mapping[str, Any]:
+    """The fields that were given, `more` before those of `spec`; of datasets and converted models what names them.
 
     Raises ValueError for what JSON cannot say: a number that is not finite, text that is none; it names the field.
     """
     given = spec.model_dump(mode="json", exclude_unset=True, warnings=False) if isinstance(spec, Spec) else spec
+    given = _plain({**given, **more})
     for field, value in _leaves("", given):
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{field} must be a finite number, not {value}")
         if isinstance(value, str) and not _is_text(value):
             raise ValueError(f"{field} must be text in UTF-8, not {value!r}")
     return given
+
+
+def _plain(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields as JSON has them."""
+    fields = dict(given)
+    if isinstance(dataset := fields.get("dataset"), wire.Dataset):
+        fields["dataset"] = dataset.id
+    model: Any = fields.get("model")
+    if isinstance(described := getattr(model, "model", None), Mapping):  # a converted one
+        fields["model"] = described
+        if frozen := getattr(model, "freeze", ()):
+            fields.setdefault("freeze", list(frozen))
+    return fields
 
 
 def _leaves(field: str, value: object) -> Iterator[tuple[str, object]]:

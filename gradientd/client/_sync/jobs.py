@@ -29,21 +29,24 @@ AWAY_SECONDS = 1.0
 class JobCalls(Connection):
     """The calls about jobs. Wherever a job is meant, its id is as good."""
 
-    def submit(self, spec: SpecFields, *, idempotency_key: str | None = None) -> Job:
-        """Have a job accepted; `spec` may leave out any field. However often it has to be sent, it is one job; with a
-        key of your own the same key within 24 hours is, too.
+    def submit(self, spec: SpecFields | None = None, *, idempotency_key: str | None = None, **fields: Any) -> Job:
+        """Have a job accepted; `spec` may leave out any field, and `fields` are more of them, which win over its own.
+        A `model` may be what `gradientd.from_keras` gives, whose `freeze` is taken too where none is given. However
+        often it has to be sent, it is one job; with a key of your own the same key within 24 hours is, too.
 
         Raises:
             Refused: a field is wrong; `problem.errors` names it.
             ValueError: a number is not finite, or text is none: JSON cannot say it.
         """
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        return parse(self._request("POST", "/v1/jobs", json=spec_fields(spec), headers=headers), Job)
+        body = spec_fields(spec or {}, **fields)
+        return parse(self._request("POST", "/v1/jobs", json=body, headers=headers), Job)
 
-    def resolve(self, spec: SpecFields) -> dict[str, Any]:
-        """What `submit` would do, as the server tells it: the resolved spec and estimates. Stores nothing."""
-        params = {"dry_run": "true"}
-        return parse(self._request("POST", "/v1/jobs", json=spec_fields(spec), params=params), Document).root
+    def resolve(self, spec: SpecFields | None = None, **fields: Any) -> dict[str, Any]:
+        """What `submit` would do, as the server tells it: the resolved spec, estimates and each layer of the network.
+        Stores nothing."""
+        body, params = spec_fields(spec or {}, **fields), {"dry_run": "true"}
+        return parse(self._request("POST", "/v1/jobs", json=body, params=params), Document).root
 
     def get(self, job: JobRef) -> Job:
         """The job as it is now."""

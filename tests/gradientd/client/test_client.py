@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, cast
@@ -390,3 +391,40 @@ def test_wait_goes_on_where_the_server_has_too_much_to_do(client_of: ClientOf, m
     answers = [httpx.Response(200, json=dump(sample_job())), busy, httpx.Response(200, json=dump(succeeded_job()))]
     with client_of(lambda request: answers.pop(0)) as client:
         assert client.wait(JOB_ID).status is Status.SUCCEEDED
+
+
+@dataclass(frozen=True)
+class Converted:
+    """As `gradientd.from_keras` gives it."""
+
+    model: dict[str, Any]
+    freeze: tuple[str, ...] = ()
+
+
+LAYERS = {"type": "layers", "layers": [{"type": "flatten"}, {"type": "dense", "name": "a"}]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "fields", "sent"),
+    [
+        (None, {}, {}),
+        ({"epochs": 3, "seed": 1}, {"epochs": 2}, {"epochs": 2, "seed": 1}),
+        (None, {"model": Converted(LAYERS), "dataset": "digits"}, {"model": LAYERS, "dataset": "digits"}),
+        ({"model": Converted(LAYERS, ("a",))}, {}, {"model": LAYERS, "freeze": ["a"]}),
+        (None, {"model": Converted(LAYERS, ("a",)), "freeze": []}, {"model": LAYERS, "freeze": []}),
+        (Spec(seed=4), {"epochs": 1}, {"seed": 4, "epochs": 1}),
+    ],
+)
+def test_fields_may_stand_beside_a_spec_and_a_model_be_a_converted_one(
+    client_of: ClientOf, spec: Any, fields: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    bodies: list[Any] = []
+
+    def accept(request: httpx.Request) -> httpx.Response:
+        bodies.append(json.loads(request.content))
+        return httpx.Response(202, json=dump(sample_job()))
+
+    with client_of(accept) as client:
+        client.submit(spec, **fields)
+        client.resolve(spec, **fields)
+    assert bodies == [sent, sent]
