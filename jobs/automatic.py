@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs.datasets import DatasetInfo
 
 VALIDATION_SPLIT = 0.1
+PATIENCE = 20
+"""Epochs without improvement."""
 FEW_EXAMPLES = 200
 """Below so many a tenth of them is too few to say when to stop: iris lost 1.8 points of accuracy by it, and none so."""
 
@@ -33,14 +35,14 @@ def picked(dataset: DatasetInfo, given: Mapping[str, Any]) -> Iterator[Choice]:
     What goes together with a given field is picked so that it does.
     """
     yield from _for_images(dataset) if dataset.kind == "images" else _for_values(dataset)
-    yield from _stopping(dataset, given)
+    yield from stopping(dataset, given)
 
 
 def _for_values(dataset: DatasetInfo) -> Iterator[Choice]:
     examples = dataset.train_examples
     what = "rows of a table" if dataset.kind == "table" else "arrays"
     yield Choice(field="model", value={"type": "mlp", "hidden": [64, 64], "dropout": 0.1}, reason=what)
-    yield _loss(dataset)
+    yield loss(dataset)
     yield Choice(field="optimizer", value={"type": "adam", "learning_rate": 0.001}, reason="learns without tuning")
     size = 32 if examples <= 10_000 else 128 if examples <= 100_000 else 512
     yield Choice(field="batch_size", value=size, reason=f"{examples:,} training examples")
@@ -56,7 +58,7 @@ def _for_images(dataset: DatasetInfo) -> Iterator[Choice]:
     filters = [min(16 << block, 128) for block in range(blocks)]
     model = {"type": "cnn", "filters": filters, "dropout": 0.3}
     yield Choice(field="model", value=model, reason=f"images of {height} x {width}")
-    yield _loss(dataset)
+    yield loss(dataset)
     if dataset.task == "classification":
         shift = min(16, max(1, round(min(height, width) / 16)))
         yield Choice(
@@ -71,14 +73,15 @@ def _for_images(dataset: DatasetInfo) -> Iterator[Choice]:
     yield Choice(field="epochs", value=epochs, reason=f"at most, for {examples:,} training examples")
 
 
-def _loss(dataset: DatasetInfo) -> Choice:
+def loss(dataset: DatasetInfo) -> Choice:
+    """What suits the task."""
     if dataset.task == "regression":
         count = len(dataset.targets)
         return Choice(field="loss", value="mse", reason=f"{count} number{'s' if count > 1 else ''} to tell")
     return Choice(field="loss", value="cross_entropy", reason=f"{len(dataset.classes)} classes to tell apart")
 
 
-def _stopping(dataset: DatasetInfo, given: Mapping[str, Any]) -> Iterator[Choice]:
+def stopping(dataset: DatasetInfo, given: Mapping[str, Any], *, patience: int = PATIENCE) -> Iterator[Choice]:
     """Held-out examples, and stopping by them, where there are enough of them to tell."""
     brought = dataset.validation_examples > 0
     if dataset.train_examples < FEW_EXAMPLES and not brought:
@@ -88,6 +91,6 @@ def _stopping(dataset: DatasetInfo, given: Mapping[str, Any]) -> Iterator[Choice
     if brought or given.get("validation_split", VALIDATION_SPLIT):
         yield Choice(
             field="early_stopping",
-            value={"monitor": "val_loss", "patience": 20},
+            value={"monitor": "val_loss", "patience": patience},
             reason="the held-out examples say when more training does harm",
         )

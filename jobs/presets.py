@@ -1,10 +1,11 @@
 """Named starting points for a job, and what a spec becomes by them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
+from jobs import networks
 from jobs.automatic import Choice, picked
 from jobs.datasets import CATALOGUE, DatasetInfo
 from jobs.errors import UnknownPreset
@@ -22,8 +23,14 @@ class Preset:
     name: str
     description: str
     values: dict[str, Any]
-    by_data: bool = False
-    """Whether the dataset decides the values."""
+    pick: Callable[[DatasetInfo, Mapping[str, Any]], Iterator[Choice]] | None = None
+    """What picks the values by the dataset, and raises InvalidSpec for one that it does not suit. Those of fields that
+    are given, its second argument, are not taken."""
+
+    @property
+    def by_data(self) -> bool:
+        """Whether the dataset decides the values."""
+        return self.pick is not None
 
 
 PRESETS: dict[str, Preset] = {
@@ -65,14 +72,32 @@ PRESETS: dict[str, Preset] = {
             "For rows: an MLP 64-64 with Adam, stopped early by 10 % of the training examples where there are 200 or "
             "more; batch size and epochs by their number.",
             {},
-            by_data=True,
+            pick=picked,
+        ),
+        Preset(
+            "resnet-small",
+            "For images of 8 x 8 pixels or more: a residual network of three blocks with batch normalization, Adam.",
+            {},
+            pick=networks.resnet_small,
+        ),
+        Preset(
+            "lstm",
+            "For sequences, arrays of steps x features, or images row by row: an LSTM with Adam.",
+            {},
+            pick=networks.lstm,
+        ),
+        Preset(
+            "attention",
+            "For the same: two blocks of attention behind a window over the steps, with Adam.",
+            {},
+            pick=networks.attention,
         ),
         Preset(
             AUTO,
             "What suits the data, by its kind, task and size; the job's `choices` say what and why. What an empty spec "
             "means on an uploaded dataset.",
             {},
-            by_data=True,
+            pick=picked,
         ),
     )
 }
@@ -102,7 +127,7 @@ def resolution(body: Spec, dataset: DatasetInfo | None = None) -> Resolution:
 
     `dataset` is that of `dataset_named`; without it the spec is one of a built-in dataset.
 
-    Raises UnknownPreset.
+    Raises UnknownPreset, InvalidSpec where the preset does not suit the dataset.
     """
     dataset = dataset or CATALOGUE[dataset_named(body)]
     name = body.preset or (TEXTBOOK if dataset.name in CATALOGUE else AUTO)
@@ -110,8 +135,8 @@ def resolution(body: Spec, dataset: DatasetInfo | None = None) -> Resolution:
     values: dict[str, Any] = {field: getattr(body, field) for field in body.model_fields_set}
     values |= {"preset": name, "dataset": dataset.name}
     choices: tuple[Choice, ...] = ()
-    if PRESETS[name].by_data:
-        preset, choices = _by_data(values, dataset)
+    if pick := PRESETS[name].pick:
+        preset, choices = _by_data(pick, values, dataset)
     # Neither side needs its fields checked again, and `picked` gives none that goes ill with the user's.
     spec = preset.model_copy(update=values)
     if "loss" not in spec.model_fields_set and isinstance(spec.model, Softmax) and dataset.task == "classification":
@@ -120,9 +145,11 @@ def resolution(body: Spec, dataset: DatasetInfo | None = None) -> Resolution:
     return Resolution(spec, choices)
 
 
-def _by_data(given: Mapping[str, Any], dataset: DatasetInfo) -> tuple[Spec, tuple[Choice, ...]]:
-    picks = [pick for pick in picked(dataset, given) if pick.field not in given]
-    return Spec.model_validate({pick.field: pick.value for pick in picks}), tuple(picks)
+def _by_data(
+    pick: Callable[[DatasetInfo, Mapping[str, Any]], Iterator[Choice]], given: Mapping[str, Any], dataset: DatasetInfo
+) -> tuple[Spec, tuple[Choice, ...]]:
+    picks = [choice for choice in pick(dataset, given) if choice.field not in given]
+    return Spec.model_validate({choice.field: choice.value for choice in picks}), tuple(picks)
 
 
 @cache
