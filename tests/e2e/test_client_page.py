@@ -23,7 +23,7 @@ def test_every_program_runs(
     for number, program in enumerate(PROGRAMS):
         exec(compile(program, f"docs/client.md, program {number}", "exec"), names)
         written.append(capsys.readouterr().out)
-    first, jobs, events, metrics, data, asynchronous, refused, last = written
+    first, jobs, events, metrics, data, networks, asynchronous, refused, last = written
     assert first.startswith(f"http://127.0.0.1:{stack.port} 0.")
     assert re.search(
         r"^job_\w+ (queued|running)\nsucceeded 0\.\d+\n<job_\w+, succeeded \(completed\), softmax on", jobs
@@ -33,6 +33,11 @@ def test_every_program_runs(
     assert (tmp_path / "curves.html").stat().st_size > 1000
     assert data.startswith("<sums@1, table, classification, 240 to train + 60 to test>\n[{'label': 'up'")
     assert (tmp_path / "model.onnx").stat().st_size > 1000
+    assert re.fullmatch(
+        r"<a network of 3 layers, 13,610 values> \(.*1/255.*softmax.*\)\n"
+        r"conv2d\w* \[13, 13, 8\] 80\nflatten\w* \[1352\] 0\ndense\w* \[10\] 13530\n0\.[89]\d*\n",
+        networks,
+    )
     assert asynchronous.count("succeeded (completed), softmax") == 3
     assert "done\njob_" in asynchronous
     assert refused.startswith("invalid_spec [('/epochs', ")
