@@ -23,6 +23,7 @@ from api.routes import (
     service,
     uploads,
     webhooks,
+    weights,
 )
 from api.services import open_services
 from api.telemetry.traffic import Traffic
@@ -63,6 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
         artifacts.router,
         uploads.router,
         datasets.router,
+        weights.router,
         catalogue.router,
         service.router,
         metrics.router,

@@ -10,7 +10,7 @@ from jobs.record import Artifact, Event, Job, JobSummary, Value, Worker
 from jobs.spec import Spec
 from jobs.summary import LayerSummary, layers
 from jobs.webhook_messages import Delivery
-from jobs.wire import Dataset, JobEvent, KeptCheckpoint, Page, Preset
+from jobs.wire import Dataset, JobEvent, KeptCheckpoint, Page, Preset, Weights
 
 Parameters = Annotated[int, Field(ge=0, description="Number of trained values.", examples=[235_146])]
 FixedParameters = Annotated[
@@ -138,6 +138,10 @@ class PresetPage(Page[Preset]):
 
 class DatasetPage(Page[Dataset]):
     """Part of the list of datasets."""
+
+
+class WeightsPage(Page[Weights]):
+    """Part of the list of uploaded weights."""
 
 
 class Preview(Value):

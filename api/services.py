@@ -35,6 +35,7 @@ from store.doorbell import Doorbell, make_celery
 from store.files import Folder
 from store.jobs import Store
 from store.webhooks import Webhooks
+from store.weights import WeightsStore
 
 T = TypeVar("T")
 
@@ -59,6 +60,7 @@ class Services:
     fleet: Fleet
     datasets: DatasetStore
     dataset_files: DatasetFiles
+    weights: WeightsStore
     intake: Intake
     artifacts: LocalArtifacts
     predictor: Predictor
@@ -99,9 +101,11 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
                 Fleet(lambda: do(store.workers())),
                 datasets,
                 dataset_files,
+                weights := WeightsStore.of(settings),
                 intake := Intake(
                     do=do,
                     datasets=datasets,
+                    weights=weights,
                     files=dataset_files,
                     checker=Checker(Bounds(most_bytes=settings.max_upload_mb << 20)),
                 ),

@@ -28,6 +28,7 @@ from jobs.record import Artifact, Checkpoint, InitialWeights, Job
 from jobs.reencoding import adopted, check_outputs
 from jobs.spec import Spec
 from jobs.states import Status
+from jobs.uploaded_weights import WeightsNotFound
 from jobs.warm_start import (
     ENCODING_FILE,
     WEIGHTS_FILE,
@@ -122,6 +123,8 @@ async def find(services: Services, spec: Spec, *, owner: str) -> Start | None:
     if spec.init_from is None:
         return None
     origin = Origin.read(spec.init_from)
+    if origin.weights:
+        return await _uploaded(services, origin, owner=owner)
     for _ in range(LOOKS):
         try:
             job = await services.do(services.store.get(origin.job_id, owner=owner))
@@ -140,6 +143,20 @@ def gone(origin: object) -> InvalidSpec:
 async def copy(services: Services, start: Start, job_id: str) -> InitialWeights:
     """Write a job's own copy of the weights that were `fitted` to it. Raises Moved, StorageUnavailable."""
     return await _on_disk(start.copied, services.artifacts, job_id)
+
+
+async def _uploaded(services: Services, origin: Origin, *, owner: str) -> Start:
+    """Weights that somebody has uploaded. What they were fed is not known: it is what the dataset itself is."""
+    for _ in range(LOOKS):
+        try:
+            weights = await services.do(services.weights.get(owner, origin.weights))
+        except WeightsNotFound as error:
+            raise InvalidSpec(f"{error}; upload them first", pointer=POINTER) from error
+        with suppress(Moved):
+            path = services.dataset_files.upload(weights.folder)
+            shapes = await _on_disk(_checked_shapes, path, weights.file_sha256)
+            return Start(origin, path, weights.sha256, {name: name for name in shapes}, shapes)
+    raise gone(origin)
 
 
 async def _of_job(services: Services, job: Job, origin: Origin, *, owner: str) -> Start:

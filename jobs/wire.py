@@ -12,6 +12,7 @@ from jobs.datasets import DatasetInfo
 from jobs.record import Checkpoint, Event, Progress, Value
 from jobs.spec import Spec
 from jobs.states import Phase, Status
+from jobs.uploaded_weights import NamedArray, UploadedWeights
 
 Item = TypeVar("Item")
 
@@ -261,6 +262,32 @@ class Dataset(Value):
             sha256=version.sha256,
             report=None if brief else report,
             created_at=version.created_at,
+        )
+
+
+class Weights(Value):
+    """Weights that were uploaded."""
+
+    name: Annotated[str, Field(description="A spec's `init_from` names them `weights:NAME`.", examples=["backbone"])]
+    object: Annotated[Literal["weights"], Field(description="Always `weights`.")] = "weights"
+    sha256: Annotated[str, Field(description="SHA-256 of the upload, in hex.", examples=["9f86d081884c7d65…"])]
+    size_bytes: Annotated[int, Field(ge=0, description="Length of the upload.", examples=[942_000])]
+    stored_bytes: Annotated[int, Field(ge=0, description="What they take of their owner's room.", examples=[942_000])]
+    arrays: Annotated[
+        tuple[NamedArray, ...] | None, Field(description="Its arrays, in their order; `null` in lists.")
+    ] = None
+    created_at: Annotated[datetime, Field(description="When they were uploaded.")]
+
+    @classmethod
+    def of(cls, weights: UploadedWeights, *, brief: bool = False) -> "Weights":
+        """Show them; `brief` without their arrays."""
+        return cls(
+            name=weights.name,
+            sha256=weights.sha256,
+            size_bytes=weights.size_bytes,
+            stored_bytes=weights.stored_bytes,
+            arrays=None if brief else weights.arrays,
+            created_at=weights.created_at,
         )
 
 

@@ -33,7 +33,8 @@ TEMPLATES: dict[str, str] = {
     "datasets": "{ns}:datasets:{owner}",  # ZSET: names of an owner's datasets, by name
     "dataset": "{ns}:dataset:{owner}:{name}",  # HASH: the last number, the newest, and each version's record and bytes
     "dataset_jobs": "{ns}:dataset:{owner}:{name}:{n}:jobs",  # SET: jobs that need a version, some of them final by now
-    "stored_bytes": "{ns}:stored:{owner}",  # STRING: what an owner's datasets take on the disk
+    "weights": "{ns}:weights:{owner}",  # HASH: records of an owner's uploaded weights, by name
+    "stored_bytes": "{ns}:stored:{owner}",  # STRING: what an owner's datasets and uploaded weights take on the disk
     "reserved_bytes": "{ns}:reserved:{owner}",  # HASH: bytes set aside for uploads, by token, and until when, in ms
     "upload": "{ns}:upload:{owner}:{id}",  # STRING: what becomes of an upload, JSON
     "wake_queue": "{ns}:celery:{wake_queue}",  # LIST: Celery's queue; see store.doorbell
@@ -60,11 +61,12 @@ PERMANENT = (
     "datasets",
     "dataset",
     "dataset_jobs",
+    "weights",
     "stored_bytes",
 )
 """Kinds of keys without a TTL, beside the `job`, `events`, `webhook` and `outbox` of jobs that are not final.
 
-All but the counters shrink as jobs end and are deleted, as API keys are revoked and as datasets are deleted.
+All but the counters shrink as jobs end and are deleted, as API keys are revoked and as datasets and weights are.
 """
 
 BROKER_PREFIX = "{ns}:celery:"
@@ -119,6 +121,10 @@ class Keys:
     def dataset(self, owner: str, name: str) -> str:
         """An owner's dataset."""
         return self._build("dataset", owner=owner, name=name)
+
+    def weights(self, owner: str) -> str:
+        """An owner's uploaded weights."""
+        return self._build("weights", owner=owner)
 
     def api_key(self, key_id: str) -> str:
         """A stored API key."""

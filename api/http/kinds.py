@@ -29,6 +29,7 @@ from jobs.errors import (
     UnreadableRecord,
 )
 from jobs.faults import InvalidUpload, UnreadableRows, UploadTooLarge
+from jobs.uploaded_weights import InvalidWeights, WeightsNotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ TOO_MANY_REQUESTS = _of(TooManyRequests, 429, "Too many requests", header="Retry
 INVALID_DATASET_NAME = _of(InvalidDatasetName, 422, "Dataset cannot have this name")
 DATASET_NOT_FOUND = _of(DatasetNotFound, 404, "Dataset not found")
 DATASET_IN_USE = _of(DatasetInUse, 409, "Dataset is needed by a job")
+WEIGHTS_NOT_FOUND = _of(WeightsNotFound, 404, "Weights not found")
+INVALID_WEIGHTS = _of(InvalidWeights, 422, "Upload cannot be kept as weights")
 INVALID_UPLOAD = _of(InvalidUpload, 422, "Upload cannot become a dataset")
 UPLOAD_TOO_LARGE = _of(UploadTooLarge, 413, "Upload is too large")
 STORAGE_FULL = _of(StorageFull, 413, "No room for more datasets")
@@ -314,6 +317,8 @@ KINDS: dict[str, Kind] = {
         INVALID_DATASET_NAME,
         DATASET_NOT_FOUND,
         DATASET_IN_USE,
+        WEIGHTS_NOT_FOUND,
+        INVALID_WEIGHTS,
         INVALID_UPLOAD,
         UPLOAD_TOO_LARGE,
         STORAGE_FULL,

@@ -47,6 +47,7 @@ TAGS = [
     {"name": "artifacts", "description": "The files that a job leaves: its model, and what belongs to it."},
     {"name": "predictions", "description": "What a job's model says of new examples."},
     {"name": "datasets", "description": "Upload tables, pictures and arrays to learn, look into them, delete them."},
+    {"name": "weights", "description": "Upload weights to begin jobs with, list them, delete them."},
     {"name": "catalogue", "description": "What there is to train with: workers and presets."},
     {"name": "service", "description": "How the service itself is, and what its problems mean."},
 ]

@@ -42,9 +42,10 @@ from jobs.record import (
 )
 from jobs.spec import Augmentation, EarlyStopping, Spec
 from jobs.states import Phase, Reason, Status
+from jobs.uploaded_weights import NamedArray
 from jobs.webhook import Webhook
 from jobs.webhook_messages import Attempt, Delivery, delivery_id
-from jobs.wire import Dataset, FaultAt, JobEvent, KeptCheckpoint, Preset, Regressand, Upload, UploadReport
+from jobs.wire import Dataset, FaultAt, JobEvent, KeptCheckpoint, Preset, Regressand, Upload, UploadReport, Weights
 
 JOB_ID = "job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC"
 AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -98,6 +99,12 @@ UPLOAD_BODY: dict[str, Any] = {
         },
         "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
     },
+}
+
+WEIGHTS_BODY: dict[str, Any] = {
+    "required": True,
+    "description": "A `.npz` of arrays named `layer/weight`. What `Content-Type` says does not matter.",
+    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
 }
 
 PREDICT_BODY: dict[str, Any] = {
@@ -408,6 +415,20 @@ def _card() -> ModelCard:
     )
 
 
+def _weights() -> Weights:
+    return Weights(
+        name="backbone",
+        sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        size_bytes=402_190,
+        stored_bytes=402_190,
+        arrays=(
+            NamedArray(name="dense_1/kernel", shape=(784, 128), dtype="float32"),
+            NamedArray(name="dense_1/bias", shape=(128,), dtype="float32"),
+        ),
+        created_at=AT,
+    )
+
+
 @cache
 def by_schema() -> dict[str, dict[str, Any]]:
     """An example for each published schema, by its name, with every field filled to show what it looks like."""
@@ -428,6 +449,7 @@ def by_schema() -> dict[str, dict[str, Any]]:
             job_id=JOB_ID,
             predictions=(PredictedClass(label="yes", index=1, probabilities={"no": 0.07, "yes": 0.93}),),
         ),
+        _weights(),
         _card(),
         _delivery(),
         Preset.of(preset, resolve(Spec(preset=preset.name))),
@@ -446,7 +468,8 @@ def by_schema() -> dict[str, dict[str, Any]]:
         ),
     )
     found = {type(value).__name__: value.model_dump(mode="json") for value in values}
-    for name, key in (("Job", "id"), ("Event", "id"), ("Worker", "name"), ("Preset", "name"), ("Dataset", "name")):
+    for name in ("Job", "Event", "Worker", "Preset", "Dataset", "Weights"):
+        key = "id" if name in ("Job", "Event") else "name"
         found[f"{name}Page"] = _page(found[name], found[name][key])
     found["JobSummary"] = JobSummary(
         **_job().model_dump(include=set(JobState.model_fields) - {"object"}), dataset=spec.dataset, preset=spec.preset

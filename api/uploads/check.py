@@ -18,6 +18,7 @@ from api.uploads.archives import is_archive
 from api.uploads.checked import AnyChecked, CheckedArrays, CheckedImages, CheckedTable, Limits, Progress
 from api.uploads.options import UploadOptions
 from api.uploads.table import check_table
+from api.uploads.weights import check_weights
 from jobs.escapes import escaped
 from jobs.faults import Fault, InvalidUpload
 
@@ -29,7 +30,8 @@ class Order(BaseModel):
 
     path: Path
     into: Path
-    options: UploadOptions
+    options: UploadOptions | None
+    """How a dataset is to be read; None for weights."""
     most_bytes: int
     most_encoded_bytes: int
     memory_bytes: int
@@ -37,7 +39,7 @@ class Order(BaseModel):
 
 
 class Answer(BaseModel):
-    """What was found: a dataset, or why it is none."""
+    """What was found: a dataset, or weights, or why it is none."""
 
     found: AnyChecked | None = None
     detail: str = ""
@@ -69,6 +71,8 @@ def answer_to(order: Order, *, progress: Progress = lambda _: None) -> Answer:
     """What was found."""
     limits = Limits(order.most_bytes, order.most_encoded_bytes)
     try:
+        if order.options is None:
+            return Answer(found=check_weights(order.path, into=order.into, most_bytes=order.most_encoded_bytes))
         return Answer(found=check_upload(order.path, order.options, into=order.into, limits=limits, progress=progress))
     except InvalidUpload as error:
         return Answer(detail=error.detail, faults=error.faults, faults_total=error.total)

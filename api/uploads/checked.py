@@ -10,6 +10,7 @@ from jobs.columns import RowEncoding
 from jobs.datasets import DType
 from jobs.faults import Fault, InvalidUpload
 from jobs.inputs import ArrayEncoding, ImageEncoding
+from jobs.uploaded_weights import NamedArray
 
 Task = Literal["classification", "regression"]
 Progress = Callable[[float], None]
@@ -118,7 +119,15 @@ class CheckedArrays(Checked):
     dtype: DType
 
 
-AnyChecked = Annotated[CheckedTable | CheckedImages | CheckedArrays, Field(discriminator="kind")]
+class CheckedWeights(BaseModel):
+    """What weights are."""
+
+    kind: Literal["weights"] = "weights"
+    arrays: tuple[NamedArray, ...]
+
+
+CheckedDataset = CheckedTable | CheckedImages | CheckedArrays
+AnyChecked = Annotated[CheckedDataset | CheckedWeights, Field(discriminator="kind")]
 
 
 def refuse_others(given: Sequence[str], *, kind: str, found: str) -> None:

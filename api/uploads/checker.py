@@ -13,7 +13,7 @@ import structlog
 
 from api.uploads.archives import is_archive
 from api.uploads.check import Answer, Order
-from api.uploads.checked import CheckedArrays, CheckedImages, CheckedTable, Progress
+from api.uploads.checked import CheckedDataset, CheckedWeights, Progress
 from api.uploads.options import UploadOptions
 from jobs.dataset_versions import StorageUnavailable
 from jobs.faults import InvalidUpload
@@ -52,13 +52,31 @@ class Checker:
 
     async def check(
         self, path: Path, options: UploadOptions, *, into: Path, progress: Progress = lambda _: None
-    ) -> CheckedTable | CheckedImages | CheckedArrays:
+    ) -> CheckedDataset:
         """Check an upload and write its arrays into a folder; see `check_upload`. Its process ends with this call.
 
         Raises:
             InvalidUpload: it cannot be learnt from as it is, or checking it takes too much.
             StorageUnavailable: the disk does not take its arrays.
         """
+        found = await self._found(path, options, into, self._bounds.most_encoded_bytes, progress)
+        assert found.kind != "weights"
+        return found
+
+    async def check_weights(self, path: Path, *, into: Path, most_bytes: int) -> CheckedWeights:
+        """Check uploaded weights and write them into a folder; see `check_weights`. Raises as `check` does."""
+        found = await self._found(path, None, into, most_bytes)
+        assert found.kind == "weights"
+        return found
+
+    async def _found(
+        self,
+        path: Path,
+        options: UploadOptions | None,
+        into: Path,
+        most_encoded_bytes: int,
+        progress: Progress = lambda _: None,
+    ) -> CheckedDataset | CheckedWeights:
         bounds = self._bounds
         is_small = await asyncio.to_thread(_is_small, path)
         order = Order(
@@ -66,7 +84,7 @@ class Checker:
             into=into,
             options=options,
             most_bytes=bounds.most_bytes,
-            most_encoded_bytes=bounds.most_encoded_bytes,
+            most_encoded_bytes=most_encoded_bytes,
             memory_bytes=bounds.memory_bytes // 2 if is_small else bounds.memory_bytes,
         )
         async with self._small_turn if is_small else self._turn:

@@ -6,7 +6,9 @@ scratch folder, which a sweep finds, or nothing.
 
 import asyncio
 import hashlib
+import os
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,17 +16,20 @@ from typing import Any, TypeVar
 
 import structlog
 
-from api.uploads.checked import CheckedArrays, CheckedImages, CheckedTable, Progress
+from api.uploads.checked import CheckedDataset, Progress
 from api.uploads.checker import Checker
 from api.uploads.options import UploadOptions
 from api.uploads.receiving import Received, receive
+from api.uploads.weights import KEPT
 from jobs.dataset_versions import DatasetNotFound, DatasetRef, DatasetVersion, StorageFull, StorageUnavailable
 from jobs.datasets import Target
 from jobs.errors import StoreUnavailable
-from jobs.faults import UploadTooLarge
+from jobs.faults import InvalidUpload, UploadTooLarge
+from jobs.uploaded_weights import InvalidWeights, UploadedWeights, WeightsNotFound
 from store.calls import Operation
 from store.dataset_files import ARRAYS, UPLOAD, DatasetFiles
 from store.datasets import DatasetStore, Published
+from store.weights import PublishedWeights, WeightsStore
 
 log = structlog.get_logger(__name__)
 
@@ -71,11 +76,13 @@ class Intake:
         *,
         do: Callable[[Operation[Any]], Coroutine[Any, Any, Any]],
         datasets: DatasetStore,
+        weights: WeightsStore,
         files: DatasetFiles,
         checker: Checker,
     ) -> None:
         self._do = do
         self._datasets = datasets
+        self._weights = weights
         self._files = files
         self._checker = checker
         self.under_way = 0
@@ -167,6 +174,67 @@ class Intake:
         finally:
             await self._discard(taken.owner, taken.scratch, has_files=not kept)
 
+    async def finish_weights(self, taken: Taken, name: str) -> PublishedWeights:
+        """Have uploaded weights checked, and give them their name, in place of what had it.
+
+        Raises InvalidWeights, StorageFull, StorageUnavailable and StoreUnavailable: then nothing is left of them.
+        """
+        kept = False
+        upload, checked_file = taken.scratch / UPLOAD, taken.scratch / ARRAYS / KEPT
+        try:
+            with suppress(WeightsNotFound):
+                known: UploadedWeights = await self._do(self._weights.get(taken.owner, name))
+                if known.sha256 == taken.received.sha256:
+                    return PublishedWeights(known, created=False)
+            try:
+                checked = await self._checker.check_weights(
+                    upload, into=taken.scratch / ARRAYS, most_bytes=taken.room.most_bytes
+                )
+            except InvalidUpload as error:
+                raise InvalidWeights(str(error)) from error
+            await _on_disk(checked_file.replace, upload)
+            size = await _on_disk(self._files.size_bytes, taken.scratch)
+            weights = UploadedWeights(
+                name=name,
+                sha256=taken.received.sha256,
+                size_bytes=taken.received.size_bytes,
+                arrays=checked.arrays,
+                file_sha256=await _on_disk(_synced_digest, upload),
+                stored_bytes=size,
+                folder=taken.scratch.name,
+                created_at=datetime.now(UTC),
+            )
+            await self._reserve(taken.owner, taken.token, size, room=taken.room)
+            await _on_disk(self._files.keep, taken.scratch)
+            kept = True
+            return await self._publish_weights(taken, weights)
+        finally:
+            await self._discard(taken.owner, taken.scratch, has_files=not kept)
+
+    async def _publish_weights(self, taken: Taken, weights: UploadedWeights) -> PublishedWeights:
+        """Publish weights whose file is kept; that of those whose place they take is deleted."""
+        most = taken.room.most_stored_bytes
+        try:
+            published: PublishedWeights = await self._do(
+                self._weights.publish(taken.owner, taken.token, weights, most_bytes=most)
+            )
+        except StorageFull:
+            await _on_disk(self._files.delete, weights.folder)
+            raise
+        # What a store that did not answer has published is the same upload when it is sent again.
+        gone = published.replaced if published.created else weights
+        if gone and gone.folder != published.weights.folder:
+            await _on_disk(self._files.delete, gone.folder)
+        return published
+
+    async def delete_weights(self, owner: str, name: str) -> None:
+        """Delete uploaded weights, with their file. Raises WeightsNotFound."""
+        weights = await self._do(self._weights.delete(owner, name))
+        try:
+            await _on_disk(self._files.delete, weights.folder)
+        except StorageUnavailable as error:
+            log.warning("weights_not_deleted", folder=weights.folder, error=str(error))
+
     async def delete(self, owner: str, ref: DatasetRef) -> None:
         """Delete a version, or a whole dataset, with its files. Raises DatasetNotFound and DatasetInUse."""
         for version in await self._do(self._datasets.delete(owner, ref)):
@@ -177,7 +245,7 @@ class Intake:
 
     async def sweep(self) -> None:
         """Delete files that killed processes have left. Raises StoreUnavailable and StorageUnavailable."""
-        known = await self._do(self._datasets.folders())
+        known = await self._do(self._datasets.folders()) | await self._do(self._weights.folders())
         if gone := await _on_disk(self._files.sweep, known):
             log.info("abandoned_uploads_deleted", folders=gone)
 
@@ -255,7 +323,7 @@ def _version(
     taken: Taken,
     name: str,
     options: UploadOptions,
-    checked: CheckedTable | CheckedImages | CheckedArrays,
+    checked: CheckedDataset,
     *,
     stored_bytes: int,
 ) -> DatasetVersion:
@@ -280,6 +348,13 @@ def _version(
         folder=taken.scratch.name,
         created_at=datetime.now(UTC),
     )
+
+
+def _synced_digest(path: Path) -> str:
+    """SHA-256 of a file, once it is on the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _digest(options: UploadOptions) -> str:
