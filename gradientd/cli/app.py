@@ -9,7 +9,20 @@ with silent_interrupts():
     import typer
     from typer.core import TyperGroup
 
-    from gradientd.cli import card, changes, datasets, history, jobs, keys, local, logs, models, network, server
+    from gradientd.cli import (
+        card,
+        changes,
+        datasets,
+        history,
+        jobs,
+        keys,
+        local,
+        logs,
+        models,
+        network,
+        server,
+        weights,
+    )
     from gradientd.cli.bash_words import whole_words
     from gradientd.cli.compare import compare
     from gradientd.cli.completion import unbroken_descriptions
@@ -108,6 +121,7 @@ app.command()(changes.delete)
 app.command()(server.workers)
 app.command()(server.presets)
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(weights.app, name="weights")
 app.command()(local.up)
 app.command()(local.demo)
 app.add_typer(network.app, name="model")

@@ -15,7 +15,7 @@ from jobs.columns import Column
 from jobs.escapes import escaped
 from jobs.record import Device, Job, Metrics, Worker
 from jobs.states import TERMINAL, Status
-from jobs.wire import Dataset, KeptCheckpoint, Preset, Series, UploadReport
+from jobs.wire import Dataset, KeptCheckpoint, Preset, Series, UploadReport, Weights
 
 STATUS_STYLES = {
     Status.SUCCEEDED: "green",
@@ -93,6 +93,14 @@ def print_datasets(console: Console, datasets: Iterable[Dataset]) -> None:
             "" if dataset.size_bytes is None else size(dataset.size_bytes),
             dataset.description,
         )
+    print_table(console, table)
+
+
+def print_weights(console: Console, weights: Iterable[Weights]) -> None:
+    """Each upload of weights, and how large it is."""
+    table = Table("name", "size", "uploaded")
+    for each in weights:
+        table.add_row(each.name, size(each.size_bytes), f"{each.created_at:%Y-%m-%d %H:%M}")
     print_table(console, table)
 
 

@@ -13,6 +13,7 @@ from gradientd.cli.datasets import send, tell
 from gradientd.cli.display import print_json, print_line
 from gradientd.cli.errors import SpecRefused
 from gradientd.cli.exit_codes import of_job
+from gradientd.cli.job_reference import find_job
 from gradientd.cli.options import DEFAULT_URL, ApiKeyOption, JsonOption, UrlOption, console
 from gradientd.cli.reading import (
     ChannelsOption,
@@ -108,6 +109,24 @@ def train(
             autocompletion=completion.one_of("auto", "eager", "graph", "xla"),
         ),
     ] = None,
+    init_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="JOB[@best|@last]|weights:NAME",
+            help="Begin with the weights of a job, or with uploaded ones.",
+            rich_help_panel=SPEC,
+        ),
+    ] = None,
+    freeze: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LAYER", help="A layer to leave as it is; may be repeated.", rich_help_panel=SPEC),
+    ] = None,
+    reinitialize: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LAYER", help="A layer that begins anew despite --init-from; may be repeated.", rich_help_panel=SPEC
+        ),
+    ] = None,
     priority: Annotated[int | None, typer.Option(help="Higher runs first, -100 to 100.", rich_help_panel=SPEC)] = None,
     metadata: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="A label; may be repeated.", rich_help_panel=SPEC)
@@ -148,6 +167,9 @@ def train(
         "device": device,
         "execution": execution,
         "priority": priority,
+        "init_from": init_from,
+        "freeze": freeze or None,
+        "reinitialize": reinitialize or None,
         "model.type": model,
         "optimizer.learning_rate": learning_rate,
     }
@@ -171,6 +193,9 @@ def train(
                 tell(console(), version)
             changes = [change for change in changes if change.path != ("dataset",)]
             changes.append(Change(("dataset",), version.id))
+        if init_from is not None:
+            changes = [change for change in changes if change.path != ("init_from",) or change.value != init_from]
+            changes.insert(0, Change(("init_from",), origin(client, init_from)))
         body = build_body(base, changes, resolve=lambda body: accepted(client.resolve, body)["spec"])
         job = accepted(client.submit, body)
         if detach:
@@ -181,6 +206,12 @@ def train(
             for choice in job.choices:
                 print_line(console(), f"  {choice.field} {choice_value(choice.value)}: {choice.reason}")
         raise typer.Exit(of_job(attend(client, job.id, as_json=as_json, api_key=api_key).status))
+
+
+def origin(client: Client, named: str) -> str:
+    """What a spec's `init_from` says for what an option names: a job's part of it as other commands take one."""
+    job, at, checkpoint = named.partition("@")
+    return named if named.startswith("weights:") else f"{find_job(client, job)}{at}{checkpoint}"
 
 
 def named_in(base: Body) -> str | None:

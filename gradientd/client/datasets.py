@@ -30,6 +30,15 @@ perhaps those of `val` and `test`.
 """
 
 
+NamedArrays = str | os.PathLike[str] | bytes | Mapping[str, Array]
+"""Weights: a `.npz`'s path, its bytes, or NumPy arrays by their names, `layer/weight`."""
+
+
+def opened_arrays(arrays: NamedArrays) -> tuple[int, Iterator[bytes]]:
+    """The bytes of weights: how many, and they themselves. Raises OSError and ValueError."""
+    return opened(arrays_packed(arrays) if isinstance(arrays, Mapping) else arrays)
+
+
 def opened(table: Table) -> tuple[int, Iterator[bytes]]:
     """A table's bytes: how many, and they themselves, a file's as they are read. Raises OSError and ValueError."""
     if isinstance(table, (str, os.PathLike)):

@@ -8,6 +8,11 @@ def job_path(job_id: str) -> str:
     return f"/v1/jobs/{quote(job_id, safe='')}"
 
 
+def weights_path(name: str) -> str:
+    """Path of uploaded weights."""
+    return f"/v1/weights/{quote(name, safe='')}"
+
+
 def dataset_path(name: str) -> str:
     """Path of a dataset, or of the version that `name@version` names."""
     bare, _, version = name.partition("@")

@@ -23,7 +23,7 @@ def test_every_program_runs(
     for number, program in enumerate(PROGRAMS):
         exec(compile(program, f"docs/client.md, program {number}", "exec"), names)
         written.append(capsys.readouterr().out)
-    first, jobs, events, metrics, data, networks, asynchronous, refused, last = written
+    first, jobs, events, metrics, data, networks, further, asynchronous, refused, last = written
     assert first.startswith(f"http://127.0.0.1:{stack.port} 0.")
     assert re.search(
         r"^job_\w+ (queued|running)\nsucceeded 0\.\d+\n<job_\w+, succeeded \(completed\), softmax on", jobs
@@ -38,13 +38,13 @@ def test_every_program_runs(
         r"conv2d\w* \[13, 13, 8\] 80\nflatten\w* \[1352\] 0\ndense\w* \[10\] 13530\n0\.[89]\d*\n",
         networks,
     )
+    assert re.fullmatch(r"job_\w+ 5\nname='dense_1/kernel' shape=\(2, 64\) .*\nsucceeded succeeded \[\]\n", further)
     assert asynchronous.count("succeeded (completed), softmax") == 3
     assert "done\njob_" in asynchronous
     assert refused.startswith("invalid_spec [('/epochs', ")
     assert last == ""
     with Client() as client:
-        (told,) = client.list(dataset="sums")
-        assert told.spec.dataset == "sums@1"
+        assert [told.spec.dataset for told in client.list(dataset="sums")] == ["sums@1"] * 4
         client.delete_dataset("sums")
 
 

@@ -91,7 +91,7 @@ export function attempts(view) {
   const place = el("div", { class: "stack" });
   const draw = () => {
     const { job } = view;
-    const { run, checkpoint } = job;
+    const { run, checkpoint, initial_weights: begun } = job;
     const rows = job.transitions.map((one, n) => {
       const lasted = FINAL.has(one.status) ? "–" : duration(secondsBetween(one.at, job.transitions[n + 1]?.at));
       return [instant(one.at), chip({ status: one.status }), words(one.reason ?? ""), one.attempt || "–", lasted];
@@ -105,6 +105,7 @@ export function attempts(view) {
       ["TensorFlow", run?.tensorflow],
       ["trained values", run && count(run.parameters)],
       ["values not trained", run?.non_trainable_parameters ? count(run.non_trainable_parameters) : null],
+      ["started from", begun && begun.source + (begun.epoch === null ? "" : `, after epoch ${begun.epoch}`)],
       ["checkpoint", checkpoint && `epoch ${checkpoint.epoch}, ${bytes(checkpoint.size_bytes)}`],
       ["accepted", instant(job.created_at)],
     ]);

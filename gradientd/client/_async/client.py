@@ -6,11 +6,14 @@ from gradientd.client._async.jobs import AsyncJobCalls
 from gradientd.client._async.models import AsyncModelCalls
 from gradientd.client._async.pages import AsyncPage, listed
 from gradientd.client._async.webhooks import AsyncWebhookCalls
+from gradientd.client._async.weights import AsyncWeightsCalls
 from jobs.record import Worker
 from jobs.wire import Preset
 
 
-class AsyncClient(AsyncJobCalls, AsyncHistoryCalls, AsyncDatasetCalls, AsyncModelCalls, AsyncWebhookCalls):
+class AsyncClient(
+    AsyncJobCalls, AsyncHistoryCalls, AsyncDatasetCalls, AsyncModelCalls, AsyncWebhookCalls, AsyncWeightsCalls
+):
     """What a server can be asked for. Close it, or use it as a context. Made as a `Connection` is."""
 
     async def workers(self) -> AsyncPage[Worker]:

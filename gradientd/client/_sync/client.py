@@ -7,11 +7,12 @@ from gradientd.client._sync.jobs import JobCalls
 from gradientd.client._sync.models import ModelCalls
 from gradientd.client._sync.pages import Page, listed
 from gradientd.client._sync.webhooks import SyncWebhookCalls
+from gradientd.client._sync.weights import WeightsCalls
 from jobs.record import Worker
 from jobs.wire import Preset
 
 
-class Client(JobCalls, HistoryCalls, DatasetCalls, ModelCalls, SyncWebhookCalls):
+class Client(JobCalls, HistoryCalls, DatasetCalls, ModelCalls, SyncWebhookCalls, WeightsCalls):
     """What a server can be asked for. Close it, or use it as a context. Made as a `Connection` is."""
 
     def workers(self) -> Page[Worker]:

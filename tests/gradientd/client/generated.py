@@ -23,6 +23,7 @@ NAMES = {
     "AsyncModelCalls": "ModelCalls",
     "AsyncPage": "Page",
     "AsyncStream": "Stream",
+    "AsyncWeightsCalls": "WeightsCalls",
     "aclose": "close",
     "aclosing": "closing",
     "aiter_bytes": "iter_bytes",
