@@ -79,6 +79,8 @@ class Services:
 @asynccontextmanager
 async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     """Connect lazily, keep the store in order meanwhile, and end without losing a bell."""
+    if unverified := settings.store_address.unverified:
+        log.warning("store_not_verified", detail=unverified)
     store = Store.of(settings)
     artifacts = LocalArtifacts.of(settings)
     datasets, dataset_files = DatasetStore.of(settings), DatasetFiles.of(settings)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -16,6 +17,7 @@ from pydantic_settings import (
 
 from jobs.errors import Misconfigured
 from jobs.spec import LONGEST_RUNTIME_SECONDS
+from jobs.store_address import StoreAddress, check_authorities
 
 SECRETS_DIR = "GRADIENTD_SECRETS_DIR"
 """Names a folder with settings in files, each called like its variable in small letters; variables come first."""
@@ -52,8 +54,12 @@ class Settings(BaseSettings):
         return (*given, SecretsSettingsSource(settings_cls, secrets_dir=folder)) if os.path.isdir(folder) else given
 
     # --- where things are -------------------------------------------------------------------------
+    redis_ca: AnyPath | None = None
+    """PEM file, or folder, of certificate authorities that may vouch for Redis, beside those of the system; for `rediss://`
+    URLs."""
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
-    """Redis or Valkey that holds the jobs and carries the doorbell. May contain a password."""
+    """Redis or Valkey that holds the jobs and carries the doorbell: `redis://`, `rediss://` (TLS: its certificate and
+    host name are verified) or `unix://`. May contain a password, and options; see `jobs.store_address`."""
     namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = "gradientd"
     """First part of every Redis key: two stacks with different namespaces can share one server."""
     data_dir: AnyPath = Path("~/.local/share/gradientd").expanduser()
@@ -147,6 +153,30 @@ class Settings(BaseSettings):
     """How often an API process looks for lost leases and missing bells."""
     retention_seconds: Annotated[int, Field(ge=60)] = 30 * 24 * 3600
     """How long a final job is kept."""
+
+    @field_validator("redis_ca")
+    @classmethod
+    def _holds_authorities(cls, redis_ca: Path | None) -> Path | None:
+        try:
+            if redis_ca:
+                check_authorities(redis_ca)
+        except ValueError as error:
+            raise PydanticCustomError("redis_ca", "{reason}", {"reason": str(error)}) from error
+        return redis_ca
+
+    @field_validator("redis_url")
+    @classmethod
+    def _names_a_store(cls, redis_url: SecretStr, info: ValidationInfo) -> SecretStr:
+        try:
+            StoreAddress.of(redis_url.get_secret_value(), ca=info.data.get("redis_ca")).check_files()
+        except ValueError as error:
+            raise PydanticCustomError("store_address", "{reason}", {"reason": str(error)}) from error
+        return redis_url
+
+    @property
+    def store_address(self) -> StoreAddress:
+        """Where the store is and how it is spoken to."""
+        return StoreAddress.of(self.redis_url.get_secret_value(), ca=self.redis_ca)
 
     @property
     def keys_required(self) -> bool:

@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import (
     BusyLoadingError,
     ConnectionError,  # noqa: A004 (Redis' own, on purpose)
+    NoPermissionError,
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -28,6 +29,7 @@ from jobs.errors import StoreUnavailable
 from jobs.settings import Settings
 from store.keys import Keys
 from store.scripts import Script, load
+from store.tls import explained
 
 T = TypeVar("T")
 
@@ -81,8 +83,12 @@ _REFUSALS = ("MISCONF", "NOREPLICAS", "BUSY", "MASTERDOWN", "UNBLOCKED")
 def translated(error: Exception) -> Exception:
     """What an error of Redis' means for whoever called."""
     if isinstance(error, AWAY):
-        return StoreUnavailable(f"the store cannot be reached: {error}")
-    if isinstance(error, (OutOfMemoryError, ReadOnlyError)) or str(error).startswith(_REFUSALS):
+        return StoreUnavailable(f"the store cannot be reached: {explained(error)}")
+    if isinstance(error, OutOfMemoryError):
+        return StoreUnavailable("the store takes no writes: its memory is full (maxmemory)")
+    if isinstance(error, NoPermissionError) or str(error).startswith("DB index"):
+        return StoreUnavailable(f"the store cannot be used as GRADIENTD_REDIS_URL says: {error}")
+    if isinstance(error, ReadOnlyError) or str(error).startswith(_REFUSALS):
         return StoreUnavailable(f"the store takes no writes: {error}")
     return error
 
@@ -93,9 +99,15 @@ def connect(settings: Settings) -> "redis.Redis":
     A command is sent once more over a new connection when one turns out to be broken: every script takes a
     repetition as a no-op.
     """
-    retry = redis.retry.Retry(NoBackoff(), 1, supported_errors=(ConnectionError,))
-    url = settings.redis_url.get_secret_value()
-    return redis.Redis.from_url(url, retry=retry, **_options(url))  # pyright: ignore[reportUnknownMemberType]
+    address = settings.store_address
+    kind: Any = redis.UnixDomainSocketConnection if address.path is not None else redis.Connection
+    pool = redis.ConnectionPool(
+        connection_class=redis.SSLConnection if address.tls else kind,
+        retry=redis.retry.Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
+        decode_responses=True,
+        **address.client_options(),
+    )
+    return redis.Redis.from_pool(pool)
 
 
 def aconnect(settings: Settings) -> "redis.asyncio.Redis":
@@ -104,15 +116,16 @@ def aconnect(settings: Settings) -> "redis.asyncio.Redis":
     Many tasks share a few connections: one that finds none free waits for its turn instead of failing. A command
     is sent once more over a new connection when a pooled one turns out to be broken.
     """
-    url = settings.redis_url.get_secret_value()
-    pool = redis.asyncio.BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
-        url,
+    address = settings.store_address
+    kind = redis.asyncio.UnixDomainSocketConnection if address.path is not None else redis.asyncio.Connection
+    pool = redis.asyncio.BlockingConnectionPool(
+        connection_class=_sound(redis.asyncio.SSLConnection if address.tls else kind),
         max_connections=MOST_CONNECTIONS,
         timeout=5,
         retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
-        **_options(url),
+        decode_responses=True,
+        **address.client_options(),
     )
-    pool.connection_class = _sound(pool.connection_class)
     return redis.asyncio.Redis.from_pool(pool)
 
 
@@ -131,17 +144,6 @@ def _sound(kind: type[AbstractConnection]) -> type[AbstractConnection]:
                 raise ConnectionError(f"the connection was closed while it was written to: {error}") from error
 
     return Sound
-
-
-def _options(url: str) -> dict[str, Any]:
-    options = {
-        "decode_responses": True,
-        "socket_timeout": 5,
-        "socket_connect_timeout": 2,
-        "health_check_interval": 10,
-    }
-    # A Unix socket's other end is on this machine: there is nothing to keep alive, and redis-py refuses to.
-    return options if url.startswith("unix:") else {**options, "socket_keepalive": True}
 
 
 def run(client: "redis.Redis", operation: Operation[T]) -> T:

@@ -6,7 +6,6 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
-import redis
 import structlog
 from celery import Celery
 from celery.loaders.app import AppLoader
@@ -14,8 +13,10 @@ from kombu import Queue
 from kombu.exceptions import OperationalError
 
 from jobs.settings import Settings
+from jobs.store_address import StoreAddress
 from store.keys import Keys
 from store.lanes import Lanes
+from store.tls import explained
 
 DRAIN = "gradientd.drain"
 """Task name: claim and train jobs until none is left."""
@@ -46,10 +47,11 @@ def make_celery(settings: Settings) -> Celery:
 
     Each setting that departs from Celery's defaults does so for a measured reason; see CONTRIBUTING.md.
     """
-    url, tls = _broker(settings.redis_url.get_secret_value())
-    celery = Celery("gradientd", broker=url, loader=Loader, fixups=[], set_as_current=False)
+    address = settings.store_address
+    celery = Celery("gradientd", broker=_broker_url(address), loader=Loader, fixups=[], set_as_current=False)
     celery.conf.update(
-        broker_use_ssl=tls,
+        # Options that kombu finds in the URL would be another reading of it. Without these it would verify nothing.
+        broker_use_ssl=dict(address.verification) or None,
         task_acks_late=False,
         task_ignore_result=True,
         task_reject_on_worker_lost=False,
@@ -69,34 +71,23 @@ def make_celery(settings: Settings) -> Celery:
         broker_connection_max_retries=None,
         broker_transport_options={
             "global_keyprefix": Keys(settings.namespace).broker_prefix,
-            "visibility_timeout": 3600,
-            "socket_timeout": 5,
-            "socket_connect_timeout": 2,
-            "socket_keepalive": True,
-            "health_check_interval": 10,
+            # A bell that is lost is rung again. kombu's list of those under way is written to by a timer and at the
+            # start, which a full store answers with errors that end the worker.
+            "ack_emulation": False,
+            **address.connection,
         },
     )
     return celery
 
 
-def _broker(redis_url: str) -> tuple[str, dict[str, Any] | None]:
-    """The store as Celery names it: kombu's URL, and its options for TLS, None for a store without.
-
-    kombu knows Unix sockets by another scheme, takes the database from the path alone, and speaks TLS only if told so
-    beside the URL.
-    """
-    options: dict[str, Any] = redis.ConnectionPool.from_url(redis_url).connection_kwargs  # pyright: ignore[reportUnknownMemberType]
-    database = options.get("db", 0)
-    user, password = (quote(str(options.get(name) or ""), safe="") for name in ("username", "password"))
+def _broker_url(address: StoreAddress) -> str:
+    """The store as Celery names it: kombu has another scheme for Unix sockets, and another place for their database."""
+    user, password = (quote(text, safe="") for text in (address.username, address.password.get_secret_value()))
     login = f"{user}:{password}@" if user or password else ""
-    if path := options.get("path"):
-        return f"redis+socket://{login}{quote(path)}?virtual_host={database}", None
-    host, port = quote(options.get("host", "localhost"), safe=""), options.get("port", 6379)
-    place = f"{login}{host}:{port}/{database}"
-    if not redis_url.startswith("rediss:"):
-        return f"redis://{place}", None
-    given = {name: value for name, value in options.items() if name.startswith("ssl_")}
-    return f"rediss://{place}", {"ssl_cert_reqs": "required", **given}
+    if address.path is not None:
+        return f"redis+socket://{login}{quote(address.path)}?virtual_host={address.database}"
+    scheme = "rediss" if address.tls else "redis"
+    return f"{scheme}://{login}{quote(address.host, safe='')}:{address.port}/{address.database}"
 
 
 class Doorbell:
@@ -111,7 +102,7 @@ class Doorbell:
             try:
                 self._celery.send_task(DRAIN, queue=wake_queue, retry=False)
             except (OperationalError, OSError) as error:
-                log.warning("bell_not_rung", wake_queue=wake_queue, error=str(error))
+                log.warning("bell_not_rung", wake_queue=wake_queue, error=explained(error))
                 return
 
     def warm(self) -> None:

@@ -4,12 +4,14 @@ from typing import Self
 
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from jobs.settings import Settings
+from store.calls import aconnect
+from store.tls import explained
+
 PROBE_SECONDS = 2.0
+"""How long the API may take."""
 
 
 class ListedWorker(BaseModel):
@@ -29,10 +31,10 @@ class WorkerList(BaseModel):
 
 
 class Probes:
-    """Probes of one stack; an asynchronous context that owns their connections."""
+    """Probes of one stack, its store as the settings name it; an asynchronous context that owns their connections."""
 
-    def __init__(self, *, redis_url: str, api_url: str, api_key: str | None = None) -> None:
-        self._redis_url = redis_url
+    def __init__(self, *, settings: Settings, api_url: str, api_key: str | None = None) -> None:
+        self._settings = settings
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else None
         # Straight to the API, whatever proxy the environment names.
         self._http = httpx.AsyncClient(base_url=api_url, headers=headers, timeout=PROBE_SECONDS, trust_env=False)
@@ -50,16 +52,10 @@ class Probes:
     async def store_complaint(self) -> str | None:
         """Why the store does not answer, or None if it does."""
         try:
-            store = Redis.from_url(  # pyright: ignore[reportUnknownMemberType] - redis leaves its options untyped
-                self._redis_url,
-                socket_timeout=PROBE_SECONDS,
-                socket_connect_timeout=PROBE_SECONDS,
-                retry=Retry(NoBackoff(), 0),
-            )
-            async with store:
-                await store.ping()  # pyright: ignore[reportUnknownMemberType]
-        except (RedisError, OSError, ValueError) as error:
-            return str(error) or type(error).__name__
+            async with aconnect(self._settings) as store:
+                await store.ping()  # pyright: ignore[reportUnknownMemberType] - redis leaves its options untyped
+        except (RedisError, OSError) as error:
+            return explained(error)
         return None
 
     async def api_is_ready(self) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from pydantic import SecretStr
+
 from gradientd.local.directory import DataDirectory
 from gradientd.local.errors import CannotStart
 from gradientd.local.machine import base_url, claim_port, cores, gpus
@@ -75,7 +77,8 @@ class Stack:
         self.url = base_url(settings.host, self._port)
         self._directory = DataDirectory(settings.data_dir)
         self._store = self._embed_store() if plan.own_store else None
-        self._redis_url = self._store.url if self._store else settings.redis_url.get_secret_value()
+        stored = {"redis_url": SecretStr(self._store.url)} if self._store else {}
+        self._settings = settings.model_copy(update=stored)
         self._gpus = () if settings.device == "cpu" else gpus(os.environ)
         self.workers = plan.workers or max(1, len(self._gpus))
         self._stop: Callable[[], object] = lambda: None
@@ -93,9 +96,10 @@ class Stack:
             CannotStart: there is no store at the given URL.
             GaveUp: a part did not become ready.
         """
-        async with Probes(redis_url=self._redis_url, api_url=self.url, api_key=self.api_key) as probes:
+        async with Probes(settings=self._settings, api_url=self.url, api_key=self.api_key) as probes:
             if self._store is None and (complaint := await probes.store_complaint()):
-                raise CannotStart(f"the store named by --redis-url does not answer: {complaint}")
+                place = self._settings.store_address.place
+                raise CannotStart(f"the store at {place} does not answer: {complaint}")
             supervisor = Supervisor(self._tiers(probes), output=self._output, patience=self._plan.patience)
             loop = asyncio.get_running_loop()
             self._stop = partial(loop.call_soon_threadsafe, supervisor.request_stop)
@@ -167,7 +171,7 @@ class Stack:
     def _environment(self) -> Mapping[str, str]:
         settings = self._plan.settings
         return {
-            "GRADIENTD_REDIS_URL": self._redis_url,
+            "GRADIENTD_REDIS_URL": self._settings.redis_url.get_secret_value(),
             "GRADIENTD_NAMESPACE": settings.namespace,
             "GRADIENTD_DATA_DIR": str(self._directory.path),
             "GRADIENTD_HOST": settings.host,

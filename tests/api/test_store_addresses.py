@@ -1,13 +1,10 @@
 """Where the store may be: behind a Unix socket or TLS as well, for the API, for workers and for Celery."""
 
-import asyncio
-import shutil
-import ssl
+import gc
 import subprocess
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +20,9 @@ from store.jobs import Store
 from store.lanes import Lanes
 from tests.api.conftest import talk_to, until
 from tests.conftest import _server_binary, free_port, wait_until
+from tests.tls import UNCLOSED, Authority, tls_before
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60), *UNCLOSED]
 SECRET = "p@ss word"
 
 
@@ -62,60 +60,11 @@ def _behind_a_socket(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def _behind_tls(folder: Path) -> Iterator[str]:
-    if not (openssl := shutil.which("openssl")):
-        pytest.skip("no openssl to make a certificate with")
-    key, certificate, port = folder / "key.pem", folder / "certificate.pem", free_port()
-    made = ["-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-    subprocess.run(
-        [openssl, "req", "-x509", *kind, *made, "-keyout", key, "-out", certificate], check=True, capture_output=True
-    )
-    with _tls_in_front(port, key=key, certificate=certificate) as tls_port:
-        url = f"rediss://:p%40ss%20word@localhost:{tls_port}/2?ssl_ca_certs={certificate}"
+    port, authority = free_port(), Authority(folder)
+    with tls_before(port, authority.certificate()) as tls_port:
+        url = f"rediss://:p%40ss%20word@localhost:{tls_port}/2?ssl_ca_certs={authority.file}"
         with _server(folder, "--port", str(port), "--bind", "127.0.0.1", url=url):
             yield url
-
-
-@contextmanager
-def _tls_in_front(port: int, *, key: Path, certificate: Path) -> Iterator[int]:
-    """Speak TLS for a server that was built without: what arrives is forwarded to `port`."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            while chunk := await reader.read(1 << 16):
-                writer.write(chunk)
-                await writer.drain()
-        writer.transport.abort()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            store_reader, store_writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            writer.transport.abort()
-            return
-        await asyncio.gather(pump(reader, store_writer), pump(store_reader, writer))
-
-    async def end() -> None:
-        server.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-
-    starting = asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    server = asyncio.run_coroutine_threadsafe(starting, loop).result(10)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        asyncio.run_coroutine_threadsafe(end(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
 
 
 @pytest.fixture(params=[_behind_a_socket, _behind_tls], ids=["unix", "rediss"])
@@ -124,6 +73,7 @@ def elsewhere(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Se
     # A socket's path is short: pytest's own folders may be too deep.
     with tempfile.TemporaryDirectory(prefix="gd-") as folder, request.param(Path(folder)) as url:
         yield settings.model_copy(update={"redis_url": SecretStr(url)})
+    gc.collect()
 
 
 async def test_the_api_takes_jobs_and_rings(elsewhere: Settings) -> None:

@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from gradientd.local.output import Stream
 from gradientd.local.probes import Probes
 from gradientd.local.process import Launch
@@ -28,7 +30,8 @@ class ChaosStack(Stack):
         assert self._store
         self._second_port = second_port
         real = urlsplit(self._store.url)
-        self._redis_url = f"redis://:{real.password}@127.0.0.1:{line_port}/0"
+        by_line = SecretStr(f"redis://:{real.password}@127.0.0.1:{line_port}/0")
+        self._settings = self._settings.model_copy(update={"redis_url": by_line})
         draft = address.with_suffix(".draft")
         draft.write_text(self._store.url)
         draft.replace(address)

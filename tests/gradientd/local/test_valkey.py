@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from pydantic import SecretStr
 
 from gradientd.local import aof
 from gradientd.local.directory import DataDirectory
@@ -18,6 +19,7 @@ from gradientd.local.probes import Probes
 from gradientd.local.process import Process
 from gradientd.local.valkey import EmbeddedStore, find_server, packaged_server
 from jobs.errors import DataLost
+from jobs.settings import Settings
 from tests.conftest import free_port
 
 UNHURRIED = asyncio.Event()
@@ -38,7 +40,7 @@ def run(store: EmbeddedStore, use: Callable[[redis.Redis], object]) -> list[str]
     async def main() -> list[str]:
         lines: list[str] = []
         process = Process(store.launch(), on_line=lines.append)
-        async with Probes(redis_url=store.url, api_url="http://test") as probes:
+        async with Probes(settings=Settings(redis_url=SecretStr(store.url)), api_url="http://test") as probes:
             while not process.has_exited and not await probes.store_answers():  # noqa: ASYNC110 - nothing tells us
                 await asyncio.sleep(0.01)
         if not process.has_exited:
