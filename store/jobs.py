@@ -373,6 +373,10 @@ class Store:
             f"set it to {SAFE_POLICY}",
         )
 
+    def check_writes(self) -> Operation[None]:
+        """Change nothing, by a command that a store which takes no writes refuses. Raises StoreUnavailable then."""
+        yield Call(("LPUSHX", self.keys.nothing, ""))
+
     # --- for those who train ----------------------------------------------------------------------
 
     def claim(self, worker: str, *, token: str, lanes: Sequence[str]) -> Operation[Claim | None]:

@@ -37,6 +37,7 @@ TEMPLATES: dict[str, str] = {
     "stored_bytes": "{ns}:stored:{owner}",  # STRING: what an owner's datasets and uploaded weights take on the disk
     "reserved_bytes": "{ns}:reserved:{owner}",  # HASH: bytes set aside for uploads, by token, and until when, in ms
     "upload": "{ns}:upload:{owner}:{id}",  # STRING: what becomes of an upload, JSON
+    "nothing": "{ns}:nothing",  # never there: what is added to a list only if it is shows whether writes are taken
     "wake_queue": "{ns}:celery:{wake_queue}",  # LIST: Celery's queue; see store.doorbell
 }
 
@@ -148,6 +149,11 @@ class Keys:
     def trash(self) -> str:
         """Deleted jobs whose files are still there."""
         return self._build("trash")
+
+    @property
+    def nothing(self) -> str:
+        """A list that is never there."""
+        return self._build("nothing")
 
     @property
     def broker_prefix(self) -> str:

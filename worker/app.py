@@ -21,9 +21,11 @@ from store.calls import connect
 from store.doorbell import DRAIN, Doorbell, forget_other_apps, make_celery
 from store.jobs import Store
 from store.lanes import Lanes
+from worker.broker_log import BrokerLog
 from worker.engine.compile_cache import CompileCache
 from worker.gpus import gpu_may_be_there
 from worker.lease.process_watchdog import ProcessWatchdog
+from worker.startup import await_store
 
 if TYPE_CHECKING:
     from worker.trainer import Trainer
@@ -61,6 +63,9 @@ def make_worker(settings: Settings) -> Celery:
 def run_worker(settings: Settings) -> int:
     """Work until told to stop; the exit code: 0 after a requested stop."""
     forget_other_apps()
+    if not await_store(settings):
+        return 0
+    BrokerLog().install()
     signal.signal(READY_SIGNAL, _remember_start)
     celery = make_worker(settings)
     queues = [Lanes.WAKE_QUEUES[Lanes.ANY], *([Lanes.WAKE_QUEUES[Lanes.GPU]] if gpu_may_be_there() else [])]

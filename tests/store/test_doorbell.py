@@ -3,8 +3,9 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -40,6 +41,33 @@ def test_a_full_broker_costs_only_the_bell(doorbell: Doorbell, client: redis.Red
     assert client.llen(keys.wake_queue(WAKE_QUEUES)) == 0
     doorbell.ring(WAKE_QUEUES)
     assert client.llen(keys.wake_queue(WAKE_QUEUES)) == 1
+
+
+def test_a_bell_that_waits_is_heard_although_the_broker_is_full(
+    doorbell: Doorbell, settings: Settings, client: redis.Redis
+) -> None:
+    doorbell.ring(WAKE_QUEUES)
+    celery = make_celery(settings)
+    queue = next(queue for queue in celery.conf.task_queues if queue.name == WAKE_QUEUES)
+    heard: list[Any] = []
+    with celery.connection() as connection, connection.Consumer(queue, callbacks=[_into(heard)]):
+        client.config_set("maxmemory", "1mb")
+        try:
+            connection.drain_events(timeout=20)
+            # What a worker's timers do, over and over.
+            transport: Any = connection.transport
+            transport.cycle.maybe_restore_messages()
+        finally:
+            client.config_set("maxmemory", "0")
+    assert len(heard) == 1
+
+
+def _into(heard: list[Any]) -> Callable[[Any, Any], None]:
+    def hear(body: Any, message: Any) -> None:
+        heard.append(body)
+        message.ack()
+
+    return hear
 
 
 STRANGERS = (

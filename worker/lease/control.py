@@ -5,12 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import redis
-import structlog
 
 from jobs.states import Status
 from store.keys import Keys
-
-log = structlog.get_logger(__name__)
+from worker.lease.outage import Outage
 
 POLL_SECONDS = 0.2
 RETRY_SECONDS = 0.5
@@ -45,15 +43,17 @@ class ControlListener:
             del self._on_status[job_id]
 
     def _listen(self) -> None:
+        outage = Outage()
         while not self._closed.is_set():
             try:
                 with self._client.pubsub(ignore_subscribe_messages=True) as pubsub:
                     pubsub.subscribe(self._channel)
+                    outage.over()
                     while not self._closed.is_set():
                         if message := pubsub.get_message(timeout=POLL_SECONDS):
                             self._pass_on(message["data"])
             except (redis.RedisError, OSError) as error:
-                log.warning("store_away", error=str(error))
+                outage.met(error)
                 self._closed.wait(RETRY_SECONDS)
 
     def _pass_on(self, message: str) -> None:

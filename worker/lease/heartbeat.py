@@ -13,6 +13,7 @@ from jobs.errors import StoreUnavailable
 from jobs.record import Device, Worker
 from store.calls import run
 from store.jobs import Store
+from worker.lease.outage import Outage
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +48,7 @@ class Heartbeat:
         self._job_id: str | None = None
         self._changed = threading.Event()
         self._closed = threading.Event()
+        self._outage = Outage()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def start(self) -> None:
@@ -73,8 +75,9 @@ class Heartbeat:
             self._changed.clear()
             try:
                 run(self._client, self._store.present(self._entry(), lifetime_seconds=LIFETIMES * self._beat_seconds))
+                self._outage.over()
             except StoreUnavailable as error:
-                log.warning("store_away", error=str(error))
+                self._outage.met(error)
             self._changed.wait(self._beat_seconds)
 
     def _entry(self) -> Worker:

@@ -20,6 +20,7 @@ from jobs.states import Phase, Status
 from store.calls import Operation, T, run
 from store.jobs import Claim, Store
 from worker.lease.clock import elapsed_seconds
+from worker.lease.outage import Outage
 from worker.lease.outbox import Outbox
 from worker.lease.renewer import LeaseRenewer
 
@@ -89,6 +90,7 @@ class Lease:
         self._recorded_checkpoint: Checkpoint | None = None
         self._recorded_best: Checkpoint | None = None
         self._closed = threading.Event()
+        self._outage = Outage(job_id=claim.job.id)
         self._renewing = threading.Lock()
         """Held while the renewer speaks to the store."""
 
@@ -197,10 +199,11 @@ class Lease:
         while True:
             try:
                 result = run(self._client, make())
+                self._outage.over()
                 self._closed.set()
                 return result
             except StoreUnavailable as error:
-                log.warning("store_away", job_id=self.job.id, error=str(error))
+                self._outage.met(error)
                 self.activity += 1
                 self._closed.wait(RETRY_SECONDS)
 
@@ -210,7 +213,7 @@ class Lease:
             try:
                 return run(self._client, make())
             except StoreUnavailable as error:
-                log.warning("store_away", job_id=self.job.id, error=str(error))
+                self._outage.met(error)
                 self._closed.wait(RETRY_SECONDS)
         return None
 
@@ -257,6 +260,7 @@ class Lease:
             self._lose("lease_ran_out")
 
     def _renewed(self, status: Status, report: Report | None) -> None:
+        self._outage.over()
         self._renewed_at = elapsed_seconds()
         self.on_status(status)
         quiet_seconds = 0.0
@@ -269,7 +273,7 @@ class Lease:
         self._beat_at = self._progress_at + self._beat_seconds
 
     def _away(self, error: StoreUnavailable) -> None:
-        log.warning("store_away", job_id=self.job.id, error=str(error))
+        self._outage.met(error)
         self._retry_at = elapsed_seconds() + RETRY_SECONDS
         self._beat_at = self._retry_at + self._beat_seconds
 

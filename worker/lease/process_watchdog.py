@@ -72,7 +72,7 @@ class ProcessWatchdog:
         self._thread.start()
 
     def look(self) -> None:
-        """Look once. A store that is away proves nothing against a trainer; nor does one look."""
+        """Look once. A store that is away or takes no writes proves nothing against a trainer; nor does one look."""
         try:
             workers = run(self._client, self._store.workers())
         except StoreUnavailable:
@@ -83,6 +83,11 @@ class ProcessWatchdog:
             self._known, self._looks_in_vain = spoke[0], 0
             return
         if self._known is None or self._known.pid not in self._trainers():
+            return
+        try:
+            run(self._client, self._store.check_writes())
+        except StoreUnavailable:
+            self._looks_in_vain = 0
             return
         self._looks_in_vain += 1
         if self._looks_in_vain * self._beat_seconds > self._store.lease_seconds:

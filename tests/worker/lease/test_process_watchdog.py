@@ -65,6 +65,23 @@ def test_a_trainer_that_falls_silent_is_killed(
     assert trainer.wait(10) == -signal.SIGKILL
 
 
+def test_a_full_store_that_no_trainer_can_speak_to_proves_nothing(
+    guard: ProcessWatchdog, client: redis.Redis, store: Store, do: Do, trainer: subprocess.Popen[bytes]
+) -> None:
+    do(store.present(present("w", trainer.pid), lifetime_seconds=60))
+    guard.look()
+    do(store.absent("w"))
+    client.config_set("maxmemory", "1mb")
+    try:
+        for _ in range(20):
+            guard.look()
+    finally:
+        client.config_set("maxmemory", "0")
+    for _ in range(4):
+        guard.look()
+    assert trainer.poll() is None
+
+
 def test_a_trainer_that_never_spoke_is_still_starting(guard: ProcessWatchdog, trainer: subprocess.Popen[bytes]) -> None:
     for _ in range(20):
         guard.look()
