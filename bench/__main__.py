@@ -17,6 +17,7 @@ from jobs.logs import configure_logging
 FIGURES = {
     "mlp": "epoch_mlp",
     "cnn": "epoch_cnn",
+    "resnet": "epoch_resnet",
     "latency": "latency",
     "cancel": "cancel",
     "api": "throughput",

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from bench.peers.protocol import serve
+from bench.peers.resnet import resnet
 
 QUIET: Any = 0
 
@@ -44,10 +45,19 @@ def cnn() -> keras.Model:
     blocks: list[keras.Layer] = []
     for filters in (16, 32, 64):
         blocks += [keras.layers.Conv2D(filters, 3, padding="same", activation="relu"), keras.layers.MaxPooling2D()]
-    model = keras.Sequential([keras.layers.Input((28, 28, 1)), *blocks, keras.layers.Flatten(), keras.layers.Dense(10)])
+    return classifying(
+        keras.Sequential([keras.layers.Input((28, 28, 1)), *blocks, keras.layers.Flatten(), keras.layers.Dense(10)])
+    )
+
+
+def classifying(model: keras.Model) -> keras.Model:
+    """The model with cross-entropy and SGD."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer=keras.optimizers.SGD(0.1), loss=loss)
     return model
+
+
+MODELS = {"mlp": mlp, "cnn": cnn, "resnet": lambda: classifying(resnet())}
 
 
 class Clock(keras.callbacks.Callback):
@@ -65,7 +75,7 @@ class Clock(keras.callbacks.Callback):
 def main() -> None:
     kind = sys.argv[2]
     x, y = load(Path(sys.argv[1]), kind)
-    model = mlp() if kind == "mlp" else cnn()
+    model = MODELS[kind]()
     clock = Clock()
 
     def train_epoch() -> float:
