@@ -55,6 +55,33 @@ def test_auto_compiles_where_the_steps_to_come_are_worth_it(body: dict[str, Any]
     assert chosen(body, device) == mode
 
 
+FLAT, HIDDEN, TOLD = {"type": "flatten"}, {"type": "dense", "units": 64, "activation": "relu"}, {"type": "dense"}
+ROWS = {"type": "reshape", "target_shape": [28, 28]}
+LSTM = {"type": "lstm", "units": 32}
+
+
+@pytest.mark.parametrize(
+    ("middle", "epochs", "device", "mode"),
+    [
+        ([FLAT, HIDDEN], 1, CPU, "graph"),
+        ([FLAT, HIDDEN, {"type": "batch_normalization"}, HIDDEN], 3, CPU, "xla"),
+        ([ROWS, LSTM], 10, CPU, "xla"),
+        ([ROWS, {"type": "max_pooling"}, FLAT], 100, CPU, "graph"),
+        ([{"type": "conv2d", "filters": 4, "kernel_size": 3}, FLAT], 100, CPU, "graph"),
+        ([FLAT, {**HIDDEN, "units": 4096}, {"type": "dropout", "rate": 0.5}], 100, CPU, "graph"),
+        ([FLAT, HIDDEN], 1, GPU, "xla"),
+        ([{"type": "conv2d", "filters": 4, "kernel_size": 3}, FLAT], 1, GPU, "xla"),
+        ([{"type": "max_pooling"}, FLAT], 1, GPU, "graph"),
+        ([ROWS, LSTM], 100, GPU, "graph"),
+    ],
+)
+def test_auto_compiles_layers_that_win_by_it(
+    middle: list[dict[str, Any]], epochs: int, device: Device, mode: str
+) -> None:
+    model = {"type": "layers", "layers": [*middle, TOLD]}
+    assert chosen({"model": model, "loss": "cross_entropy", "epochs": epochs}, device) == mode
+
+
 def test_auto_reads_the_steps_off_the_dataset() -> None:
     assert chosen({"epochs": 1}, CPU, dataset="mnist") == "xla"
     assert chosen({"epochs": 1}, CPU, dataset="mnist-10k") == "graph"
