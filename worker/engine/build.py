@@ -12,9 +12,12 @@ from worker.engine.network import Network
 DTYPES = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}
 
 
-def build(spec: Spec, dataset: DatasetInfo, *, own_pooling: bool = False) -> Network:
-    """The network of a spec for a dataset's examples, and its classes or targets."""
+def build(spec: Spec, dataset: DatasetInfo, *, own_pooling: bool = False, by_cudnn: bool = False) -> Network:
+    """The network of a spec for a dataset's examples, and its classes or targets.
+
+    `own_pooling` concerns networks that are written out, and `by_cudnn` all others.
+    """
     described = describe(spec, dataset)
     if described.is_chain:
         return Chain(described, DTYPES[spec.precision], own_pooling)
-    return KerasNetwork(described, spec.precision)
+    return KerasNetwork(described, spec.precision, by_cudnn)

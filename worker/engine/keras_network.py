@@ -26,6 +26,9 @@ class KerasNetwork:
     described: Architecture
     precision: str
     """Keras' name of it."""
+    by_cudnn: bool = False
+    """Whether recurrent layers may take the graphics card's own kernels, which nothing but a graph or eager steps on
+    one can."""
 
     @cached_property
     def _model(self) -> Any:
@@ -35,6 +38,11 @@ class KerasNetwork:
             told = keras_layers.outputs(self.described.nodes, example, dtype=self.precision)
             # Keras would number it among the process' others, and the number becomes part of a compiled program's key.
             model: Any = keras.Model(example, told, name="network")
+        if not self.by_cudnn:
+            # Keras goes by whether there is a card, not by where and how the step runs.
+            for layer in model._flatten_layers(include_self=False):
+                if hasattr(layer, "use_cudnn"):
+                    layer.use_cudnn = False
         for variable in model.variables:
             # Programs stay for later jobs: weights that nobody reads must not. Keras has no public way to do without.
             variable._value, variable._initializer = None, _no_value

@@ -198,8 +198,13 @@ def program(
     `batches` are those of the job's estimate, which is made where they are not given.
     """
     kind = StepKind(
-        # XLA has no deterministic gradient of the library's pooling on a GPU.
-        network=build(spec, dataset, own_pooling=execution == "xla" and "GPU" in device),
+        # XLA has no deterministic gradient of the library's pooling on a GPU, and none of cuDNN's recurrent kernels.
+        network=build(
+            spec,
+            dataset,
+            own_pooling=execution == "xla" and "GPU" in device,
+            by_cudnn=execution != "xla" and "GPU" in device,
+        ),
         loss=spec.loss,
         label_smoothing=spec.label_smoothing,
         optimizer=spec.optimizer.type,

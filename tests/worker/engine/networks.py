@@ -51,3 +51,28 @@ def normalised(*, rate: float = 0.0) -> Body:
         *([{"type": "dropout", "name": "drop", "rate": rate}] if rate else []),
         {"type": "dense", "name": "told"},
     )
+
+
+def recurrent() -> Body:
+    """An LSTM that gives all its states, and one that gives its last."""
+    return layers(
+        {"type": "lstm", "name": "first", "units": 8, "return_sequences": True},
+        {"type": "lstm", "name": "second", "units": 6},
+        {"type": "dense", "name": "told"},
+    )
+
+
+def attentive() -> Body:
+    """A block of attention and one of dense layers, each with a way around it and normalised, and their mean."""
+    return layers(
+        {"type": "dense", "name": "in", "units": 8},
+        {"type": "multi_head_attention", "name": "look", "num_heads": 2, "key_dim": 4},
+        {"type": "add", "name": "looked", "inputs": ["in", "look"]},
+        {"type": "layer_normalization", "name": "norm_1"},
+        {"type": "dense", "name": "wide", "units": 16, "activation": "relu"},
+        {"type": "dense", "name": "narrow", "units": 8},
+        {"type": "add", "name": "thought", "inputs": ["norm_1", "narrow"]},
+        {"type": "layer_normalization", "name": "norm_2"},
+        {"type": "global_average_pooling", "name": "mean"},
+        {"type": "dense", "name": "told"},
+    )
