@@ -1,4 +1,7 @@
-"""Trains one job in a process of its own, prints what it took: `python -m tests.worker.engine.memory_run SPEC FOLDER`.
+"""Trains one job in a process of its own, prints what it took.
+
+`python -m tests.worker.engine.memory_run SPEC FOLDER [ARRAYS]`; ARRAYS is the DatasetInfo of random examples to train
+on, instead of the dataset that the spec names.
 
 The trainer's own parts, its checkpoints too, without a store: peak memory above the idle level, in bytes, on standard
 output.
@@ -10,6 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
+
+from jobs.datasets import DatasetInfo
 from jobs.estimate import estimate
 from jobs.record import Checkpoint, LogLevel, Metrics
 from jobs.settings import Settings
@@ -17,7 +23,7 @@ from jobs.spec import Spec
 from store.artifacts import LocalArtifacts
 from tests.worker.engine.listening import Listener
 from worker import memory
-from worker.datasets.memory import Datasets
+from worker.datasets.memory import Dataset, Datasets
 from worker.engine import devices
 from worker.engine.execution import execution_for
 from worker.engine.slot import Outcome
@@ -50,6 +56,19 @@ class Claimed:
         """Nobody reads it."""
 
 
+def made_up(info: DatasetInfo) -> Dataset:
+    """Examples that tell nothing of their classes."""
+    rng, counts = np.random.default_rng(0), (info.train_examples, info.test_examples)
+    x = [
+        rng.integers(0, 256, (count, info.values), np.uint8)
+        if info.dtype == "uint8"
+        else rng.standard_normal((count, info.values), np.float32)
+        for count in counts
+    ]
+    y = [rng.integers(0, info.outputs, count, np.int32) for count in counts]
+    return Dataset(info, x[0], y[0], x[1], y[1])
+
+
 def main() -> None:
     spec, folder = Spec.model_validate(json.loads(sys.argv[1])), Path(sys.argv[2])
     devices.configure(Settings(threads=2))
@@ -58,7 +77,12 @@ def main() -> None:
     writer.start()
     idle = memory.held_bytes()
     memory.forget_peak()
-    dataset = Datasets(folder).load(spec.dataset)
+    if given := sys.argv[3:]:
+        facts = json.loads(given[0])
+        info = DatasetInfo(**{**facts, **{name: tuple(facts[name]) for name in ("shape", "classes", "targets")}})
+        dataset = made_up(info)
+    else:
+        dataset = Datasets(folder).load(spec.dataset)
     sizes, heard = estimate(spec, dataset.info), Listener()
     claimed, device = Claimed(spec), devices.choose("cpu")
     with Checkpoints(

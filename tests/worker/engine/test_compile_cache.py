@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
+from tests.worker.engine.networks import layers, normalised
 from worker.engine.compile_cache import FLAGS, CompileCache
 
 ENTRY = "xla_compile_cache__1__2__XLA_CPU_JIT.pb"
@@ -125,6 +126,7 @@ def test_what_was_kept_is_not_held_in_memory_too(tmp_path: Path) -> None:
 TRAIN = """
 import hashlib, json, sys
 from pathlib import Path
+from tests.worker.engine.networks import layers, normalised
 from worker.engine.compile_cache import CompileCache
 root = Path(sys.argv[1])
 cache = CompileCache(root, threads=2, most_bytes=1 << 28)
@@ -143,7 +145,15 @@ for body in json.loads(sys.argv[2]):
 TOLD = "told:"
 
 PROGRAM: dict[str, Any] = {"model": {"type": "mlp", "hidden": [16], "dropout": 0.2}, "optimizer": {"type": "adam"}}
-OTHERS: list[dict[str, Any]] = [{"model": {"type": "softmax"}}, {"model": {"type": "mlp", "hidden": [9]}}]
+LAYERS: dict[str, Any] = {
+    "model": layers({"type": "flatten"}, *normalised(rate=0.2)["layers"]),
+    "optimizer": {"type": "adam"},
+    "loss": "cross_entropy",
+}
+OTHERS: list[dict[str, Any]] = [
+    {"model": {"type": "softmax"}},
+    {"model": layers({"type": "flatten"}, *normalised(rate=0.1)["layers"])},
+]
 
 
 def trained(root: Path, *bodies: dict[str, Any]) -> list[tuple[str, int]]:
@@ -156,11 +166,12 @@ def trained(root: Path, *bodies: dict[str, Any]) -> list[tuple[str, int]]:
 
 
 @pytest.mark.timeout(180)
-def test_a_program_is_found_by_a_process_that_traced_others_before_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("body", [PROGRAM, LAYERS], ids=["mlp", "layers"])
+def test_a_program_is_found_by_a_process_that_traced_others_before_it(tmp_path: Path, body: dict[str, Any]) -> None:
     root = tmp_path / "a folder"
-    ((bits, first),) = trained(root, PROGRAM)
+    ((bits, first),) = trained(root, body)
     assert first >= 1
-    (_, before), (_, others), (again, found) = trained(root, *OTHERS, PROGRAM)
+    (_, before), (_, others), (again, found) = trained(root, *OTHERS, body)
     assert first < before < others == found
     assert again == bits
 

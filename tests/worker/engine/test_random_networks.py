@@ -1,0 +1,106 @@
+"""Random networks over every kind of layer: they train in every mode that they claim, and to the same bits when they
+were stopped on the way.
+"""
+
+import io
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jobs.architecture import describe
+from jobs.datasets import DatasetInfo
+from jobs.spec import Spec
+from tests.jobs.random_networks import random_network
+from tests.worker.engine.listening import Listener, measured, run, same_bits, spec_of, stopped
+from worker.datasets.memory import Dataset
+from worker.engine import chunk_sizer
+from worker.engine.release import release
+from worker.engine.snapshot import Snapshot
+
+FEW, TRAINED, RESUMED = 2, 60, 20
+"""Networks in each run, and of the slow ones: they are to train in all modes, or to be stopped and resumed."""
+
+
+def made_for(info: DatasetInfo, seed: int) -> Dataset:
+    """Examples, random but for their shape and kind."""
+    rng = np.random.default_rng(seed)
+    count = info.train_examples + info.test_examples
+    if info.name == "ids":
+        x = rng.integers(0, 200, (count, info.values)).astype(info.dtype)
+    elif info.dtype == "uint8":
+        x = rng.integers(0, 256, (count, info.values)).astype(np.uint8)
+    else:
+        x = rng.normal(size=(count, info.values)).astype(np.float32)
+    if info.classes:
+        y = rng.integers(0, len(info.classes), count).astype(np.int32)
+    else:
+        y = rng.normal(size=(count, len(info.targets))).astype(np.float32)
+    at = info.train_examples
+    return Dataset(info, x[:at], y[:at], x[at:], y[at:])
+
+
+def job(seed: int, **more: Any) -> tuple[Spec, Dataset]:
+    """A random network, and examples for it: two batches and a smaller one an epoch."""
+    model, info = random_network(seed)
+    loss = "cross_entropy" if info.classes else "mse"
+    optimizer = {"type": Random(seed).choice(["sgd", "momentum", "adam", "adamw"]), "learning_rate": 0.001}
+    body = {"model": model, "loss": loss, "optimizer": optimizer, "batch_size": 20, "seed": seed, "epochs": 1, **more}
+    return spec_of(**body), made_for(info, seed)
+
+
+def check_trains(seed: int) -> None:
+    spec, dataset = job(seed)
+    described = describe(spec, dataset.info)
+    for mode in sorted(described.modes):
+        outcome, heard = run(dataset, spec.model_copy(update={"execution": mode}))
+        assert [epoch.step for epoch in heard.epochs] == [3]
+        assert all(np.isfinite(weight).all() for weight in outcome.weights.values())
+        assert [*outcome.weights] == [weight.name for weight in described.weights]
+        shapes = [weight.shape for weight in outcome.weights.values()]
+        assert shapes == [weight.shape for weight in described.weights]
+
+
+def check_resumes(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec, dataset = job(seed, epochs=3, execution="graph")
+    whole, heard = run(dataset, spec)
+    with monkeypatch.context() as patched:
+        patched.setattr(chunk_sizer.ChunkSizer, "steps", lambda _: 1)
+        # Three steps and four looks an epoch.
+        look = Random(seed).randint(1, 12)
+        before = Listener(stop_at=look)
+        snapshot = stopped(dataset, spec, listener=before).snapshot
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **snapshot.arrays())
+    file.seek(0)
+    release()  # so that the rest is run by another program
+    with np.load(file, allow_pickle=False) as arrays:
+        resumed, after = run(dataset, spec, resume=Snapshot.from_arrays(arrays))
+    assert same_bits(whole.weights, resumed.weights), look
+    assert whole.test == resumed.test
+    both = [measured(metrics) for metrics in (*before.epochs, *after.epochs)]
+    assert both == [measured(metrics) for metrics in heard.epochs]
+
+
+@pytest.mark.parametrize("seed", range(FEW))
+def test_networks_train_in_every_mode_that_they_claim(seed: int) -> None:
+    check_trains(seed)
+
+
+@pytest.mark.parametrize("seed", range(FEW))
+def test_networks_that_were_stopped_end_in_the_same_bits(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_resumes(seed, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", range(FEW, TRAINED))
+def test_many_networks_train_in_every_mode_that_they_claim(seed: int) -> None:
+    check_trains(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(FEW, RESUMED))
+def test_many_networks_that_were_stopped_end_in_the_same_bits(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_resumes(seed, monkeypatch)
