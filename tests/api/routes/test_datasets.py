@@ -300,3 +300,13 @@ async def test_a_column_with_a_comma_in_its_name_is_quoted(
     answer = await put(http, b"a,b\n1,2\n", target=given)
     problem = assert_problem(answer, 422, "invalid_upload")
     assert f"there is no column {targets[0]!r}" in problem["detail"]
+
+
+async def test_a_preset_that_does_not_suit_the_data_is_refused(http: httpx.AsyncClient) -> None:
+    assert (await put(http)).status_code == 201
+    for preset in ("resnet-small", "lstm", "attention"):
+        problem = assert_problem(
+            await http.post("/v1/jobs", json={"dataset": "iris", "preset": preset}), 422, "invalid_spec"
+        )
+        assert problem["errors"][0]["pointer"] == "/preset"
+        assert "iris@1 has rows of a table" in problem["detail"]
