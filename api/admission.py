@@ -1,8 +1,9 @@
 """Decides whether a job can be taken: resolves its spec, and looks for the device and the memory it needs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -20,6 +21,7 @@ from jobs.compatibility import check_fit
 from jobs.dataset_versions import DatasetNotFound, DatasetRef, DatasetVersion
 from jobs.errors import DeviceUnavailable, MemoryUnavailable, UnknownDataset
 from jobs.estimate import Estimate, check_split, estimate
+from jobs.layers.catalogue import KINDS as LAYERS
 from jobs.limits import Limits
 from jobs.model_encoding import ModelEncoding
 from jobs.record import Device, Worker
@@ -32,6 +34,9 @@ from jobs.wire import MOST_ERRORS, FieldError
 LONGEST_POINTER = 200
 MOST_NAMED = 20
 """Datasets that an error names."""
+
+MOST_OF_A_NAME = 70
+"""Characters of a layer's name that an error tells."""
 
 _GPU = "gpu"
 
@@ -105,16 +110,37 @@ def _parsed(body: dict[str, Any]) -> Spec:
     except ValidationError as error:
         rows = mistakes(error)
         found = [
-            FieldError(pointer=shortened(pointer_within(row["loc"], body), LONGEST_POINTER), detail=told(row, "field"))
+            FieldError(
+                pointer=shortened(pointer_within(row["loc"], body), LONGEST_POINTER),
+                detail=_layer_of(row["loc"], body) + told(row, "field"),
+            )
             for row in rows[:MOST_ERRORS]
         ]
         raise refused_for(kinds.INVALID_SPEC, found, of=len(rows)) from error
 
 
+def _layer_of(location: Sequence[str | int], body: dict[str, Any]) -> str:
+    """Which layer of a network an error is about, as other refusals name it; empty for what is of none."""
+    match list(location):
+        case ["model", _, "layers", int(place), *_]:
+            layer = body["model"]["layers"][place]
+        case _:
+            return ""
+    if not isinstance(layer, dict):
+        return f"layer {place + 1}: "
+    written = cast("dict[str, Any]", layer)
+    kind, name = written.get("type"), written.get("name")
+    kind = kind if isinstance(kind, str) and kind in LAYERS else None
+    named = (
+        shortened(repr(name), MOST_OF_A_NAME) if isinstance(name, str) else repr(f"{kind}_{place + 1}") if kind else ""
+    )
+    return f"layer {place + 1}{', ' + named if named else ''}{f' ({kind})' if kind else ''}: "
+
+
 def mistakes(error: ValidationError) -> list[ErrorDetails]:
     """What is wrong with a spec. A list that Pydantic finds too short without its bad items is not one mistake more."""
     rows = error.errors(include_url=False, include_input=False, include_context=False)
-    within = {row["loc"][:-1] for row in rows}
+    within = {row["loc"][:end] for row in rows for end in range(len(row["loc"]))}
     return [row for row in rows if row["type"] != "too_short" or row["loc"] not in within]
 
 

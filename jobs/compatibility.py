@@ -1,8 +1,9 @@
 """Whether the fields of a resolved spec go together, and go with its dataset."""
 
+from jobs.architecture import Architecture, describe
 from jobs.datasets import DatasetInfo
 from jobs.errors import InvalidSpec
-from jobs.spec import Spec
+from jobs.spec import Layers, Spec
 
 OF_CLASSES = frozenset({"accuracy", "val_accuracy"})
 OF_NUMBERS = frozenset({"mae", "rmse", "r2", "val_mae", "val_rmse", "val_r2"})
@@ -32,10 +33,28 @@ def check_fit(spec: Spec, dataset: DatasetInfo) -> None:
         raise InvalidSpec(f"{dataset.name} has {what}, and images alone can be augmented", pointer="/augmentation")
     if "tflite_int8" in spec.export and (dataset.kind != "images" or dataset.task == "regression"):
         raise InvalidSpec(f"tflite_int8 is for classes of images, and {dataset.name} has none", pointer="/export")
+    if isinstance(spec.model, Layers):
+        _check_layers(spec, describe(spec, dataset))
     if dataset.task == "regression":
         _check_regression(spec, dataset)
     else:
         _check_classification(spec, dataset)
+
+
+def _check_layers(spec: Spec, network: Architecture) -> None:
+    """Raise InvalidSpec for a format, or a mode of execution, that one of the network's layers does not have."""
+    for node in network.nodes:
+        layer = f"layer {node.place + 1}, {node.name!r} ({node.layer.type}),"
+        if spec.execution != "auto" and spec.execution not in node.layer.modes:
+            able = " or ".join(sorted(network.modes)) or "auto"
+            raise InvalidSpec(f"{layer} cannot be trained in {spec.execution}; take {able}", pointer="/execution")
+        for place, wanted in enumerate(spec.export):
+            if wanted not in node.layer.formats:
+                able = ", ".join(sorted(network.formats)) or "none"
+                raise InvalidSpec(
+                    f"{layer} cannot leave as {wanted}; the formats of this network are: {able}",
+                    pointer=f"/export/{place}",
+                )
 
 
 def _check_classification(spec: Spec, dataset: DatasetInfo) -> None:

@@ -240,6 +240,14 @@ class OutOfMemory(TrainingFailed):
     title = "Out of memory"
 
 
+class UnfitExamples(TrainingFailed):
+    """The examples are not what a layer of the network takes: numbers that an embedding does not have. Give it the
+    `input_dim` that the message names, or upload whole numbers from 0 on."""
+
+    code = "unfit_examples"
+    title = "Examples do not fit the network"
+
+
 class Stalled(TrainingFailed):
     """Training made no step for so long that its process was ended, in every attempt."""
 

@@ -6,10 +6,11 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from jobs import networks
+from jobs.architecture import describe
 from jobs.automatic import Choice, picked
 from jobs.datasets import CATALOGUE, DatasetInfo
 from jobs.errors import UnknownPreset
-from jobs.spec import Softmax, Spec
+from jobs.spec import Layers, Softmax, Spec
 
 TEXTBOOK = "textbook"
 AUTO = "auto"
@@ -128,7 +129,9 @@ def resolution(body: Spec, dataset: DatasetInfo | None = None) -> Resolution:
 
     `dataset` is that of `dataset_named`; without it the spec is one of a built-in dataset.
 
-    Raises UnknownPreset, InvalidSpec where the preset does not suit the dataset.
+    Of the formats that a model leaves in by default those stay that its layers have.
+
+    Raises UnknownPreset, and InvalidSpec where the preset does not suit the dataset, or layers do not go together.
     """
     dataset = dataset or CATALOGUE[dataset_named(body)]
     name = body.preset or (TEXTBOOK if dataset.name in CATALOGUE else AUTO)
@@ -143,6 +146,9 @@ def resolution(body: Spec, dataset: DatasetInfo | None = None) -> Resolution:
     if "loss" not in spec.model_fields_set and isinstance(spec.model, Softmax) and dataset.task == "classification":
         # Squared error over 784 raw inputs diverges at the rates that suit every other default.
         spec = spec.model_copy(update={"loss": "cross_entropy"})
+    if "export" not in body.model_fields_set and isinstance(spec.model, Layers):
+        formats = describe(spec, dataset).formats
+        spec = spec.model_copy(update={"export": tuple(each for each in spec.export if each in formats)})
     return Resolution(spec, choices)
 
 

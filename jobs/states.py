@@ -70,6 +70,7 @@ class Reason(StrEnum):
     WORKER_DRAINED = "worker_drained"
     STALLED = "stalled"
     OUT_OF_MEMORY = "out_of_memory"
+    UNFIT_EXAMPLES = "unfit_examples"
     NON_FINITE_LOSS = "non_finite_loss"
     DATASET_UNAVAILABLE = "dataset_unavailable"
     INITIAL_WEIGHTS_UNAVAILABLE = "initial_weights_unavailable"

@@ -23,6 +23,7 @@ ENDS = {
         *LOSSES,
         Reason.DEADLINE_EXCEEDED,
         Reason.OUT_OF_MEMORY,
+        Reason.UNFIT_EXAMPLES,
         Reason.NON_FINITE_LOSS,
         Reason.DATASET_UNAVAILABLE,
         Reason.INITIAL_WEIGHTS_UNAVAILABLE,

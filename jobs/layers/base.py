@@ -1,7 +1,7 @@
 """What every kind of layer tells of itself: the shapes it gives, its weights, and what it costs."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -20,6 +20,11 @@ LayerName = Annotated[
 ]
 MODES = frozenset({"eager", "graph", "xla"})
 FORMATS = frozenset({"keras", "onnx", "tflite", "tflite_int8", "saved_model"})
+LACKING: Mapping[str, frozenset[str]] = {
+    # Its divisor may be 0 in whole numbers.
+    "softsign": frozenset({"tflite_int8"}),
+}
+"""Formats that networks with an activation cannot leave in."""
 MOST_VALUES = 1 << 28
 """Values of one example that a layer may give."""
 
@@ -103,8 +108,8 @@ class Layer(Frozen):
 
     @property
     def formats(self) -> frozenset[str]:
-        """Formats in which a network with it can leave."""
-        return FORMATS
+        """Formats in which a network with it can leave; tests/worker/files/test_layer_formats.py tries each."""
+        return FORMATS - LACKING.get(getattr(self, "activation", ""), frozenset())
 
     @property
     def is_random(self) -> bool:

@@ -61,6 +61,9 @@ _Described = (
 KINDS: Mapping[str, type[Layer]] = {kind.model_fields["type"].default: kind for kind in get_args(_Described)}
 """The class of each kind, by what stands in its `type`."""
 
+LONGEST_MEANT = 40
+"""Characters of what may be one of them misspelt: likeness takes its time."""
+
 
 def _of_a_kind(given: Any) -> Any:
     """What is given, if there is such a kind: Pydantic would tell them all."""
@@ -70,7 +73,7 @@ def _of_a_kind(given: Any) -> Any:
     if kind is None:
         raise PydanticCustomError("layer_kind", "needs its type, for example dense")
     if not isinstance(kind, str) or kind not in KINDS:
-        close = get_close_matches(kind, KINDS, n=1) if isinstance(kind, str) else []
+        close = get_close_matches(kind, KINDS, n=1) if isinstance(kind, str) and len(kind) <= LONGEST_MEANT else []
         told = repr(kind)[:80]
         perhaps = f"; perhaps {close[0]!r}?" if close else f"; there are: {', '.join(KINDS)}"
         raise PydanticCustomError(

@@ -63,6 +63,11 @@ class _Kernel(Convolution):
         return Weight("kernel", shape, self.kernel_initializer, self.kernel_regularizer)
 
 
+def _lacking(groups: int) -> set[str]:
+    # TensorFlow computes groups on a CPU in a function that XLA compiles, and ONNX has no such thing.
+    return {"onnx"} if groups > 1 else set()
+
+
 def _check_groups(groups: int, *, channels: int, filters: int) -> None:
     if channels % groups or filters % groups:
         raise Unfit(
@@ -87,6 +92,11 @@ class Conv1D(_Kernel):
     ] = "valid"
     dilation_rate: Annotated[Side, Field(description="Distance of the window's values.")] = 1
     groups: Groups = 1
+
+    @property
+    def formats(self) -> frozenset[str]:
+        """No ONNX with groups."""
+        return super().formats - _lacking(self.groups)
 
     def output(self, inputs: Sequence[Shape]) -> Shape:
         """(steps, filters)."""
@@ -119,6 +129,11 @@ class Conv2D(_Kernel):
     dilation_rate: Dilation = 1
     groups: Groups = 1
 
+    @property
+    def formats(self) -> frozenset[str]:
+        """No ONNX with groups."""
+        return super().formats - _lacking(self.groups)
+
     def output(self, inputs: Sequence[Shape]) -> Shape:
         """(height, width, filters)."""
         sides = image(inputs[0])
@@ -147,6 +162,16 @@ class Conv2DTranspose(_Kernel):
     strides: Strides = 1
     padding: Annotated[Padding, Field(description="`same`: an image `strides` times as large.")] = "valid"
     dilation_rate: Dilation = 1
+
+    @property
+    def formats(self) -> frozenset[str]:
+        """No TensorFlow Lite with a dilated window, no ONNX with one that leaves gaps."""
+        lacking: set[str] = set()
+        if pair(self.dilation_rate) != (1, 1):
+            lacking |= {"tflite", "tflite_int8"}  # it has no such operation
+        if any(stride > side for stride, side in zip(pair(self.strides), pair(self.kernel_size), strict=True)):
+            lacking |= {"onnx"}  # its padding may not be negative, and tf2onnx makes it so
+        return super().formats - lacking
 
     def output(self, inputs: Sequence[Shape]) -> Shape:
         """(height, width, filters)."""

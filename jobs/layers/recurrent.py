@@ -8,11 +8,14 @@ from pydantic import Field
 
 from jobs.frozen import Frozen
 from jobs.layers.activations import Activation
-from jobs.layers.base import Cost, Layer, Shape, Unfit, Weight, total
+from jobs.layers.base import FORMATS, Cost, Layer, Shape, Unfit, Weight, total
 from jobs.layers.initializers import Initializer
 from jobs.layers.noise import Rate
 from jobs.layers.regularizers import Penalty
 from jobs.layers.windows import sequence
+
+NOT_IN_ONNX = frozenset({"gelu", "celu"})
+"""Activations that become operations that ONNX lacks; of other layers the exports write them out."""
 
 
 class _Recurrence(Frozen):
@@ -37,8 +40,16 @@ class _Recurrence(Frozen):
 
     gates: ClassVar[int] = 1
     """Products of a step, beside each other."""
+    formats_of_cells: ClassVar[frozenset[str]] = FORMATS - {"tflite", "tflite_int8"}
+    """TensorFlow Lite's own operations have no lists of steps for batches of any size."""
     kept_a_step: ClassVar[int] = 4
     """Arrays as large as the state that a step keeps for backward."""
+
+    @property
+    def cell_formats(self) -> frozenset[str]:
+        """Formats in which they can leave."""
+        inner = {self.activation, getattr(self, "recurrent_activation", "linear")}
+        return self.formats_of_cells - ({"onnx"} if inner & NOT_IN_ONNX else set[str]())
 
     def state_shape(self, shape: Shape) -> Shape:
         """Of what it gives."""
@@ -124,6 +135,11 @@ class _Recurrent(_Recurrence, Layer):
     """A recurrence as a layer by itself."""
 
     @property
+    def formats(self) -> frozenset[str]:
+        """Those of its cells."""
+        return self.cell_formats
+
+    @property
     def is_random(self) -> bool:
         """Where it drops."""
         return self.dropout > 0 or self.recurrent_dropout > 0
@@ -169,6 +185,11 @@ class Bidirectional(Layer):
     merge_mode: Annotated[
         Literal["concat", "sum", "mul", "ave"], Field(description="What becomes of what both give.")
     ] = "concat"
+
+    @property
+    def formats(self) -> frozenset[str]:
+        """Those of the layer's cells."""
+        return self.layer.cell_formats
 
     @property
     def is_random(self) -> bool:

@@ -1,12 +1,13 @@
 """Datasets on a device, kept there from one job to the next."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
 
 from worker.datasets.memory import Dataset
+from worker.engine.ids import IdRange, id_range, with_ids
 from worker.engine.program import Examples
 
 MOST_ON_DEVICE = 2
@@ -32,20 +33,23 @@ class DeviceData:
     validation: Part
     """The examples brought for it or held out, or the very object `test` when there are none."""
     test: Part
+    ids: IdRange | None = None
+    """Where the examples are whole numbers to be looked up."""
 
 
-_on_device: OrderedDict[tuple[int, int, str], tuple[Dataset, DeviceData]] = OrderedDict()
+_on_device: OrderedDict[tuple[int, int, str, bool], tuple[Dataset, DeviceData]] = OrderedDict()
 
 
-def device_data(dataset: Dataset, train_examples: int, device: str) -> DeviceData:
-    """The dataset on the device, its first `train_examples` for training and the rest held out.
+def device_data(dataset: Dataset, train_examples: int, device: str, *, as_ids: bool = False) -> DeviceData:
+    """The dataset on the device, its first `train_examples` for training and the rest held out; the examples `as_ids`
+    where a network looks them up.
 
     The same tensors again while they are kept: copying a large dataset takes longer than a chunk.
     """
-    key = (id(dataset), train_examples, device)
+    key = (id(dataset), train_examples, device, as_ids)
     if key not in _on_device:
         # The entry holds the dataset too, so that its id stays its own.
-        _on_device[key] = (dataset, _copy(dataset, train_examples, device))
+        _on_device[key] = (dataset, _copy(dataset, train_examples, device, as_ids=as_ids))
         if len(_on_device) > MOST_ON_DEVICE:
             _on_device.popitem(last=False)
     _on_device.move_to_end(key)
@@ -57,7 +61,13 @@ def forget() -> None:
     _on_device.clear()
 
 
-def _copy(dataset: Dataset, train_examples: int, device: str) -> DeviceData:
+def _copy(dataset: Dataset, train_examples: int, device: str, *, as_ids: bool) -> DeviceData:
+    whole = dataset if not as_ids else with_ids(dataset)
+    data = _split(whole, train_examples, device)
+    return replace(data, ids=id_range(whole)) if as_ids else data
+
+
+def _split(dataset: Dataset, train_examples: int, device: str) -> DeviceData:
     x, y, classes = dataset.train_x, dataset.train_y, len(dataset.info.classes)
     with tf.device(device):
         train = _part(x[:train_examples], y[:train_examples], classes)

@@ -70,7 +70,7 @@ def outputs(
         taken = [given[place] for place in node.takes]
         layer = keras_layer(node, dtype=dtype, linear=frozenset(behind))
         told = _call(node, layer, taken)
-        activation = behind.get(getattr(node.layer, "activation", ""))
+        activation = None if is_within(node) else behind.get(getattr(node.layer, "activation", ""))
         given[node.place] = activation(told) if activation else told
     return given[nodes[-1].place]
 
@@ -78,7 +78,7 @@ def outputs(
 def keras_layer(node: Node, *, dtype: str = "float32", linear: Collection[str] = ()) -> Any:
     """The Keras layer of a node, with its name and weights of its own. Activations with a name in `linear` are none."""
     parameters = _parameters(node.layer)
-    if parameters.get("activation") in linear:
+    if parameters.get("activation") in linear and not is_within(node):
         parameters["activation"] = "linear"
     name = class_name(node)
     if name == "LeakyReLU":
@@ -93,6 +93,11 @@ def keras_layer(node: Node, *, dtype: str = "float32", linear: Collection[str] =
     layer = getattr(keras.layers, name)(name=node.name, dtype=dtype, **parameters)
     layer.trainable = not node.is_frozen
     return layer
+
+
+def is_within(node: Node) -> bool:
+    """Whether its activation is part of what it does at each step, and no matter of what it gives."""
+    return node.layer.type in ("lstm", "gru", "simple_rnn")
 
 
 def class_name(node: Node) -> str:

@@ -34,7 +34,9 @@ class KerasNetwork:
     def _model(self) -> Any:
         # Outside of whatever function is being traced, and beside the device's memory.
         with tf.init_scope(), tf.device("/CPU:0"):
-            example = keras.Input(self.described.inputs, dtype="float32", name="features")
+            # Half a float's digits are too few for ids.
+            dtype = "int32" if self.described.takes_ids else "float32"
+            example = keras.Input(self.described.inputs, dtype=dtype, name="features")
             told = keras_layers.outputs(self.described.nodes, example, dtype=self.precision)
             # Keras would number it among the process' others, and the number becomes part of a compiled program's key.
             model: Any = keras.Model(example, told, name="network")
@@ -83,8 +85,8 @@ class KerasNetwork:
     def forward(
         self, weights: Weights, fixed: Weights, features: tf.Tensor, noise: StatelessRandom | None = None
     ) -> tuple[tf.Tensor, Weights]:
-        """Outputs float32 [B, outputs] for features float32 [B, values], and `fixed` thereafter. With `noise`, as in
-        training: of it no number is taken, as random layers have their generators in `fixed`."""
+        """Outputs float32 [B, outputs] for features float32, or int32 ids, [B, values], and `fixed` thereafter. With
+        `noise`, as in training: of it no number is taken, as random layers have their generators in `fixed`."""
         trained_at, fixed_at = self._places
         x = tf.reshape(features, (-1, *self.described.inputs))
         told, after = self._model.stateless_call(

@@ -53,7 +53,9 @@ class State(NamedTuple):
 
 
 class Examples(NamedTuple):
-    """On the device: uint8 pixels or float32 features [N, values]; int32 labels [N] or float32 targets [N, targets]."""
+    """On the device: uint8 pixels, float32 features or int32 ids [N, values]; int32 labels [N], or float32 targets
+    [N, targets].
+    """
 
     features: tf.Tensor
     targets: tf.Tensor
@@ -240,7 +242,7 @@ def forget() -> None:
 def _chunk(kind: StepKind, batches: Batches) -> Chunk:
     def run(state: State, examples: Examples, epoch: Epoch, hyper: Hyper, start: tf.Tensor, stop: tf.Tensor) -> State:
         def step(i: tf.Tensor, state: State, size: int) -> State:
-            batch = _gather(examples, epoch, i, batches.training, size)
+            batch = _gather(kind, examples, epoch, i, batches.training, size)
             number = epoch.first_step + i + 1
             noise = StatelessRandom(epoch.seed, number)
             rate, count = _rate_and_count(epoch, i, state.train_state)
@@ -274,19 +276,21 @@ def _rate_and_count(epoch: Epoch, i: tf.Tensor, train_state: TrainState) -> tupl
     return tf.gather(epoch.rates, updates - epoch.first_update), tf.cast(updates + 1, tf.float32)
 
 
-def _gather(examples: Examples, epoch: Epoch, i: tf.Tensor, batch_size: int, size: int) -> Batch:
+def _gather(kind: StepKind, examples: Examples, epoch: Epoch, i: tf.Tensor, batch_size: int, size: int) -> Batch:
     """The first `size` examples of step i's batch. Places beyond the epoch's examples are masked."""
     rows = tf.slice(epoch.order, [i * batch_size], [size])
     place = tf.range(size) + i * batch_size
     return Batch(
-        _scaled(tf.gather(examples.features, rows)),
+        _fed(kind, tf.gather(examples.features, rows)),
         tf.gather(examples.targets, rows),
         tf.cast(place < epoch.example_count, tf.float32),
     )
 
 
-def _scaled(features: tf.Tensor) -> tf.Tensor:
-    """Pixels in 0…1; what is no pixel as it is."""
+def _fed(kind: StepKind, features: tf.Tensor) -> tf.Tensor:
+    """Pixels in 0…1; what is no pixel as it is; whole numbers, int32, where the network looks them up."""
+    if kind.network.described.takes_ids:
+        return tf.cast(features, tf.int32)
     return tf.cast(features, tf.float32) * (1 / 255) if features.dtype == tf.uint8 else features
 
 
@@ -304,7 +308,7 @@ def _evaluation(kind: StepKind, at_most: Batches) -> Evaluation:
             place, rows = _evaluated(i, size, count)
             mask = tf.cast(place < count, tf.float32)
             features, targets = tf.gather(examples.features, rows), tf.gather(examples.targets, rows)
-            batch = Batch(_scaled(features), targets, mask)
+            batch = Batch(_fed(kind, features), targets, mask)
             more, further = evaluate(kind, told(kind, train_state, batch.features), batch)
             return i + 1, loss_sum + more, counts + further
 
@@ -326,7 +330,7 @@ def _outputs(kind: StepKind, at_most: Batches) -> Outputs:
     def run(train_state: TrainState, examples: Examples, batch: tf.Tensor) -> tf.Tensor:
         count = examples.length
         _, rows = _evaluated(batch, min(at_most.evaluation, count), count)
-        return told(kind, train_state, _scaled(tf.gather(examples.features, rows)))
+        return told(kind, train_state, _fed(kind, tf.gather(examples.features, rows)))
 
     return run
 

@@ -19,6 +19,7 @@ from worker.engine.chunk_sizer import ChunkSizer
 from worker.engine.class_weights import class_weights
 from worker.engine.device_data import DeviceData, Part, device_data
 from worker.engine.evaluation import evaluate
+from worker.engine.ids import check_ids
 from worker.engine.interfaces import Checkpointer, Control, NoCheckpoints, Reporter
 from worker.engine.pace import Pace
 from worker.engine.program import FINITE, Epoch, Mode, Program, program
@@ -50,11 +51,13 @@ def train(
     The result is a pure function of the spec, the dataset, the initial weights, the execution and the kind of device
     with its number of threads: neither where chunks end nor stopping and resuming changes a bit of it.
 
-    Raises NonFiniteLoss, OutOfMemory, or ValueError for a snapshot of another model.
+    Raises NonFiniteLoss, OutOfMemory, UnfitExamples, or ValueError for a snapshot of another model.
     """
     try:
         runner = program(spec, dataset.info, batches=sizes.batches, execution=execution, device=device.name)
-        data = device_data(dataset, sizes.train_examples, device.name)
+        data = device_data(dataset, sizes.train_examples, device.name, as_ids=sizes.network.takes_ids)
+        if data.ids:
+            check_ids(sizes.network, data.ids)
         slot = Slot(
             spec,
             sizes,

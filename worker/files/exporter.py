@@ -80,7 +80,7 @@ class Exporter:
         if not job.spec.export:
             return
         network = describe(job.spec, dataset.info)
-        model = keras_model(job.spec, dataset.info, network, outcome.weights)
+        model = keras_model(job.spec, dataset.info, network, outcome.weights, encoding=encoding.arrays)
         for wanted in dict.fromkeys(job.spec.export):
 
             def make(folder: Path, wanted: str = wanted) -> Written:

@@ -9,6 +9,8 @@ import numpy as np
 
 from jobs.architecture import Architecture
 from jobs.datasets import DatasetInfo, Target
+from jobs.inputs import ArrayEncoding
+from jobs.layers.embedding import Embedding
 from jobs.spec import Spec
 from worker.engine import keras_layers
 from worker.engine.evaluation import LEAST_SHARE
@@ -22,16 +24,22 @@ def keras_model(
     dataset: DatasetInfo,
     network: Architecture,
     weights: Mapping[str, np.ndarray],
+    *,
+    encoding: ArrayEncoding | None = None,
 ) -> keras.Model:
-    """The network with these weights.
+    """The network with these weights. `encoding` is that of arrays, which a network that looks numbers up takes back.
 
     Takes uint8 [N, height, width, channels], or float32 [N, width]; gives float32 [N, classes], which add up to 1, or
     float64 [N, targets].
     """
     inputs = keras.Input(dataset.shape, dtype=dataset.dtype, name="features")
-    x: Any = keras.layers.Rescaling(1 / 255, name="scaled")(inputs) if dataset.dtype == "uint8" else inputs
-    # Keras' own GELU becomes an operation that ONNX lacks.
-    x = keras_layers.outputs(network.nodes, x, behind={"gelu": _gelu})
+    x: Any = inputs
+    if network.takes_ids:
+        x = _ids(inputs, network, encoding if dataset.dtype == "float32" else None)
+    elif dataset.dtype == "uint8":
+        x = keras.layers.Rescaling(1 / 255, name="scaled")(inputs)
+    # Keras' own become operations that ONNX lacks.
+    x = keras_layers.outputs(network.nodes, x, behind={"gelu": _gelu, "celu": _celu})
     if dataset.task == "regression":
         x = keras.layers.Activation("linear", name=STANDARDISED)(x)
     told = _numbers(x, dataset) if dataset.task == "regression" else _probabilities(x, spec.loss)
@@ -41,10 +49,30 @@ def keras_model(
     return model
 
 
+def _ids(given: Any, network: Architecture, encoding: ArrayEncoding | None) -> Any:
+    """The whole numbers that embeddings look up, int32, of standardised ones; the nearest of those that there are."""
+    most = min(node.layer.input_dim for node in network.nodes if isinstance(node.layer, Embedding)) - 1
+    x: Any = keras.ops.cast(given, "float32")
+    if encoding:
+        times = math.prod(network.inputs) // len(encoding.mean)
+        std, mean = (
+            np.tile(np.array(each, np.float32), times).reshape(network.inputs) for each in (encoding.std, encoding.mean)
+        )
+        x = keras.ops.round(x * std + mean)
+    return keras.ops.cast(keras.ops.clip(x, 0, most), "int32")
+
+
 def _gelu(x: Any) -> Any:
     """x·Φ(x), by the error function (Hendrycks and Gimpel 2016)."""
     erf: Any = keras.ops.erf(x * math.sqrt(0.5))
     return 0.5 * x * (1 + erf)
+
+
+def _celu(x: Any) -> Any:
+    """x above 0, e^x - 1 below (Barron 2017)."""
+    above: Any = keras.ops.relu(x)
+    below: Any = keras.ops.exp(keras.ops.minimum(x, 0.0))
+    return above + below - 1
 
 
 def _probabilities(outputs: Any, loss: str) -> Any:
