@@ -46,7 +46,7 @@ def test_the_scripts_allow_what_the_table_allows(
     job_id = new_job_id()
     do(store.create(job_id, Spec(), steps=1))
     client.hset(keys.job(job_id), mapping={"status": begin, "claimed_at": "0"})
-    source = load("get").source.rsplit("-- Read a job.", 1)[0]
+    source = load("pause").source.rsplit("-- Ask for a job", 1)[0]
     changed = client.eval(
         f"{source}\nreturn transition(ARGV[1], ARGV[2], '') and 1 or 0", 1, keys.namespace, job_id, end
     )
