@@ -196,7 +196,8 @@ MUTATIONS = {
     "fence": ("report", "return HELD[field(id, 'status')] and field(id, 'fence') == fence", "return true"),
     "reconciler": ("upkeep", "due[#due + 1] = missing", "due[#due + 1] = 0"),
 }
-"""A script that has it, its text, and what stands in all of them instead: no check of the fence; no bell is ever found missing."""
+"""A script that has it, its text, and what stands there instead, in all of them: no check of the fence; no bell is ever
+found missing."""
 
 
 def mutate() -> None:
