@@ -68,11 +68,11 @@ def xception() -> Any:
     inputs = keras.Input((32, 32, 3))
     x = layers.Rescaling(1.0 / 255)(inputs)
     x = layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False)(x)
-    x = layers.Activation("relu")(layers.BatchNormalization()(x))
+    x = layers.Activation("relu")(layers.BatchNormalization(momentum=0.9)(x))
     before = x
     for size in (16, 24):
         x = layers.SeparableConv2D(size, 3, padding="same")(layers.ReLU()(x))
-        x = layers.BatchNormalization()(x)
+        x = layers.BatchNormalization(momentum=0.9)(x)
         x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
         residual = layers.Conv2D(size, 1, strides=2, padding="same")(before)
         before = x = layers.add([x, residual])

@@ -16,6 +16,7 @@ from worker.datasets.memory import Dataset, Datasets
 
 SEEDS = 3
 BATCH = 32
+LEARNING_RATE = 3e-3
 
 
 def of_values(x: np.ndarray, y: np.ndarray, *, classes: int) -> Dataset:
@@ -49,11 +50,12 @@ def words() -> Dataset:
 
 
 def waves() -> Dataset:
-    """Each class has another frequency, and noise."""
+    """Each class has another frequency and level, and noise."""
     generator = np.random.default_rng(3)
     y = generator.integers(0, 4, 6000)
     steps = np.arange(24)[None, :, None] * (1 + y[:, None, None]) / 4 + np.arange(3)
-    return of_values(3 * np.sin(steps) + generator.normal(0, 0.3, (6000, 24, 3)), y, classes=4)
+    levels = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [-1.0, -1.0, 1.0]])[y][:, None]
+    return of_values(np.sin(steps) + levels + generator.normal(0, 0.5, (6000, 24, 3)), y, classes=4)
 
 
 class Case(NamedTuple):
@@ -77,7 +79,7 @@ def by_keras(make: Callable[[], Any], dataset: Dataset, *, seed: int) -> float:
     keras.utils.set_random_seed(seed)
     model = make()
     loss = "binary_crossentropy" if model.output_shape[1] == 1 else "sparse_categorical_crossentropy"
-    model.compile(keras.optimizers.Adam(1e-3), loss=loss, metrics=["accuracy"])
+    model.compile(keras.optimizers.Adam(LEARNING_RATE), loss=loss, metrics=["accuracy"])
     shape = (-1, *dataset.info.shape)
     model.fit(dataset.train_x.reshape(shape), dataset.train_y, batch_size=BATCH, epochs=1, verbose=0)
     return model.evaluate(dataset.test_x.reshape(shape), dataset.test_y, verbose=0)[1]
@@ -88,7 +90,7 @@ def by_us(make: Callable[[], Any], dataset: Dataset, *, seed: int) -> float:
     spec = spec_of(
         model=from_keras(make()).model,
         loss="cross_entropy",
-        optimizer={"type": "adam", "learning_rate": 1e-3},
+        optimizer={"type": "adam", "learning_rate": LEARNING_RATE},
         epochs=1,
         batch_size=BATCH,
         seed=seed,
@@ -105,5 +107,5 @@ def test_an_epoch_gives_the_accuracy_of_keras_within_the_spread(case: Case) -> N
     theirs = [by_keras(case.make, dataset, seed=seed) for seed in range(SEEDS)]
     ours = [by_us(case.make, dataset, seed=seed) for seed in range(SEEDS)]
     spread = max(max(theirs) - min(theirs), max(ours) - min(ours), 0.02)
-    assert min(ours) > 1.5 / len(dataset.info.classes) or min(ours) > 0.7
+    assert max(theirs) > 1.2 / len(dataset.info.classes), "nothing was learnt that could differ"
     assert abs(np.mean(ours) - np.mean(theirs)) <= spread, (ours, theirs)
