@@ -12,12 +12,14 @@ from worker.engine.network import Network
 DTYPES = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}
 
 
-def build(spec: Spec, dataset: DatasetInfo, *, own_pooling: bool = False, by_cudnn: bool = False) -> Network:
+def build(
+    spec: Spec, dataset: DatasetInfo, *, own_pooling: bool = False, by_cudnn: bool = False, on_cpu: bool = True
+) -> Network:
     """The network of a spec for a dataset's examples, and its classes or targets.
 
-    `own_pooling` concerns networks that are written out, and `by_cudnn` all others.
+    `own_pooling` concerns networks that are written out, `by_cudnn` and `on_cpu` all others.
     """
     described = describe(spec, dataset)
     if described.is_chain:
         return Chain(described, DTYPES[spec.precision], own_pooling)
-    return KerasNetwork(described, spec.precision, by_cudnn)
+    return KerasNetwork(described, spec.precision, by_cudnn, on_cpu)

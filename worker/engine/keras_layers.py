@@ -58,8 +58,17 @@ Behind = Mapping[str, Callable[[Any], Any]]
 """Activations that are computed behind the layer, which is then linear, by their names."""
 
 
+Instead = Mapping[str, Callable[..., Any]]
+"""Classes of layers that are taken in the place of Keras' own, by the names of these."""
+
+
 def outputs(
-    nodes: Sequence[Node], example: Any, *, dtype: str = "float32", behind: Behind = MappingProxyType({})
+    nodes: Sequence[Node],
+    example: Any,
+    *,
+    dtype: str = "float32",
+    behind: Behind = MappingProxyType({}),
+    instead: Instead = MappingProxyType({}),
 ) -> Any:
     """The network's output for a symbolic example [None, *shape]. Layers have the nodes' names.
 
@@ -68,14 +77,20 @@ def outputs(
     given: dict[int, Any] = {-1: example}
     for node in nodes:
         taken = [given[place] for place in node.takes]
-        layer = keras_layer(node, dtype=dtype, linear=frozenset(behind))
+        layer = keras_layer(node, dtype=dtype, linear=frozenset(behind), instead=instead)
         told = _call(node, layer, taken)
         activation = None if is_within(node) else behind.get(getattr(node.layer, "activation", ""))
         given[node.place] = activation(told) if activation else told
     return given[nodes[-1].place]
 
 
-def keras_layer(node: Node, *, dtype: str = "float32", linear: Collection[str] = ()) -> Any:
+def keras_layer(
+    node: Node,
+    *,
+    dtype: str = "float32",
+    linear: Collection[str] = (),
+    instead: Instead = MappingProxyType({}),
+) -> Any:
     """The Keras layer of a node, with its name and weights of its own. Activations with a name in `linear` are none."""
     parameters = _parameters(node.layer)
     if parameters.get("activation") in linear and not is_within(node):
@@ -90,7 +105,8 @@ def keras_layer(node: Node, *, dtype: str = "float32", linear: Collection[str] =
         parameters["layer"] = getattr(keras.layers, _class(kind, 2))(name=kind, dtype=dtype, **inner)
     elif isinstance(node.layer, MultiHeadAttention):
         del parameters["use_causal_mask"]  # an argument of its call
-    layer = getattr(keras.layers, name)(name=node.name, dtype=dtype, **parameters)
+    made = instead.get(name) or getattr(keras.layers, name)
+    layer = made(name=node.name, dtype=dtype, **parameters)
     layer.trainable = not node.is_frozen
     return layer
 

@@ -11,9 +11,13 @@ import tensorflow as tf
 
 from jobs.architecture import Architecture
 from worker.engine import keras_layers
+from worker.engine.batch_norm import BatchNormalization
 from worker.engine.initial_weights import initial_weights
 from worker.engine.network import InitialValues, Weights, split
 from worker.engine.stateless_random import StatelessRandom
+
+OWN = {"BatchNormalization": BatchNormalization}
+"""What trains faster on a CPU than Keras' class of that name."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class KerasNetwork:
     by_cudnn: bool = False
     """Whether recurrent layers may take the graphics card's own kernels, which nothing but a graph or eager steps on
     one can."""
+    on_cpu: bool = True
+    """Whether layers may be those that are faster on a CPU."""
 
     @cached_property
     def _model(self) -> Any:
@@ -37,7 +43,9 @@ class KerasNetwork:
             # Half a float's digits are too few for ids.
             dtype = "int32" if self.described.takes_ids else "float32"
             example = keras.Input(self.described.inputs, dtype=dtype, name="features")
-            told = keras_layers.outputs(self.described.nodes, example, dtype=self.precision)
+            told = keras_layers.outputs(
+                self.described.nodes, example, dtype=self.precision, instead=OWN if self.on_cpu else {}
+            )
             # Keras would number it among the process' others, and the number becomes part of a compiled program's key.
             model: Any = keras.Model(example, told, name="network")
         if not self.by_cudnn:

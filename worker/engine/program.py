@@ -206,6 +206,7 @@ def program(
             dataset,
             own_pooling=execution == "xla" and "GPU" in device,
             by_cudnn=execution != "xla" and "GPU" in device,
+            on_cpu="GPU" not in device,
         ),
         loss=spec.loss,
         label_smoothing=spec.label_smoothing,
