@@ -59,6 +59,11 @@ class Chain:
     own_pooling: bool = False
     """Whether to pool by `worker.engine.pooling` and not by the library."""
 
+    @property
+    def fixed_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Those of frozen weights."""
+        return tuple(weight.shape for weight in self.described.fixed)
+
     def initial(self, seed: int) -> InitialValues:
         """Kernels uniform in ±1/√inputs, biases 0."""
         return split(self.described, tuple(initial_weights(self.described, seed)))

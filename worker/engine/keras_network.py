@@ -79,6 +79,12 @@ class KerasNetwork:
         kept = {id(variable) for variable in self._model.weights}
         return [variable for variable in self._model.non_trainable_variables if id(variable) not in kept]
 
+    @property
+    def fixed_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Those of the description, then the generators'."""
+        described = (weight.shape for weight in self.described.fixed)
+        return (*described, *(tuple(variable.shape) for variable in self._generators))
+
     def initial(self, seed: int) -> InitialValues:
         """By the description's initializers; each random layer's generator begins at a number of the seed and its
         place."""

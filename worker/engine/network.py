@@ -30,6 +30,11 @@ class Network(Protocol):
         """Its layers."""
         ...
 
+    @property
+    def fixed_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Of each of its `fixed` values."""
+        ...
+
     def initial(self, seed: int) -> InitialValues:
         """Its values before training, by the seed."""
         ...

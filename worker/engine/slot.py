@@ -244,10 +244,13 @@ class Slot:
 def _state(program: Program, seed: int, resume: Snapshot | None, initial: Mapping[str, np.ndarray] | None) -> State:
     if resume is None:
         return State(program.initial(seed, initial), program.sums())
-    shapes = tuple(weight.shape for weight in resume.weights)
-    expected = tuple(weight.shape for weight in program.kind.network.described.trained)
-    if shapes != expected:
-        raise ValueError(f"the snapshot's weights have the shapes {shapes}, the model's {expected}")
+    network = program.kind.network
+    trained = tuple(weight.shape for weight in network.described.trained)
+    kinds = ("weights", resume.weights, trained), ("fixed values", resume.fixed, network.fixed_shapes)
+    for what, values, expected in kinds:
+        shapes = tuple(value.shape for value in values)
+        if shapes != expected:
+            raise ValueError(f"the snapshot's {what} have the shapes {shapes}, the model's {expected}")
     train_state = program.train_state(
         resume.weights, resume.memory, resume.scale, fixed=resume.fixed, skipped=resume.skipped[1]
     )
