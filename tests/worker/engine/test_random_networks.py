@@ -19,6 +19,10 @@ FEW, TRAINED, RESUMED = 2, 60, 20
 """Networks in each run, and of the slow ones: they are to train in all modes, or to be stopped and resumed."""
 
 
+# Of an activation over a single channel, which is allowed: what it gives is 1.
+pytestmark = pytest.mark.filterwarnings("ignore:You are using a softmax over axis:UserWarning")
+
+
 def check_trains(seed: int) -> None:
     spec, dataset = job(seed)
     described = describe(spec, dataset.info)

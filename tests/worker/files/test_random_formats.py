@@ -33,6 +33,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # within Keras
     pytest.mark.filterwarnings("ignore:[\\s\\S]*tf.lite.Interpreter:UserWarning"),
     pytest.mark.filterwarnings("ignore:Statistics for quantized inputs:UserWarning"),
+    pytest.mark.filterwarnings("ignore:You are using a softmax over axis:UserWarning"),  # of one channel: it is 1
 ]
 
 
