@@ -19,8 +19,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
         if not training or not self.trainable:
             return super().call(inputs, training=training, mask=mask)
         x = tf.cast(inputs, tf.float32)  # halves overflow
-        mean, variance = self._moments(x, mask)
-        for moving, measured in ((self.moving_mean, mean), (self.moving_variance, variance)):
+        moments: Any = self._moments(x, mask)
+        mean, variance = moments
+        followed: Any = (self.moving_mean, mean), (self.moving_variance, variance)
+        for moving, measured in followed:
             moving.assign(moving * self.momentum + measured * (1.0 - self.momentum))
         # None is 1 or 0, by which nothing is multiplied and to which nothing is added.
         gamma = tf.convert_to_tensor(self.gamma) if self.scale else None
@@ -34,9 +36,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
         @tf.custom_gradient
         def normalised(x: Any, *trained: Any) -> Any:
             factors = dict(zip([name for name, value in given.items() if value is not None], trained, strict=True))
-            told = tf.nn.batch_normalization(
-                x, mean, variance, factors.get("beta"), factors.get("gamma"), variance_epsilon=epsilon
-            )
+            offset: Any = factors.get("beta")
+            factor: Any = factors.get("gamma")
+            told = tf.nn.batch_normalization(x, mean, variance, offset, factor, variance_epsilon=epsilon)
 
             def gradient(upstream: Any) -> Any:
                 places = (-1, 1, 1, channels)

@@ -1,5 +1,7 @@
 """Batch normalization with a gradient of its own: Keras' layer in what it gives, keeps and learns."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -25,7 +27,8 @@ def learnt(
         told = layer(given, training=True)
         loss = tf.reduce_sum(tf.cast(told, tf.float32) * wanted)
     sources = [given, *(variable.value for variable in layer.trainable_variables)]
-    gradients = [gradient.numpy() for gradient in tape.gradient(loss, sources)]
+    given_back: Any = tape.gradient(loss, sources)
+    gradients = [gradient.numpy() for gradient in given_back]
     return told.numpy().astype(np.float32), gradients, [variable.numpy() for variable in layer.variables]
 
 
