@@ -104,7 +104,11 @@ async def unknown_dataset(services: Services, named: str, *, owner: str) -> Unkn
 def _parsed(body: dict[str, Any]) -> Spec:
     """The spec in a body, as it is written there. Raises Refused."""
     if excesses := list(islice(extent_of(Spec).excesses(body), MOST_ERRORS)):
-        raise refused_for(kinds.INVALID_SPEC, excesses)
+        named = [
+            excess.model_copy(update={"detail": _layer_of(_location(excess.pointer or ""), body) + excess.detail})
+            for excess in excesses
+        ]
+        raise refused_for(kinds.INVALID_SPEC, named)
     try:
         return Spec.model_validate(body)
     except ValidationError as error:
@@ -117,6 +121,15 @@ def _parsed(body: dict[str, Any]) -> Spec:
             for row in rows[:MOST_ERRORS]
         ]
         raise refused_for(kinds.INVALID_SPEC, found, of=len(rows)) from error
+
+
+def _location(pointer: str) -> list[str | int]:
+    """The steps of a pointer into a spec's layers, as Pydantic has them."""
+    match pointer.split("/")[1:]:
+        case ["model", "layers", place, *rest]:
+            return ["model", "layers", "layers", int(place), *rest]
+        case steps:
+            return list(steps)
 
 
 def _layer_of(location: Sequence[str | int], body: dict[str, Any]) -> str:

@@ -27,7 +27,7 @@ from jobs.model_files import ENCODING, FILES
 from jobs.record import Artifact, Checkpoint, InitialWeights, Job
 from jobs.reencoding import adopted, check_outputs
 from jobs.spec import Spec
-from jobs.states import Status
+from jobs.states import TERMINAL, Status
 from jobs.uploaded_weights import WeightsNotFound
 from jobs.warm_start import (
     ENCODING_FILE,
@@ -195,9 +195,14 @@ def _file(job: Job, origin: Origin) -> tuple[Artifact | Checkpoint, Checkpoint |
     if checkpoint:
         return checkpoint, checkpoint
     what = {"best": "no checkpoint of a best epoch", "last": "no checkpoint"}.get(origin.checkpoint, "no weights")
+    others = [f"{job.id}@best"] * (job.best_checkpoint is not None) + [f"{job.id}@last"] * (job.checkpoint is not None)
+    if job.status is Status.SUCCEEDED:
+        others.insert(0, job.id)
+    instead = " or ".join(others) or "another job"
+    is_final = job.status in TERMINAL
     raise InvalidSpec(
-        f"{job.id}, which is {job.status}, has kept {what}{'' if job.status is Status.SUCCEEDED else ' so far'}; take "
-        "another job, or wait for it",
+        f"{job.id}, which is {job.status}, has kept {what}{'' if is_final else ' so far'}; take {instead}"
+        f"{'' if is_final else ', or wait for it'}",
         pointer=POINTER,
     )
 

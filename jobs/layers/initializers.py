@@ -1,8 +1,8 @@
 """Where a weight's first values come from."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from jobs.frozen import Frozen
 
@@ -113,10 +113,24 @@ Described = Annotated[
 
 
 def _form(given: Any) -> str:
-    return "name" if isinstance(given, str) else "described"
+    return "[name]" if isinstance(given, str) else "[described]"
 
 
-Initializer = Annotated[Annotated[Named, Tag("name")] | Annotated[Described, Tag("described")], Discriminator(_form)]
+def _named(given: Any) -> Any:
+    """An initializer that is written as an object with nothing but its type, as others write it: its name."""
+    if isinstance(given, dict):
+        written = cast("dict[str, Any]", given)
+        kind = written.get("type")
+        if len(written) == 1 and isinstance(kind, str) and kind in _BY_NAME:
+            return kind
+    return given
+
+
+Initializer = Annotated[
+    Annotated[Named, Tag("[name]")] | Annotated[Described, Tag("[described]")],
+    Discriminator(_form),
+    BeforeValidator(_named),
+]
 
 _UNIFORM, _NORMAL = "uniform", "truncated_normal"
 _BY_NAME: dict[str, Described] = {

@@ -14,6 +14,7 @@ from jobs.datasets import CATALOGUE, DatasetInfo
 from jobs.errors import InvalidSpec
 from jobs.layers.base import FORMATS, MODES
 from jobs.layers.catalogue import KINDS
+from jobs.layers.dense import Dense
 from jobs.presets import resolve
 from jobs.spec import MOST_LAYERS, Spec
 from tests.jobs.random_networks import Json, random_network
@@ -423,3 +424,9 @@ def test_a_kind_claims_formats_and_modes_that_there_are(kind: str) -> None:
     )
     layer = next(each for each in Spec.model_validate({"model": model}).model.layers if each.type == kind)  # type: ignore[union-attr]
     assert {"keras"} <= layer.formats <= FORMATS
+
+
+def test_an_initializer_may_be_an_object_with_its_name_alone() -> None:
+    body = {"type": "dense", "units": 3, "kernel_initializer": {"type": "he_normal"}, "bias_initializer": "ones"}
+    layer = Dense.model_validate(body)
+    assert (layer.kernel_initializer, layer.bias_initializer) == ("he_normal", "ones")

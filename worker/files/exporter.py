@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
+import keras
 import structlog
 
 from jobs.architecture import describe
@@ -80,11 +81,15 @@ class Exporter:
         if not job.spec.export:
             return
         network = describe(job.spec, dataset.info)
-        model = keras_model(job.spec, dataset.info, network, outcome.weights, encoding=encoding.arrays)
+
+        @cache
+        def model() -> keras.Model:
+            return keras_model(job.spec, dataset.info, network, outcome.weights, encoding=encoding.arrays)
+
         for wanted in dict.fromkeys(job.spec.export):
 
             def make(folder: Path, wanted: str = wanted) -> Written:
-                path = write_export(model, dataset, wanted, folder)  # pyright: ignore[reportArgumentType] (one of the formats)
+                path = write_export(model(), dataset, wanted, folder)  # pyright: ignore[reportArgumentType] (one of the formats)
                 return path.name, chunks_of_file(path)
 
             yield wanted, make

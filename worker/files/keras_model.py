@@ -43,10 +43,26 @@ def keras_model(
     if dataset.task == "regression":
         x = keras.layers.Activation("linear", name=STANDARDISED)(x)
     told = _numbers(x, dataset) if dataset.task == "regression" else _probabilities(x, spec.loss)
+    _name_apart(told)
     model = keras.Model(inputs, told)
     for variable in model.weights:
         variable.assign(weights[variable.path])
     return model
+
+
+def _name_apart(told: Any) -> None:
+    """Give operations that are no layers names that no layer can have: Keras numbers them by all that the process has
+    made before, and refuses a model with a name twice.
+    """
+    waiting, seen = [told], set[int]()
+    while waiting:
+        operation = waiting.pop()._keras_history.operation
+        if id(operation) in seen:
+            continue
+        seen.add(id(operation))
+        if not isinstance(operation, keras.layers.Layer):
+            operation.name = f"{len(seen)}_{type(operation).__name__.lower()}"
+        waiting += [] if isinstance(operation, keras.layers.InputLayer) else keras.tree.flatten(operation.input)
 
 
 def _ids(given: Any, network: Architecture, encoding: ArrayEncoding | None) -> Any:
@@ -97,6 +113,7 @@ def narrowed(model: keras.Model, targets: Sequence[Target]) -> keras.Model:
     """The model of such targets with outputs in float32, for what computes nothing wider."""
     if not targets:
         return model
-    scale = keras.layers.Rescaling([target.std for target in targets], offset=[target.mean for target in targets])  # pyright: ignore[reportArgumentType] (one a target)
+    stds, means = ([target[place] for target in targets] for place in (2, 1))
+    scale = keras.layers.Rescaling(stds, offset=means, name="0_units")  # pyright: ignore[reportArgumentType] (one a target)
     told: Any = scale(model.get_layer(STANDARDISED).output)
     return keras.Model(model.inputs, told)

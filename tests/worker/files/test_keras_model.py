@@ -147,3 +147,21 @@ def test_in_whole_numbers_the_model_is_as_good(tmp_path: Path, loss: str, scale:
     right = (lite.get_tensor(told["index"]).argmax(axis=1) == digits.test_y).mean()
     assert right >= (model.predict(images, verbose=0).argmax(axis=1) == digits.test_y).mean() - 0.01
     assert right > 0.8
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # within Keras
+def test_layers_may_have_the_names_that_keras_gives_operations(tmp_path: Path) -> None:
+    rows = DatasetInfo(name="rows", kind="table", shape=(5,), classes=("a", "b"), train_examples=1, test_examples=1)
+    names = [f"{kind}{number}" for kind in ("add", "multiply", "erf", "softmax", "sum") for number in ("", "_1", "_2")]
+    body = [{"type": "dense", "units": 5, "activation": "gelu", "name": name} for name in names]
+    spec = Spec.model_validate({"model": {"type": "layers", "layers": [*body, {"type": "dense"}]}})
+    network = describe(spec, rows)
+    rng = np.random.default_rng(5)
+    weights = {weight.name: rng.normal(size=weight.shape).astype(np.float32) for weight in network.weights}
+    for _ in range(2):  # Keras goes on counting
+        model: Any = keras_model(spec, rows, network, weights)
+        model.save(tmp_path / "model.keras")
+        inputs = rng.normal(size=(4, 5)).astype(np.float32)
+        np.testing.assert_allclose(
+            keras.models.load_model(tmp_path / "model.keras")(inputs), expected(spec, rows, weights, inputs), atol=1e-5
+        )
