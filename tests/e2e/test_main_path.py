@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from tests.conftest import wait_until
 from tests.e2e.conftest import FINAL, LONG, Stack
@@ -60,6 +61,7 @@ def test_a_job_that_takes_too_long_fails_with_that_reason(stack: Stack) -> None:
     assert (job["status"], job["status_reason"]) == ("failed", "deadline_exceeded")
 
 
+@pytest.mark.slow
 def test_what_a_job_tells_of_its_time_can_be_believed(stack: Stack) -> None:
     job_id = stack.submit(model={"type": "cnn"}, epochs=6)
     seen: list[dict[str, Any]] = []

@@ -57,7 +57,10 @@ def csv_of(rows: list[dict[str, Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-@pytest.mark.parametrize("regression", [False, True], ids=["classes", "numbers"])
+@pytest.mark.parametrize(
+    "regression",
+    [pytest.param(False, id="classes"), pytest.param(True, id="numbers", marks=pytest.mark.slow)],
+)
 def test_raw_rows_are_told_the_same_by_http_onnx_and_keras(stack: Stack, tmp_path: Path, regression: bool) -> None:
     rows = table(regression=regression)
     name = "prices" if regression else "dear"

@@ -34,6 +34,7 @@ def port_of(redis_url: str) -> int:
     return int(redis_url.rpartition(":")[2].partition("/")[0])
 
 
+@pytest.mark.slow
 def test_a_job_trains_over_tls(stack: Stack, authority: Authority) -> None:
     with tls_before(port_of(stack.redis_url), authority.certificate()) as port:
         stack.redis_url = f"rediss://localhost:{port}/0"
@@ -44,6 +45,7 @@ def test_a_job_trains_over_tls(stack: Stack, authority: Authority) -> None:
     assert "Traceback" not in "".join(process.log.read_text() for process in stack.processes)
 
 
+@pytest.mark.slow
 def test_nothing_is_sent_to_a_server_that_nobody_vouches_for(
     stack: Stack, authority: Authority, tmp_path: Path
 ) -> None:

@@ -38,6 +38,7 @@ def test_sigterm_gives_the_job_back_and_another_worker_goes_on(make_stack: MakeS
     assert list(stack.workers()) == ["second"]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_its_job_to_another(make_stack: MakeStack) -> None:
     stack = make_stack(lease_seconds="2", beat_seconds="0.4", upkeep_seconds="0.2")
     stack.start_api()
@@ -70,12 +71,14 @@ def test_a_worker_that_must_have_a_gpu_refuses_to_start_without(make_stack: Make
     assert "no NVIDIA card" in process.log.read_text()
 
 
+@pytest.mark.slow
 def test_a_worker_whose_trainer_cannot_start_ends(make_stack: MakeStack) -> None:
     process = make_stack().start("worker", PYTHONPATH=str(BROKEN))
     process.popen.wait(60)
     assert "trainer_not_started" in process.log.read_text()
 
 
+@pytest.mark.slow
 def test_a_worker_whose_trainers_die_before_they_are_ready_ends_and_says_so(make_stack: MakeStack) -> None:
     process = make_stack().start("worker", PYTHONPATH=str(DEADLY))
     assert process.popen.wait(60) == 1
@@ -143,6 +146,7 @@ def test_a_paused_job_goes_on_from_its_step(make_stack: MakeStack) -> None:
     assert stack.http.post(f"/v1/jobs/{job_id}/pause").status_code == 409
 
 
+@pytest.mark.slow
 def test_a_job_whose_dataset_does_not_come_is_cancelled_at_once(make_stack: MakeStack) -> None:
     stack = make_stack()
     (stack.folder / "datasets").mkdir()
@@ -158,6 +162,7 @@ def test_a_job_whose_dataset_does_not_come_is_cancelled_at_once(make_stack: Make
     assert stack.workers()["w"]["pid"] == trainer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("limit_mb", "trainers"), [("256", 2), ("8192", 1)])
 def test_a_trainer_that_holds_much_is_replaced_between_jobs(
     make_stack: MakeStack, limit_mb: str, trainers: int

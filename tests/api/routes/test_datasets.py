@@ -137,6 +137,7 @@ async def test_an_upload_beyond_the_cap_is_refused_at_the_cap(http: httpx.AsyncC
     assert left(settings) == {"uploads": 0, "versions": 0}
 
 
+@pytest.mark.slow
 async def test_an_owner_has_so_much_room(http: httpx.AsyncClient, settings: Settings) -> None:
     wide = csv_of("a,b,t", [f"{n},{n % 7},{n % 2}" for n in range(30_000)])
     stored = (await put(http, wide, "one")).json()["stored_bytes"]
@@ -287,6 +288,7 @@ async def test_a_server_that_stops_gives_up_what_it_checks(
         app.state.services.intake.give_up()
         await asyncio.sleep(0.01)
     assert_problem(await sending, 429, "too_many_uploads")
+    await app.state.services.intake.aclose()  # which waits until nothing is left
     assert left(settings) == {"uploads": 0, "versions": 0}
 
 

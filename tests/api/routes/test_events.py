@@ -196,6 +196,7 @@ def test_nobody_hears_of_the_jobs_of_others(
         assert not ears["a"].ended
 
 
+@pytest.mark.slow
 def test_the_client_follows_all_jobs_over_a_server_that_is_killed(
     settings: Settings, client: redis.Redis, store: Store, do: Do, claim_of: Callable[[], Claim]
 ) -> None:

@@ -66,6 +66,7 @@ async def test_a_refusal_brings_its_faults_along(tmp_path: Path) -> None:
     assert refused.value.total == 2
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_uploads_are_checked_one_at_a_time(tmp_path: Path) -> None:
     checker = Checker()
@@ -92,6 +93,7 @@ async def test_a_check_that_takes_too_much_memory_is_refused(tmp_path: Path) -> 
         await check(Checker(Bounds(memory_bytes=40 << 20)), wide, tmp_path / "one")
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_a_check_that_is_killed_is_done_again(tmp_path: Path) -> None:
     task = asyncio.create_task(check(Checker(), iris_like(100_000), tmp_path / "one"))

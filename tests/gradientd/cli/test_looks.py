@@ -178,6 +178,7 @@ def test_a_short_absence_is_told_and_passes(jobs: Listing, client: SummaryClient
     assert clock.pauses == [1.0, 1.0]
 
 
+@pytest.mark.slow
 def test_a_long_absence_ends_it(jobs: Listing, client: SummaryClient) -> None:
     clock = Clock()
     found = some_looks(client, jobs, clock)

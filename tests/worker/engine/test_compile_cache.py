@@ -165,6 +165,7 @@ def trained(root: Path, *bodies: dict[str, Any]) -> list[tuple[str, int]]:
     return [(digest, int(kept)) for _, digest, kept in told]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("body", [PROGRAM, LAYERS], ids=["mlp", "layers"])
 def test_a_program_is_found_by_a_process_that_traced_others_before_it(tmp_path: Path, body: dict[str, Any]) -> None:
@@ -177,7 +178,14 @@ def test_a_program_is_found_by_a_process_that_traced_others_before_it(tmp_path: 
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "precision",
+    [
+        "float32",
+        pytest.param("mixed_bfloat16", marks=pytest.mark.slow),
+        pytest.param("mixed_float16", marks=pytest.mark.slow),
+    ],
+)
 def test_a_program_is_compiled_once_however_many_epochs_it_runs(tmp_path: Path, precision: str) -> None:
     (_, one), (_, many) = trained(
         tmp_path, {**PROGRAM, "precision": precision}, {**PROGRAM, "precision": precision, "epochs": 4}
@@ -185,6 +193,7 @@ def test_a_program_is_compiled_once_however_many_epochs_it_runs(tmp_path: Path, 
     assert one == many
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_torn_entries_harm_no_job(tmp_path: Path) -> None:
     ((bits, entries),) = trained(tmp_path, PROGRAM)

@@ -15,7 +15,7 @@ from worker.engine import chunk_sizer
 from worker.engine.release import release
 from worker.engine.snapshot import Snapshot
 
-FEW, TRAINED, RESUMED = 2, 60, 20
+FEW, TRAINED, RESUMED = 1, 60, 20
 """Networks in each run, and of the slow ones: they are to train in all modes, or to be stopped and resumed."""
 
 
