@@ -162,6 +162,5 @@ def test_layers_may_have_the_names_that_keras_gives_operations(tmp_path: Path) -
         model: Any = keras_model(spec, rows, network, weights)
         model.save(tmp_path / "model.keras")
         inputs = rng.normal(size=(4, 5)).astype(np.float32)
-        np.testing.assert_allclose(
-            keras.models.load_model(tmp_path / "model.keras")(inputs), expected(spec, rows, weights, inputs), atol=1e-5
-        )
+        loaded: Any = keras.models.load_model(tmp_path / "model.keras")
+        np.testing.assert_allclose(loaded(inputs), expected(spec, rows, weights, inputs), atol=1e-5)
