@@ -13,6 +13,8 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 """Names of weights: part of URLs and of specs."""
 MOST_ARRAYS = 4096
 LONGEST_ARRAY_NAME = 200
+ARRAY_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+")
+"""Of a layer, then of one of its weights; those of layers within a layer have more parts."""
 
 
 class WeightsNotFound(GradientdError):

@@ -17,7 +17,7 @@ from api.uploads.archives import DAMAGED, ArchivedFile, is_archive, opened
 from api.uploads.checked import CheckedWeights
 from jobs.escapes import escaped
 from jobs.faults import InvalidUpload
-from jobs.uploaded_weights import LONGEST_ARRAY_NAME, MOST_ARRAYS, NamedArray
+from jobs.uploaded_weights import ARRAY_NAME, LONGEST_ARRAY_NAME, MOST_ARRAYS, NamedArray
 from store.npz import head_of, npz_parts
 
 KEPT = "weights.npz"
@@ -68,7 +68,7 @@ def _name(file: ArchivedFile) -> str:
     shown = escaped(name)[:100]
     if file.odd or name == file.name:
         raise InvalidUpload(f"{escaped(file.name)[:100]!r} is {file.odd or 'no .npy file'}; wanted: arrays alone")
-    if len(name) > LONGEST_ARRAY_NAME or not name.isascii() or not name.isprintable() or name.startswith("/"):
+    if len(name) > LONGEST_ARRAY_NAME or not ARRAY_NAME.fullmatch(name):
         wanted = f"layer/weight, at most {LONGEST_ARRAY_NAME} characters"
         raise InvalidUpload(f"{shown!r} cannot be the name of an array of weights; wanted: {wanted}")
     return name

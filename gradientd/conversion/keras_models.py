@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel
 
-from gradientd.conversion.described import Fields, layer_of
+from gradientd.conversion.described import INSTEAD, Fields, layer_of
 from gradientd.conversion.errors import NotConvertible
 from gradientd.conversion.graph import Call, Graph, graph_of
 from jobs.architecture import EXAMPLE, RESERVED
@@ -75,6 +75,10 @@ class _Conversion:
     def converted(self) -> ConvertedModel:
         self.names[self.graph.input] = EXAMPLE
         for call in self.graph.calls:
+            # Before what Keras makes of it: comparisons that nobody has written.
+            if call.kind == "Masking":
+                raise call.refuse(INSTEAD[call.kind])
+        for call in self.graph.calls:
             self._add(call)
         if not self.layers:
             raise NotConvertible("has no layers")
@@ -94,6 +98,9 @@ class _Conversion:
         if layer is None:
             self.names[call.output] = self.names[call.inputs[0]]
             return
+        dtype = getattr(call.layer, "compute_dtype", "float32") if call.is_layer else "float32"
+        if dtype != "float32":
+            self.notes.append(f"{name!r} computes in {dtype}: here that is the spec's `precision`, of all layers")
         self.taken.add(name.casefold())
         before = self.layers[-1].name if self.layers else EXAMPLE
         inputs = tuple(self.names[tensor] for tensor in call.inputs)

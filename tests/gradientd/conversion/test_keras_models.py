@@ -188,6 +188,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
     "prelu": (lambda: of(layers.PReLU(name="p")), "p", "learns its slope"),
     "axis": (lambda: of(layers.BatchNormalization(axis=1, name="n")), "n", "has axis 1"),
     "mask": (lambda: of(layers.Embedding(9, 2, mask_zero=True, name="e"), shape=(4,)), "e", "takes masks"),
+    "masking": (
+        lambda: keras.Sequential([keras.Input((4, 2)), layers.Masking(name="m"), layers.LSTM(2), layers.Dense(2)]),
+        "m",
+        "makes masks",
+    ),
     "stateful": (
         lambda: keras.Sequential([keras.Input((4, 2), batch_size=3), layers.LSTM(2, stateful=True, name="l")]),
         "l",
@@ -266,3 +271,8 @@ def test_the_package_offers_it_without_importing_numpy_or_keras() -> None:
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert result.stdout == "[]\n['numpy']\n"
     assert (gradientd.from_keras, gradientd.NotConvertible) == (from_keras, NotConvertible)
+
+
+def test_a_layer_that_computes_in_other_numbers_is_told() -> None:
+    net = keras.Sequential([keras.Input((4,)), layers.Dense(3, dtype="mixed_bfloat16", name="half"), layers.Dense(2)])
+    assert ["half" in note and "bfloat16" in note for note in from_keras(net).notes] == [True]
