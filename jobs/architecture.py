@@ -230,7 +230,8 @@ def _node(
     except Unfit as unfit:
         raise refuse(str(unfit), unfit.field) from unfit
     if math.prod(output) > MOST_VALUES:
-        raise refuse(f"gives {words(output)} = {math.prod(output):,} values an example; at most {MOST_VALUES:,}")
+        product = f"{words(output)} = " if len(output) > 1 else ""
+        raise refuse(f"gives {product}{math.prod(output):,} values an example; at most {MOST_VALUES:,}")
     _check_initializers(weights, refuse)
     return Node(
         refuse.place,
