@@ -118,12 +118,9 @@ def _form(given: Any) -> str:
 
 def _named(given: Any) -> Any:
     """An initializer that is written as an object with nothing but its type, as others write it: its name."""
-    if isinstance(given, dict):
-        written = cast("dict[str, Any]", given)
-        kind = written.get("type")
-        if len(written) == 1 and isinstance(kind, str) and kind in _BY_NAME:
-            return kind
-    return given
+    written = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+    kind = written.get("type")
+    return kind if len(written) == 1 and isinstance(kind, str) and kind in _BY_NAME else cast("Any", given)
 
 
 Initializer = Annotated[
