@@ -11,6 +11,8 @@ import pytest
 
 from tests.e2e.test_up import COMMAND, Up
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Up]:

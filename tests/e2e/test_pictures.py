@@ -17,6 +17,8 @@ from jobs.encoding import ArrayEncoder
 from jobs.model_encoding import ModelEncoding
 from tests.e2e.conftest import Stack
 
+pytestmark = pytest.mark.slow
+
 
 def digits(each: int) -> tuple[np.ndarray, np.ndarray]:
     """So many pictures, uint8 [N, 8, 8], of each digit, and the digits."""

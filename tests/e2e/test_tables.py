@@ -20,6 +20,8 @@ DECODER = runpy.run_path(str(DOCS))
 
 KERAS = """
 import sys, keras, numpy as np
+
+pytestmark = pytest.mark.slow
 model = keras.saving.load_model(sys.argv[1])
 np.save(sys.argv[3], model.predict(np.load(sys.argv[2]), verbose=0))
 assert not {"gradientd", "worker", "api", "jobs"} & sys.modules.keys()
@@ -57,10 +59,7 @@ def csv_of(rows: list[dict[str, Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-@pytest.mark.parametrize(
-    "regression",
-    [pytest.param(False, id="classes"), pytest.param(True, id="numbers", marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize("regression", [False, True], ids=["classes", "numbers"])
 def test_raw_rows_are_told_the_same_by_http_onnx_and_keras(stack: Stack, tmp_path: Path, regression: bool) -> None:
     rows = table(regression=regression)
     name = "prices" if regression else "dear"

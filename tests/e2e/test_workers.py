@@ -20,6 +20,7 @@ DEADLY = Path(__file__).parent / "deadly"
 """The same, one that kills whoever imports it."""
 
 
+@pytest.mark.slow
 def test_sigterm_gives_the_job_back_and_another_worker_goes_on(make_stack: MakeStack) -> None:
     stack = make_stack()
     stack.start_api()
@@ -53,6 +54,7 @@ def test_a_killed_worker_loses_its_job_to_another(make_stack: MakeStack) -> None
     assert "worker_lost" in [t["reason"] for t in stack.job(job_id)["transitions"]]
 
 
+@pytest.mark.slow
 def test_a_lost_bell_strands_no_job(make_stack: MakeStack, redis_url: str) -> None:
     stack = make_stack(upkeep_seconds="0.2")
     stack.start_api()
@@ -88,6 +90,7 @@ def test_a_worker_whose_trainers_die_before_they_are_ready_ends_and_says_so(make
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_two_stacks_on_one_server_do_not_meet(make_stack: MakeStack) -> None:
     one, other = make_stack(), make_stack()
     for stack in (one, other):
@@ -100,6 +103,7 @@ def test_two_stacks_on_one_server_do_not_meet(make_stack: MakeStack) -> None:
     assert other.job(job_id)["status"] == "queued"
 
 
+@pytest.mark.slow
 def test_a_killed_job_ends_in_the_same_bits(make_stack: MakeStack) -> None:
     stack = make_stack(lease_seconds="2", beat_seconds="0.4", upkeep_seconds="0.2", checkpoint_seconds="0.2")
     stack.start_api()

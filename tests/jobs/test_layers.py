@@ -380,7 +380,7 @@ def test_2000_random_networks_with_a_fault_are_refused(start: int) -> None:
 def test_a_graph_that_doubles_a_layer_is_refused_with_the_number_that_is_too_large() -> None:
     layers: list[Json] = [{"type": "flatten", "name": "l0"}]
     layers += [{"type": "concatenate", "name": f"l{n}", "inputs": [f"l{n - 1}"] * 2} for n in range(1, 400)]
-    with pytest.raises(InvalidSpec, match=r"layer 20, 'l19' \(concatenate\), gives 411,041,792 = 411,041,792 values"):
+    with pytest.raises(InvalidSpec, match=r"layer 20, 'l19' \(concatenate\), gives 411,041,792 values"):
         network([*layers, {"type": "dense"}])
 
 

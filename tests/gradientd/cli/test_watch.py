@@ -74,6 +74,7 @@ def test_names_and_a_filter_do_not_go_together() -> None:
     assert "either jobs by name or those that fit a filter" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_pipe_gets_lines_as_they_happen_and_a_short_absence_passes() -> None:
     jobs = running_job(1, 25.0)
     (job,) = jobs.jobs.values()

@@ -57,19 +57,14 @@ def check_resumes(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("seed", range(FEW))
-def test_networks_train_in_every_mode_that_they_claim(seed: int) -> None:
-    check_trains(seed)
-
-
-@pytest.mark.parametrize("seed", range(FEW))
 def test_networks_that_were_stopped_end_in_the_same_bits(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     check_resumes(seed, monkeypatch)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("seed", range(FEW, TRAINED))
-def test_many_networks_train_in_every_mode_that_they_claim(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(TRAINED))
+def test_networks_train_in_every_mode_that_they_claim(seed: int) -> None:
     check_trains(seed)
 
 
