@@ -21,7 +21,7 @@ class Ones(Frozen):
     type: Literal["ones"] = "ones"
 
 
-class Constant(Frozen):
+class ConstantValue(Frozen):
     """All the same."""
 
     type: Literal["constant"] = "constant"
@@ -101,7 +101,7 @@ Named = Literal[
 Described = Annotated[
     Zeros
     | Ones
-    | Constant
+    | ConstantValue
     | RandomUniform
     | RandomNormal
     | TruncatedNormal
@@ -145,7 +145,7 @@ _BY_NAME: dict[str, Described] = {
     "orthogonal": Orthogonal(),
     "fan_in_uniform": FanInUniform(),
 }
-CONSTANTS = (Zeros, Ones, Constant)
+CONSTANTS = (Zeros, Ones, ConstantValue)
 """Those that draw nothing."""
 
 

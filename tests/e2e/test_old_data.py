@@ -26,6 +26,7 @@ RENAMED = {"images_per_second": "examples_per_second", "train_images": "train_ex
 ERRORS = ("mae", "rmse", "r2")
 ADDED = {
     *("skipped_steps", "rounding", "choices", "score", "class_weights", "export", "webhook", "estimated_start_at"),
+    *("freeze", "init_from", "reinitialize", "initial_weights", "non_trainable_parameters"),
     *(f"{part}{name}" for part in ("", "val_", "test_") for name in ERRORS),
     *(f"test_{name}" for name in ("precision", "recall", "f1")),
 }

@@ -40,7 +40,7 @@ def _constant(rule: initializers.Described) -> float:
     match rule:
         case initializers.Ones():
             return 1.0
-        case initializers.Constant():
+        case initializers.ConstantValue():
             return rule.value
         case _:
             return 0.0
