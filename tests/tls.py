@@ -118,9 +118,13 @@ def tls_before(port: int, certificate: Path) -> Iterator[int]:
     def forward(near: socket.socket) -> None:
         assert isinstance(near, ssl.SSLSocket)
         with socket.create_connection(("127.0.0.1", port)) as far:
-            other = {near: far, far: near}
+            ends, other = {near.fileno(): near, far.fileno(): far}, {near: far, far: near}
+            # Whatever the number of files that the process has open, as `select` is not.
+            poll = select.poll()
+            for number in ends:
+                poll.register(number, select.POLLIN)
             while True:
-                ready = [near] if near.pending() else select.select([near, far], [], [])[0]
+                ready = [near] if near.pending() else [ends[number] for number, _ in poll.poll()]
                 for end in ready:
                     if not (data := end.recv(1 << 16)):
                         return

@@ -15,13 +15,13 @@ import pytest
 
 from tests.e2e.conftest import Stack
 
+pytestmark = pytest.mark.slow
+
 DOCS = Path(__file__).parents[2] / "docs" / "rows.py"
 DECODER = runpy.run_path(str(DOCS))
 
 KERAS = """
 import sys, keras, numpy as np
-
-pytestmark = pytest.mark.slow
 model = keras.saving.load_model(sys.argv[1])
 np.save(sys.argv[3], model.predict(np.load(sys.argv[2]), verbose=0))
 assert not {"gradientd", "worker", "api", "jobs"} & sys.modules.keys()
