@@ -46,7 +46,7 @@ up: $(VENV)/.demo ## Start the whole service here: store, API and a worker
 test: $(VENV)/.dev ## Run the tests (5 minutes on 2 cores)
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES)
 
-test-slow: $(VENV)/.dev $(GENERATOR)/.made ## Run the slow tests: whole stacks killed, training that hangs, slow peers, old data, memory of 24 shapes, README's commands, each bench in small (15 minutes)
+test-slow: $(VENV)/.dev $(GENERATOR)/.made ## Run the slow tests: whole stacks killed, training that hangs, slow peers, old data, memory of 44 shapes, random networks in every mode and format, README's commands, each bench in small (half an hour)
 	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/.dev ## Format check, lint, types, import contracts
