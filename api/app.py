@@ -7,6 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from api.http import exception_handlers
+from api.http.extent import extent_of
 from api.http.middleware import RequestMiddleware
 from api.openapi import document
 from api.routes import (
@@ -30,6 +31,7 @@ from api.telemetry.traffic import Traffic
 from jobs.api_keys import read_entries
 from jobs.exposure import check_exposure
 from jobs.settings import Settings
+from jobs.spec import Spec
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -37,6 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     Raises Misconfigured: its keys cannot be read, or it would be open to other machines without asking for any.
     """
+    extent_of(Spec)  # made now, and kept: the first submission does not wait for it
     check_exposure(settings)
     read_entries(settings.api_keys.get_secret_value())
 

@@ -52,6 +52,11 @@ class Node:
     cost: Cost
     is_frozen: bool = False
 
+    @property
+    def title(self) -> str:
+        """As messages name it."""
+        return _title(self.place, self.name, self.layer)
+
     @cached_property
     def values(self) -> int:
         """Values of what it gives."""
@@ -267,9 +272,13 @@ class _Refusal:
     def __call__(self, detail: str, field: str = "") -> InvalidSpec:
         pointer = f"/model/layers/{self.place}"
         return InvalidSpec(
-            f"layer {self.place + 1}, {self.name!r} ({self.layer.type}), {detail}",
+            f"{_title(self.place, self.name, self.layer)}, {detail}",
             pointer=f"{pointer}/{field}" if field else pointer,
         )
+
+
+def _title(place: int, name: str, layer: Layer) -> str:
+    return f"layer {place + 1}, {name!r} ({layer.type})"
 
 
 def _found(named: str, places: dict[str, int], later: set[str | None], refuse: _Refusal) -> int:
@@ -339,7 +348,7 @@ def _check_end(network: Architecture, spec: Spec) -> None:
     """Raise InvalidSpec where probabilities would be made twice, or whole numbers augmented."""
     if network.takes_ids and spec.augmentation:
         node = next(node for node in network.nodes if node.layer.takes_ids)
-        detail = f"layer {node.place + 1}, {node.name!r} ({node.layer.type}), looks up the pixels themselves"
+        detail = f"{node.title}, looks up the pixels themselves"
         raise InvalidSpec(f"{detail}: such examples cannot be augmented", pointer="/augmentation")
     last = network.nodes[-1]
     activation = getattr(last.layer, "activation", None)

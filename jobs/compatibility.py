@@ -44,15 +44,14 @@ def check_fit(spec: Spec, dataset: DatasetInfo) -> None:
 def _check_layers(spec: Spec, network: Architecture) -> None:
     """Raise InvalidSpec for a format, or a mode of execution, that one of the network's layers does not have."""
     for node in network.nodes:
-        layer = f"layer {node.place + 1}, {node.name!r} ({node.layer.type}),"
         if spec.execution != "auto" and spec.execution not in node.layer.modes:
             able = " or ".join(sorted(network.modes)) or "auto"
-            raise InvalidSpec(f"{layer} cannot be trained in {spec.execution}; take {able}", pointer="/execution")
+            raise InvalidSpec(f"{node.title}, cannot be trained in {spec.execution}; take {able}", pointer="/execution")
         for place, wanted in enumerate(spec.export):
             if wanted not in node.layer.formats:
                 able = ", ".join(sorted(network.formats)) or "none"
                 raise InvalidSpec(
-                    f"{layer} cannot leave as {wanted}; the formats of this network are: {able}",
+                    f"{node.title}, cannot leave as {wanted}; the formats of this network are: {able}",
                     pointer=f"/export/{place}",
                 )
 

@@ -72,9 +72,9 @@ def taken_over(spec: Spec, parent: Spec, *, source: str) -> tuple[Spec, tuple[Ch
 
 def arrays_of_checkpoint(network: Architecture) -> dict[str, str]:
     """Where a checkpoint has each weight: names of arrays by names of weights."""
-    trained = {weight.name: f"weights/{n:03}" for n, weight in enumerate(network.trained)}
-    fixed = {weight.name: f"fixed/{n:03}" for n, weight in enumerate(network.fixed)}
-    return {weight.name: (trained | fixed)[weight.name] for weight in network.weights}
+    places = {weight.name: f"weights/{n:03}" for n, weight in enumerate(network.trained)}
+    places |= {weight.name: f"fixed/{n:03}" for n, weight in enumerate(network.fixed)}
+    return {weight.name: places[weight.name] for weight in network.weights}
 
 
 def output_layer(network: Architecture) -> str:
@@ -133,7 +133,6 @@ def _check_layer(node: Node, there: Mapping[str, Shape], *, source: str) -> None
             continue
         separator = ": " if found is not None else " "
         raise InvalidSpec(
-            f"layer {node.place + 1}, {node.name!r} ({node.layer.type}){separator}{detail}; reinitialize it, or take "
-            "the same",
+            f"{node.title}{separator}{detail}; reinitialize it, or take the same",
             pointer="/init_from",
         )

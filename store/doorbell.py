@@ -114,4 +114,7 @@ class Doorbell:
     def close(self) -> None:
         """Close the broker's connections."""
         with contextlib.suppress(OSError):
+            # Celery itself only forgets them.
+            pool: Any = self._celery.pool
+            pool.force_close_all()
             self._celery.close()

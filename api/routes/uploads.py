@@ -94,8 +94,7 @@ async def upload_dataset(
     declared = check_upload(context.request.headers)
     services.check_data_dir()
     if intake.is_full:
-        detail = "this server takes no more uploads at the moment"
-        raise Refused(kinds.TOO_MANY_UPLOADS, detail, headers={"retry-after": str(BUSY_SECONDS), "connection": "close"})
+        raise too_many("this server takes no more uploads at the moment")
     taken = await intake.receive(owner, context.request.stream(), room=context.room, declared_bytes=declared)
     shares: list[float] = []
     options, dry_run = params.query.options, params.query.dry_run
@@ -105,14 +104,18 @@ async def upload_dataset(
     if not task.done():
         return await _followed(context, task, shares)
     if task.cancelled():
-        detail = "this server is about to stop; nothing of the upload was kept"
-        raise Refused(kinds.TOO_MANY_UPLOADS, detail, headers={"retry-after": str(BUSY_SECONDS), "connection": "close"})
+        raise too_many("this server is about to stop; nothing of the upload was kept")
     published = task.result()
     shown = Dataset.of_version(published.version)
     if params.query.dry_run or not published.created:
         return to_json(shown)
     log.info("dataset_uploaded", dataset=shown.id, owner=owner, examples=shown.train_examples + shown.test_examples)
     return to_json(shown, status=201, headers={"location": _address(published.version)})
+
+
+def too_many(detail: str) -> Refused:
+    """The error for an upload that may come again in a while."""
+    return Refused(kinds.TOO_MANY_UPLOADS, detail, headers={"retry-after": str(BUSY_SECONDS), "connection": "close"})
 
 
 async def _followed(context: RequestContext, task: asyncio.Task[Published], shares: list[float]) -> Response:

@@ -11,12 +11,11 @@ from api.http import kinds
 from api.http.body import check_upload
 from api.http.context import RequestContextDep
 from api.http.params import Params
-from api.http.problems import Refused
 from api.http.responses import LOCATION, refusals, to_json, to_page
 from api.http.route import DirectRoute
 from api.openapi import examples
 from api.parameters.weights import WeightsListQuery, WeightsNamed, WeightsUpload
-from api.routes.uploads import BUSY_SECONDS
+from api.routes.uploads import too_many
 from api.schemas import WeightsPage
 from jobs.wire import Weights
 
@@ -60,16 +59,14 @@ async def upload_weights(
     intake = services.intake
     declared = check_upload(context.request.headers)
     services.check_data_dir()
-    busy = {"retry-after": str(BUSY_SECONDS), "connection": "close"}
     if intake.is_full:
-        raise Refused(kinds.TOO_MANY_UPLOADS, "this server takes no more uploads at the moment", headers=busy)
+        raise too_many("this server takes no more uploads at the moment")
     stream = context.request.stream()
     taken = await intake.receive(context.caller.owner, stream, room=context.room, declared_bytes=declared)
     task = intake.start(intake.finish_weights(taken, params.name))
     await asyncio.wait({task})
     if task.cancelled():
-        detail = "this server is about to stop; nothing of the upload was kept"
-        raise Refused(kinds.TOO_MANY_UPLOADS, detail, headers=busy)
+        raise too_many("this server is about to stop; nothing of the upload was kept")
     published = task.result()
     shown = Weights.of(published.weights)
     if not published.created:

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from gradientd.cli import completion
 from gradientd.cli.display import print_json, print_line
 from gradientd.cli.options import DEFAULT_URL, ApiKeyOption, JsonOption, UrlOption, complain, console
+from gradientd.cli.pages import whole
 from gradientd.cli.reading import (
     ChannelsOption,
     FitOption,
@@ -33,7 +34,7 @@ from gradientd.cli.tables import counted, learns, print_dataset, print_datasets,
 from gradientd.client import Client
 from gradientd.client import connection as client_connection
 from jobs.escapes import escaped
-from jobs.wire import Dataset, Page
+from jobs.wire import Dataset
 
 
 class Split(StrEnum):
@@ -73,16 +74,11 @@ def datasets(
 def list_datasets(*, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_json: JsonOption = False) -> None:
     """List the datasets that a spec can name, by their newest versions."""
     with Client(url, api_key=api_key) as client:
-        page = client.datasets()
-        found = list(page.data)
-        while page.has_more:
-            page = client.datasets(after=page.last_id)
-            found += page.data
+        page = whole(client.datasets)
     if as_json:
-        whole = Page[Dataset](data=tuple(found), first_id=found[0].name, last_id=found[-1].name, has_more=False)
-        print_json(whole.model_dump(mode="json", warnings=False))
+        print_json(page.model_dump(mode="json", warnings=False))
     else:
-        print_datasets(console(), found)
+        print_datasets(console(), page.data)
 
 
 @app.command()

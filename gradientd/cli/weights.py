@@ -8,10 +8,10 @@ import typer
 from gradientd.cli.datasets import name_of, upload_bar
 from gradientd.cli.display import print_json, print_line
 from gradientd.cli.options import DEFAULT_URL, ApiKeyOption, JsonOption, UrlOption, console
+from gradientd.cli.pages import whole
 from gradientd.cli.tables import counted, print_weights
 from gradientd.client import Client
 from jobs.escapes import escaped
-from jobs.wire import Page, Weights
 
 app = typer.Typer(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 
@@ -33,17 +33,11 @@ def weights(
 def list_weights(*, url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_json: JsonOption = False) -> None:
     """List the uploaded weights that a job can begin with, by `train --init-from weights:NAME`."""
     with Client(url, api_key=api_key) as client:
-        page = client.weights()
-        found = list(page.data)
-        while page.has_more:
-            page = client.weights(after=page.last_id)
-            found += page.data
+        page = whole(client.weights)
     if as_json:
-        ends = (found[0].name, found[-1].name) if found else (None, None)
-        whole = Page[Weights](data=tuple(found), first_id=ends[0], last_id=ends[1], has_more=False)
-        print_json(whole.model_dump(mode="json", warnings=False))
+        print_json(page.model_dump(mode="json", warnings=False))
     else:
-        print_weights(console(), found)
+        print_weights(console(), page.data)
 
 
 @app.command()

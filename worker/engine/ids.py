@@ -44,7 +44,7 @@ def check_ids(network: Architecture, ids: IdRange) -> None:
     for node in network.nodes:
         if isinstance(node.layer, Embedding) and not 0 <= ids.smallest <= ids.largest < node.layer.input_dim:
             raise UnfitExamples(
-                f"layer {node.place + 1}, {node.name!r} (embedding), has input_dim {node.layer.input_dim:,}, so it "
+                f"{node.title}, has input_dim {node.layer.input_dim:,}, so it "
                 f"takes 0 to {node.layer.input_dim - 1:,}, and the examples have {ids.smallest:,} to {ids.largest:,}"
                 + ("" if ids.smallest < 0 else f"; set input_dim to {ids.largest + 1:,}")
             )

@@ -30,11 +30,8 @@ class KerasNetwork:
     described: Architecture
     precision: str
     """Keras' name of it."""
-    by_cudnn: bool = False
-    """Whether recurrent layers may take the graphics card's own kernels, which nothing but a graph or eager steps on
-    one can."""
-    on_cpu: bool = True
-    """Whether layers may be those that are faster on a CPU."""
+    on_gpu: bool = False
+    by_xla: bool = False
 
     @cached_property
     def _model(self) -> Any:
@@ -44,12 +41,12 @@ class KerasNetwork:
             dtype = "int32" if self.described.takes_ids else "float32"
             example = keras.Input(self.described.inputs, dtype=dtype, name="features")
             told = keras_layers.outputs(
-                self.described.nodes, example, dtype=self.precision, instead=OWN if self.on_cpu else {}
+                self.described.nodes, example, dtype=self.precision, instead={} if self.on_gpu else OWN
             )
             # Keras would number it among the process' others, and the number becomes part of a compiled program's key.
             model: Any = keras.Model(example, told, name="network")
-        if not self.by_cudnn:
-            # Keras goes by whether there is a card, not by where and how the step runs.
+        if self.by_xla or not self.on_gpu:
+            # Recurrent layers would take the card's own kernels, which XLA has not, wherever the machine has a card.
             for layer in model._flatten_layers(include_self=False):
                 if hasattr(layer, "use_cudnn"):
                     layer.use_cudnn = False

@@ -200,14 +200,7 @@ def program(
     `batches` are those of the job's estimate, which is made where they are not given.
     """
     kind = StepKind(
-        # XLA has no deterministic gradient of the library's pooling on a GPU, and none of cuDNN's recurrent kernels.
-        network=build(
-            spec,
-            dataset,
-            own_pooling=execution == "xla" and "GPU" in device,
-            by_cudnn=execution != "xla" and "GPU" in device,
-            on_cpu="GPU" not in device,
-        ),
+        network=build(spec, dataset, on_gpu="GPU" in device, by_xla=execution == "xla"),
         loss=spec.loss,
         label_smoothing=spec.label_smoothing,
         optimizer=spec.optimizer.type,

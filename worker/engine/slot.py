@@ -117,10 +117,10 @@ class Slot:
     def named_weights(self) -> dict[str, tf.Tensor]:
         """The weights on the device, by name."""
         network, state = self._program.kind.network, self.state.train_state
-        trained = dict(zip(names(network), state.weights, strict=True))
+        by_name = dict(zip(names(network), state.weights, strict=True))
         # What comes behind the fixed weights has no name: the generators of random layers.
-        fixed = dict(zip(fixed_names(network), state.fixed, strict=False))
-        return {weight.name: (trained | fixed)[weight.name] for weight in network.described.weights}
+        by_name.update(zip(fixed_names(network), state.fixed, strict=False))
+        return {weight.name: by_name[weight.name] for weight in network.described.weights}
 
     def snapshot(self) -> Snapshot:
         """The state as it is now. Waits for the device and copies from it."""

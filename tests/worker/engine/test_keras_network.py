@@ -263,7 +263,7 @@ def test_regularizers_weigh_on_gradients_as_kerases_do(rows: Dataset) -> None:
 def test_recurrent_layers_take_a_cards_kernels_where_they_may_alone(series: Dataset, *, by_cudnn: bool) -> None:
     body = recurrent()
     body["layers"][1] = {"type": "bidirectional", "name": "second", "layer": {"type": "gru", "units": 3}}
-    network = build(spec_of(model=body, loss="cross_entropy"), series.info, by_cudnn=by_cudnn)
+    network = build(spec_of(model=body, loss="cross_entropy"), series.info, on_gpu=by_cudnn)
     _, first, second, _ = network._model.layers  # pyright: ignore[reportAttributeAccessIssue]
     uses = [layer.use_cudnn for layer in (first, second.forward_layer, second.backward_layer)]
     assert uses == (["auto"] * 3 if by_cudnn else [False] * 3)

@@ -57,6 +57,6 @@ def test_a_compiled_network_learns_the_same_with_either() -> None:
         return [gradient.numpy() for gradient in compiled(*weights)]
 
     for ours, librarys in zip(
-        gradients(build(spec, info, own_pooling=True)), gradients(build(spec, info)), strict=True
+        gradients(build(spec, info, on_gpu=True, by_xla=True)), gradients(build(spec, info)), strict=True
     ):
         np.testing.assert_allclose(ours, librarys, rtol=1e-5, atol=1e-6)
