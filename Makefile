@@ -43,7 +43,7 @@ demo: $(VENV)/.demo ## Start the whole service and train a real MNIST job on it
 up: $(VENV)/.demo ## Start the whole service here: store, API and a worker
 	$(BIN)/gradientd up
 
-test: $(VENV)/.dev ## Run the tests (5 minutes on 2 cores)
+test: $(VENV)/.dev ## Run the tests (4 to 5 minutes on 2 cores)
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES)
 
 test-slow: $(VENV)/.dev $(GENERATOR)/.made ## Run the slow tests: whole stacks killed, training that hangs, slow peers, old data, memory of 44 shapes, random networks in every mode and format, README's commands, each bench in small (half an hour)

@@ -6,6 +6,7 @@ Two at a time at most: one of any size, and one small one, which waits for no la
 import asyncio
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,8 +124,7 @@ class Checker:
             raise InvalidUpload(f"checking the upload takes more than {self._bounds.seconds:g} s") from error
         finally:
             if process.returncode is None:
-                process.kill()
-                await process.wait()
+                await _end(process)
             process.stdin.close()
         if process.returncode != 0 or not said:
             log.warning("upload_check_died", code=process.returncode, said=complaints.decode(errors="replace")[-2000:])
@@ -135,6 +135,16 @@ class Checker:
 def _is_small(path: Path) -> bool:
     """Whether an upload is checked soon, as far as can be told: much more may be packed into an archive."""
     return path.stat().st_size <= (SMALL_BYTES // 4 if is_archive(path) else SMALL_BYTES)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill a process, and wait until it is dead, however often somebody cancels that: what it writes is deleted next,
+    and it must not write any more."""
+    process.kill()
+    death = asyncio.ensure_future(process.wait())
+    while not death.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.shield(death)
 
 
 async def _last_line(said: asyncio.StreamReader, progress: Progress) -> bytes:

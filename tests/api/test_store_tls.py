@@ -32,7 +32,7 @@ from tests.api.conftest import talk_to
 from tests.conftest import _server_binary, free_port, wait_until
 from tests.tls import UNCLOSED, Authority, Listener, tls_before
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60), *UNCLOSED]
+pytestmark = [pytest.mark.slow, pytest.mark.anyio, pytest.mark.timeout(60), *UNCLOSED]
 SECRET = "s3cr3t"
 
 
@@ -171,7 +171,6 @@ async def test_any_other_is_refused_by_all_and_sent_no_password(
     assert "SSL" in str(found["worker"])
 
 
-@pytest.mark.slow
 def test_a_bell_that_is_not_rung_says_why(authority: Authority, tmp_path: Path) -> None:
     with Listener(authority.certificate(days=-1)) as listener:
         settings = settings_of(f"rediss://:{SECRET}@localhost:{listener.port}", redis_ca=authority.file)

@@ -87,6 +87,7 @@ def test_what_a_job_tells_of_its_time_can_be_believed(stack: Stack) -> None:
     assert error < 2 * rest + timedelta(seconds=1)
 
 
+@pytest.mark.slow
 def test_a_jobs_log_tells_of_it_from_its_claim_to_its_files(stack: Stack) -> None:
     job = stack.wait(stack.submit(epochs=1, execution="xla"))
     lines = [event["data"]["message"] for event in stack.events(job["id"], "log")]

@@ -132,6 +132,7 @@ def bits(metrics: dict[str, float]) -> dict[str, float]:
     return {name: value for name, value in metrics.items() if name not in {"seconds", "examples_per_second"}}
 
 
+@pytest.mark.slow
 def test_a_paused_job_goes_on_from_its_step(make_stack: MakeStack) -> None:
     stack = make_stack()
     stack.start_api()

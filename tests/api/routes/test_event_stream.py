@@ -244,6 +244,7 @@ def test_an_event_that_has_not_happened_is_no_place_to_go_on_behind(url: str) ->
     assert [event["event"] for event in received.kept] == ["status", "done"]
 
 
+@pytest.mark.slow
 def test_a_stream_ends_with_its_key(
     settings: Settings, client: redis.Redis, do: Do, monkeypatch: pytest.MonkeyPatch
 ) -> None:
