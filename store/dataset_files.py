@@ -1,13 +1,8 @@
 """The files of dataset versions: a folder for each, there whole or not at all, and checked when it is read."""
 
-import fcntl
 import io
-import os
-import re
-import secrets
 import shutil
-import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +13,7 @@ from numpy.typing import NDArray
 from jobs.settings import Settings
 from store import checked_files
 from store.files import make_folder, sync_folder
+from store.scratch import Scratch, age_seconds, folders, is_name
 
 UPLOAD = "upload"
 """The file as it came."""
@@ -30,11 +26,6 @@ LONGEST_HEADER = 1 << 12
 UNWANTED_SECONDS = 24 * 3600.0
 """Age from which a folder that no version names is one that its writer left: no upload takes as long."""
 
-BEGUN_SECONDS = 10.0
-"""Age from which a scratch folder is held by its writer, or by nobody."""
-
-_FOLDER = re.compile(r"[a-f0-9]{32}")
-
 
 class DatasetFiles:
     """The folders of all versions, below the data directory. From any thread and process.
@@ -43,10 +34,8 @@ class DatasetFiles:
     """
 
     def __init__(self, data_dir: Path) -> None:
-        self._scratch = data_dir / "uploads"
+        self._scratch = Scratch(data_dir / "uploads")
         self._kept = data_dir / "versions"
-        self._held: dict[str, int] = {}
-        """Descriptors of the scratch folders in use here, which are locked by them: a killed process locks nothing."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -55,10 +44,8 @@ class DatasetFiles:
 
     def begin(self) -> Path:
         """A scratch folder for an upload and its arrays; whoever asks either keeps or discards it."""
-        scratch = self._scratch / secrets.token_hex(16)
+        scratch = self._scratch.begin()
         make_folder(scratch / ARRAYS)
-        self._held[scratch.name] = os.open(scratch, os.O_RDONLY)
-        fcntl.flock(self._held[scratch.name], fcntl.LOCK_EX)
         return scratch
 
     def keep(self, scratch: Path) -> str:
@@ -73,13 +60,12 @@ class DatasetFiles:
         make_folder(self._kept)
         scratch.rename(self._kept / scratch.name)
         sync_folder(self._kept)
-        self._let_go(scratch)
+        self._scratch.let_go(scratch)
         return scratch.name
 
     def discard(self, scratch: Path) -> None:
         """Delete a scratch folder, if it is there."""
-        shutil.rmtree(scratch, ignore_errors=True)
-        self._let_go(scratch)
+        self._scratch.discard(scratch)
 
     def size_bytes(self, folder: Path) -> int:
         """What the files of a folder take."""
@@ -110,8 +96,7 @@ class DatasetFiles:
 
     def delete(self, folder: str) -> None:
         """Delete a version's files, if they are there. Whoever reads them at that moment may fail."""
-        gone = self._scratch / f"{secrets.token_hex(16)}"
-        make_folder(self._scratch)
+        gone = self._scratch.unused()
         with suppress(FileNotFoundError):
             # Away at once; what is left of it by a process that is killed now, a sweep finds.
             self._folder(folder).rename(gone)
@@ -121,20 +106,15 @@ class DatasetFiles:
         """Delete folders of which no version knows and whose writers were killed: old ones, and scratch folders that
         nobody holds. Returns their names.
         """
-        found = [path for path in (*_folders(self._scratch), *_folders(self._kept)) if path.name not in known]
-        old = [path for path in found if _age_seconds(path) > older_than_seconds]
-        old += [path for path in found if path.parent == self._scratch and path not in old and _is_abandoned(path)]
-        for path in old:
-            self.discard(path)
-        return tuple(path.name for path in old)
-
-    def _let_go(self, scratch: Path) -> None:
-        descriptor = self._held.pop(scratch.name, None)
-        if descriptor is not None:
-            os.close(descriptor)
+        gone = [*self._scratch.sweep(older_than_seconds=older_than_seconds)]
+        for kept in folders(self._kept):
+            if kept.name not in known and age_seconds(kept) > older_than_seconds:
+                shutil.rmtree(kept, ignore_errors=True)
+                gone.append(kept)
+        return tuple(each.name for each in gone)
 
     def _folder(self, folder: str) -> Path:
-        if not _FOLDER.fullmatch(folder):
+        if not is_name(folder):
             raise ValueError(f"{folder!r} is no folder of a version")
         return self._kept / folder
 
@@ -153,35 +133,3 @@ def array_of(content: NDArray[np.uint8]) -> NDArray[Any]:
     if dtype.hasobject or fortran:
         raise ValueError(f"an array of {dtype} cannot be read")
     return np.frombuffer(content.data, dtype, offset=stream.tell()).reshape(shape)
-
-
-def _folders(parent: Path) -> Iterator[Path]:
-    with suppress(FileNotFoundError):
-        for entry in os.scandir(parent):
-            if entry.is_dir(follow_symlinks=False) and _FOLDER.fullmatch(entry.name):
-                yield Path(entry.path)
-
-
-def _is_abandoned(scratch: Path) -> bool:
-    """Whether nobody holds a scratch folder that is no longer being begun."""
-    if _age_seconds(scratch) < BEGUN_SECONDS:
-        return False
-    try:
-        descriptor = os.open(scratch, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True
-
-
-def _age_seconds(path: Path) -> float:
-    """Time since anything was written in a folder; 0 for one that is gone."""
-    try:
-        return time.time() - max(each.stat().st_mtime for each in (path, *path.rglob("*")))
-    except FileNotFoundError:
-        return 0.0

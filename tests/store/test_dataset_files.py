@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from store import dataset_files
+from store import scratch as scratch_folders
 from store.checked_files import Damaged
 from store.dataset_files import ARRAYS, UPLOAD, DatasetFiles
 
@@ -84,7 +84,7 @@ def test_deleted_files_are_gone_and_may_be_deleted_again(files: DatasetFiles, tm
 def test_a_sweep_takes_a_scratch_folder_that_nobody_holds(
     files: DatasetFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dataset_files, "BEGUN_SECONDS", -1)
+    monkeypatch.setattr(scratch_folders, "BEGUN_SECONDS", -1)
     held = files.begin()
     (tmp_path / "uploads" / ("ab" * 16) / ARRAYS).mkdir(parents=True)
     assert DatasetFiles(tmp_path).sweep(()) == ("ab" * 16,)

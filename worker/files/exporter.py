@@ -1,10 +1,10 @@
 """Writes what a job leaves when its training is done: weights, what they are fed, and the formats asked for."""
 
-import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from jobs.model_files import ENCODING, EVALUATION, FILES
 from jobs.record import Artifact, Job
 from jobs.spec import Spec
 from store.artifacts import Artifacts
-from store.files import Content, make_folder
+from store.files import Content
+from store.scratch import Scratch
 from worker.datasets.memory import Dataset
 from worker.engine.slot import Outcome
 from worker.files.evaluation import evaluation_json
@@ -41,7 +42,7 @@ class Exporter:
 
     def __init__(self, artifacts: Artifacts, *, scratch: Path, draining: threading.Event) -> None:
         self._artifacts = artifacts
-        self._scratch = scratch
+        self._scratch = Scratch(scratch)
         self._draining = draining
         self._times = ExportTimes()
 
@@ -54,6 +55,8 @@ class Exporter:
 
         Waits where the disk is full, unless told to stop: the training for them is done.
         """
+        with suppress(OSError):
+            self._scratch.sweep()  # of trainers that were killed amid this
         stored: list[Artifact] = []
         began = time.perf_counter()
         left, weight_bytes = list(_kinds(lease.job.spec)), sum(weight.nbytes for weight in outcome.weights.values())
@@ -100,11 +103,9 @@ class Exporter:
         while True:
             if stop_reason := lease.check_stop():  # asking also shows that this is no hang
                 return stop_reason
-            folder: Path | None = None
             try:
-                make_folder(self._scratch)
-                folder = Path(tempfile.mkdtemp(dir=self._scratch))
-                return self._artifacts.write(lease.job.id, *make(folder))
+                with self._scratch.folder() as folder, _temporary_files_in(folder):
+                    return self._artifacts.write(lease.job.id, *make(folder))
             except OSError as error:
                 log.warning("artifact_not_written", artifact=kind, error=str(error))
                 if not refused:
@@ -119,9 +120,18 @@ class Exporter:
                 log.exception("export_failed", artifact=kind)
                 lease.log("warning", f"{kind} was left out, as it cannot be made: {type(error).__name__}")
                 return None
-            finally:
-                if folder:
-                    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _temporary_files_in(folder: Path) -> Generator[None]:
+    """Let libraries put their temporary files there. TensorFlow deletes what AutoGraph writes only when the interpreter
+    ends, which the process of a pool never does.
+    """
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def _kinds(spec: Spec) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """What a job leaves: all of it, or at least what others can do without it."""
 
 import re
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from jobs.ids import new_job_id
 from jobs.settings import Settings
 from jobs.spec import Spec
 from jobs.states import Reason
+from store import scratch
 from store.artifacts import LocalArtifacts
 from store.jobs import Store
 from store.lanes import Lanes
@@ -56,11 +58,11 @@ def artifacts(settings: Settings) -> LocalArtifacts:
 
 @pytest.fixture
 def leased(client: redis.Redis, store: Store, do: Callable[[Any], Any], renewer: LeaseRenewer) -> Any:
-    """A job that is to leave its model as Keras has it, under a lease."""
+    """A job that is to leave its model as Keras has it, or in another format, under a lease."""
 
     @contextmanager
-    def leased() -> Iterator[Lease]:
-        spec = Spec.model_validate({"model": {"type": "softmax"}, "loss": "cross_entropy", "export": ["keras"]})
+    def leased(export: str = "keras") -> Iterator[Lease]:
+        spec = Spec.model_validate({"model": {"type": "softmax"}, "loss": "cross_entropy", "export": [export]})
         do(store.create(new_job_id(), spec, steps=10))
         claim = do(store.claim("w", token=new_job_id(), lanes=(Lanes.ANY,)))
         draining = threading.Event()
@@ -139,3 +141,16 @@ def test_what_remains_falls_from_file_to_file(leased: Any, artifacts: LocalArtif
     assert told_seconds[0] == pytest.approx(expected)
     assert told_seconds == sorted(told_seconds, reverse=True)
     assert 0 < told_seconds[-1] < expected
+
+
+def test_nothing_temporary_is_left(
+    leased: Any, artifacts: LocalArtifacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scratch, "BEGUN_SECONDS", -1)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    killed_amid = tmp_path / "scratch" / ("ab" * 16)
+    killed_amid.mkdir(parents=True)
+    with leased("saved_model") as lease:
+        left(lease, artifacts, tmp_path, told)
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert [path.name for path in tmp_path.glob("*.py")] == []
