@@ -117,6 +117,11 @@ class Architecture:
         return any(node.layer.is_convolution for node in self.nodes)
 
     @cached_property
+    def has_max_pooling(self) -> bool:
+        """Whether any layer of it takes the largest of windows."""
+        return any(isinstance(node.layer, MaxPooling) for node in self.nodes)
+
+    @cached_property
     def takes_ids(self) -> bool:
         """Whether it is fed with whole numbers, as they were uploaded, not with what they are scaled to."""
         return any(node.layer.takes_ids for node in self.nodes)

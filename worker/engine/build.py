@@ -8,7 +8,6 @@ from jobs.spec import Spec
 from worker.engine.chain import Chain
 from worker.engine.keras_network import KerasNetwork
 from worker.engine.network import Network
-from worker.engine.pooling import Pooling
 
 DTYPES = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}
 
@@ -17,12 +16,6 @@ def build(spec: Spec, dataset: DatasetInfo, *, on_gpu: bool = False, by_xla: boo
     """The network of a spec for a dataset's examples, and its classes or targets; for a GPU, for XLA's compiler."""
     described = describe(spec, dataset)
     if described.is_chain:
-        return Chain(described, DTYPES[spec.precision], _pooling(on_gpu=on_gpu, by_xla=by_xla))
-    return KerasNetwork(described, spec.precision, on_gpu=on_gpu, by_xla=by_xla)
-
-
-def _pooling(*, on_gpu: bool, by_xla: bool) -> Pooling:
-    if by_xla:
         # XLA has no deterministic gradient of the library's pooling on a GPU.
-        return "own" if on_gpu else "library"
-    return "library" if on_gpu else "apart"
+        return Chain(described, DTYPES[spec.precision], own_pooling=on_gpu and by_xla)
+    return KerasNetwork(described, spec.precision, on_gpu=on_gpu, by_xla=by_xla)

@@ -11,9 +11,9 @@ from jobs.layers.dense import Dense
 from jobs.layers.noise import Dropout
 from jobs.layers.pooling import MaxPooling
 from jobs.layers.reshaping import Flatten
+from worker.engine import pooling
 from worker.engine.initial_weights import initial_weights
 from worker.engine.network import InitialValues, Weights, sizes, split
-from worker.engine.pooling import POOLS, Pooling
 from worker.engine.stateless_random import StatelessRandom
 
 ACTIVATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
@@ -56,7 +56,8 @@ class Chain:
     described: Architecture
     dtype: tf.DType = tf.float32
     """Number format of the layers' products."""
-    pooling: Pooling = "library"
+    own_pooling: bool = False
+    """Whether to pool by `worker.engine.pooling` and not by the library."""
 
     @property
     def fixed_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -84,7 +85,7 @@ class Chain:
 
     def _outputs(self, every: Sequence[tf.Tensor], features: tf.Tensor, noise: StatelessRandom | None) -> tf.Tensor:
         rest = list(every)
-        pool = POOLS[self.pooling]
+        pool = pooling.max_pool if self.own_pooling else pooling.library_max_pool
         x, stream = features, 0
         nodes = self.described.nodes
         for node in nodes:

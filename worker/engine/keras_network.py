@@ -14,13 +14,10 @@ from worker.engine import keras_layers
 from worker.engine.batch_norm import BatchNormalization
 from worker.engine.initial_weights import initial_weights
 from worker.engine.network import InitialValues, Weights, split
-from worker.engine.pooling import MaxPooling1D, MaxPooling2D
 from worker.engine.stateless_random import StatelessRandom
 
-ON_CPU = {"BatchNormalization": BatchNormalization}
-"""What trains better on a CPU than Keras' class of that name."""
-BY_NO_XLA = {"MaxPooling1D": MaxPooling1D, "MaxPooling2D": MaxPooling2D}
-"""The same where XLA does not compile it."""
+OWN = {"BatchNormalization": BatchNormalization}
+"""What trains faster on a CPU than Keras' class of that name."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +40,9 @@ class KerasNetwork:
             # Half a float's digits are too few for ids.
             dtype = "int32" if self.described.takes_ids else "float32"
             example = keras.Input(self.described.inputs, dtype=dtype, name="features")
-            instead = {} if self.on_gpu else ON_CPU if self.by_xla else ON_CPU | BY_NO_XLA
-            told = keras_layers.outputs(self.described.nodes, example, dtype=self.precision, instead=instead)
+            told = keras_layers.outputs(
+                self.described.nodes, example, dtype=self.precision, instead={} if self.on_gpu else OWN
+            )
             # Keras would number it among the process' others, and the number becomes part of a compiled program's key.
             model: Any = keras.Model(example, told, name="network")
         if self.by_xla or not self.on_gpu:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -216,7 +216,9 @@ def program(
 @lru_cache(maxsize=32)
 def _program(kind: StepKind, *, batches: Batches, execution: Mode, device: str) -> Program:
     """The program of a kind; made once in a process, traced at its first use."""
-    chunk, evaluation, outputs = _chunk(kind, batches), _evaluation(kind, batches), _outputs(kind, batches)
+    apart = execution == "graph" and "GPU" not in device and kind.network.described.has_max_pooling
+    chunk = _chunk(kind, batches, apart=apart)
+    evaluation, outputs = _evaluation(kind, batches), _outputs(kind, batches)
     # The loops are tf.while_loop already: AutoGraph would only rewrite the source, and make tracing slower.
     if execution == "xla":
         chunk = tf.function(chunk, jit_compile=True, autograph=False)
@@ -233,30 +235,43 @@ def forget() -> None:
     _program.cache_clear()
 
 
-def _chunk(kind: StepKind, batches: Batches) -> Chunk:
-    def run(state: State, examples: Examples, epoch: Epoch, hyper: Hyper, start: tf.Tensor, stop: tf.Tensor) -> State:
-        def step(i: tf.Tensor, state: State, size: int) -> State:
-            batch = _gather(kind, examples, epoch, i, batches.training, size)
-            number = epoch.first_step + i + 1
-            noise = StatelessRandom(epoch.seed, number)
-            rate, count = _rate_and_count(epoch, i, state.train_state)
-            train_state, measured = train_step(kind, state.train_state, batch, rate, count, hyper, noise)
-            return State(train_state, _add(state.sums, measured, number))
+def _chunk(kind: StepKind, batches: Batches, *, apart: bool) -> Chunk:
+    """`apart`: each step is a function of its own.
 
+    oneDNN takes over the gradient of max pooling once it has taken over the pooling. Within a loop that is a matter of
+    the order in which TensorFlow comes by the two, which is another one in each process: at some times the gradient is
+    slow, and sums up differently where windows overlap. A function is a graph of its own, without a loop.
+    """
+
+    def step(i: tf.Tensor, state: State, examples: Examples, epoch: Epoch, hyper: Hyper, *, size: int) -> State:
+        batch = _gather(kind, examples, epoch, i, batches.training, size)
+        number = epoch.first_step + i + 1
+        noise = StatelessRandom(epoch.seed, number)
+        rate, count = _rate_and_count(epoch, i, state.train_state)
+        train_state, measured = train_step(kind, state.train_state, batch, rate, count, hyper, noise)
+        return State(train_state, _add(state.sums, measured, number))
+
+    def step_of(size: int) -> Callable[..., State]:
+        of_size = partial(step, size=size)
+        return tf.function(of_size, autograph=False, experimental_attributes={"_noinline": True}) if apart else of_size
+
+    full, smaller = step_of(batches.training), step_of(batches.last or batches.training)
+
+    def run(state: State, examples: Examples, epoch: Epoch, hyper: Hyper, start: tf.Tensor, stop: tf.Tensor) -> State:
         def body(i: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-            return i + 1, step(i, state, batches.training)
+            return i + 1, full(i, state, examples, epoch, hyper)
 
         def going_on(until: tf.Tensor) -> Callable[[tf.Tensor, State], tf.Tensor]:
             # With `for i in tf.range(start, stop)` XLA would compile anew for every `stop`.
             return lambda i, state: (i < until) & (state.sums.bad_step == FINITE)
 
-        # In a graph the next step's forward pass overlaps this one's last gradients: a third of a CNN's time.
         if not batches.last:
-            return tf.while_loop(going_on(stop), body, (start, state), parallel_iterations=10)[1]
+            return tf.while_loop(going_on(stop), body, (start, state))[1]
         # Filling would count among the batch's statistics: the smaller batch at the epoch's end is a step of its own.
         last = epoch.example_count // batches.training
-        i, state = tf.while_loop(going_on(tf.minimum(stop, last)), body, (start, state), parallel_iterations=10)
-        return tf.cond((i == last) & going_on(stop)(i, state), lambda: step(i, state, batches.last), lambda: state)
+        i, state = tf.while_loop(going_on(tf.minimum(stop, last)), body, (start, state))
+        goes_on = (i == last) & going_on(stop)(i, state)
+        return tf.cond(goes_on, lambda: smaller(i, state, examples, epoch, hyper), lambda: state)
 
     return run
 
