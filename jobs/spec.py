@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from jobs import patterns
 from jobs.frozen import Frozen
 from jobs.layers.base import LayerName
 from jobs.layers.catalogue import AnyLayer
@@ -221,18 +222,14 @@ class Checkpointing(Frozen):
 
 Execution = Literal["auto", "eager", "graph", "xla"]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
-DeviceChoice = Annotated[
-    str, StringConstraints(pattern=r"^(auto|cpu|gpu|gpu:(0|[1-9][0-9]?))$"), Field(examples=["auto"])
-]
+DeviceChoice = Annotated[str, StringConstraints(pattern=patterns.DEVICE), Field(examples=["auto"])]
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MetadataValue = Annotated[str, StringConstraints(max_length=512)]
-DatasetName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}(@[1-9][0-9]{0,8})?$")]
+DatasetName = Annotated[str, StringConstraints(pattern=patterns.DATASET)]
 ClassName = Annotated[str, StringConstraints(max_length=200)]
 ClassWeight = Annotated[float, Field(gt=0.0, le=1e6)]
 ClassWeights = Annotated[dict[ClassName, ClassWeight], Field(min_length=1, max_length=1000)]
-InitFrom = Annotated[
-    str, StringConstraints(pattern=r"^(job_[0-9A-HJKMNP-TV-Z]{26}(@(best|last))?|weights:[a-z0-9][a-z0-9._-]{0,63})$")
-]
+InitFrom = Annotated[str, StringConstraints(pattern=patterns.INIT_FROM)]
 ExportFormat = Literal["keras", "onnx", "tflite", "tflite_int8", "saved_model"]
 
 

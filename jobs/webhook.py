@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from jobs import patterns
+
 WebhookEvent = Literal[
     "job.queued",
     "job.running",
@@ -89,7 +91,7 @@ class Webhook(BaseModel):
 
     url: Annotated[
         str,
-        StringConstraints(pattern=r"^https?://[!-~]+$", max_length=2000),
+        StringConstraints(pattern=patterns.URL, max_length=2000),
         AfterValidator(_webhook_url),
         Field(
             description="Where to POST the messages: http or https, any port, and no address of the server's own "

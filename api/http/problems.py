@@ -10,6 +10,7 @@ from starlette.types import Scope
 
 from api.http.kinds import Kind
 from jobs.faults import Faulty
+from jobs.patterns import IN_WORDS
 from jobs.wire import MOST_ERRORS, MOST_FAULTS, FieldError
 
 MEDIA_TYPE = "application/problem+json"
@@ -98,4 +99,8 @@ def told(error: Mapping[str, Any], part: str) -> str:
     """What Pydantic says of an error, without its prefix and without much of the input."""
     if error["type"] == "extra_forbidden":
         return f"There is no such {part}"
+    if error["type"] == "string_pattern_mismatch":
+        pattern = str(error["msg"]).removeprefix("String should match pattern '").removesuffix("'")
+        if words := IN_WORDS.get(pattern):
+            return f"Should be {words}"
     return shortened(str(error["msg"]).removeprefix("Value error, "), 300)

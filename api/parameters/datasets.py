@@ -22,6 +22,7 @@ from api.http.problems import Refused, shortened
 from api.http.query import Flag, Query, Several, Whole
 from api.parameters.cursors import not_a_cursor
 from api.uploads.options import MOST_TARGETS, UploadOptions
+from jobs import patterns
 from jobs.dataset_versions import NAME, DatasetNotFound, DatasetRef, check_name
 from jobs.inputs import Fit
 from jobs.spec import LARGEST_SEED
@@ -88,7 +89,7 @@ class UploadQuery(Query):
     size: Annotated[
         str | None,
         Field(
-            pattern=r"^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}$",
+            pattern=patterns.SIZE,
             description="HEIGHTxWIDTH that pictures get; needed where they are not all of one size.",
             examples=["64x64"],
         ),

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import Field, StringConstraints
 
+from jobs import patterns
 from jobs.frozen import Frozen
 from jobs.layers.initializers import Initializer
 from jobs.layers.regularizers import Regularizer
@@ -15,7 +16,7 @@ Shape = tuple[int, ...]
 """Of one example: without the batch."""
 LayerName = Annotated[
     str,
-    StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$"),
+    StringConstraints(pattern=patterns.LAYER_NAME),
     Field(examples=["block_1"]),
 ]
 MODES = frozenset({"eager", "graph", "xla"})

@@ -144,6 +144,22 @@ async def test_what_is_wrong_is_named(http: httpx.AsyncClient, body: Any, code: 
         assert [error["pointer"] for error in problem["errors"]] == [pointer]
 
 
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"device": "tpu"}, "Should be auto, cpu, gpu, or gpu:1 for a certain one"),
+        ({"dataset": "My Data"}, "Should be the name of a dataset"),
+        ({"init_from": "job_01KAV9M3S1Q4T8Z6X2Y7W5R0NC@final"}, "with @best or @last behind it, or weights:NAME"),
+        ({"freeze": ["1st"]}, "Should be a name: letters, digits and . _ -, first a letter, 64 at most"),
+        ({"webhook": {"url": "ftp://a.example"}}, "Should be an address that begins with http:// or https://"),
+    ],
+)
+async def test_a_form_is_told_in_words(http: httpx.AsyncClient, body: Any, detail: str) -> None:
+    (mistake,) = assert_problem(await http.post("/v1/jobs", json=body), 422, "invalid_spec")["errors"]
+    assert detail in mistake["detail"]
+    assert "^" not in mistake["detail"]
+
+
 async def test_every_mistake_is_named_at_once(http: httpx.AsyncClient) -> None:
     problem = assert_problem(await http.post("/v1/jobs", json={"epochs": 0, "x": 1, "seed": -1}), 422, "invalid_spec")
     assert {error["pointer"] for error in problem["errors"]} == {"/epochs", "/x", "/seed"}
