@@ -198,11 +198,45 @@ def test_what_is_no_spec_starts_nothing(visit: Visit, site: Stack) -> None:
         assert not page.evaluate("document.querySelector('aside button.primary').disabled")
 
 
-def write(page: Page, spec: str) -> None:
+def write(page: Page, text: str, *, into: str = "textarea.json") -> None:
     page.evaluate(
-        f"(() => {{ const it = document.querySelector('textarea.json'); it.value = {json.dumps(spec)};"
+        f"(() => {{ const it = document.querySelector('{into}'); it.value = {json.dumps(text)};"
         " it.dispatchEvent(new Event('input')); })()"
     )
+
+
+def test_a_network_of_ones_own_is_written_and_trained(visit: Visit, site: Stack) -> None:
+    layers = [
+        {"type": "conv2d", "filters": 4, "kernel_size": 5, "strides": 2, "activation": "relu"},
+        {"type": "batch_normalization"},
+        {"type": "flatten"},
+        {"type": "dense"},
+    ]
+    with visit("#/new") as page:
+        page.shows(".fine", "10 epochs")
+        assert page.evaluate("document.querySelector('.network').closest('.field').hidden")
+        write(page, '{"epochs": 1, "dataset": "mnist-10k"}')
+        page.shows(".fine", "1 epoch")
+        page.evaluate(
+            "(() => { const it = [...document.querySelectorAll('select')].find((one) => "
+            "[...one.options].some((option) => option.value === 'layers')); it.value = 'layers';"
+            " it.dispatchEvent(new Event('change')); })()"
+        )
+        page.shows("aside [aria-label='Layers of the network']", "784")
+        write(page, '[{"type": "conv2d", ', into=".network")
+        page.shows(".wide .wrong", "This is no JSON yet")
+        assert page.evaluate("document.querySelector('aside button.primary').disabled")
+        write(page, json.dumps([{"type": "conv2d", "filters": 4, "kernel_size": 50}, *layers[1:]]), into=".network")
+        page.shows(".wide .wrong", "layer 1, 'conv2d_1' (conv2d)")
+        page.forget()  # the dry run that was refused
+        write(page, json.dumps(layers), into=".network")
+        page.shows("aside [aria-label='Layers of the network']", "12 × 12 × 4")
+        assert page.text(".wide .wrong") == ""
+        page.click("aside button.primary")
+        job_id = job_of(page)
+        page.shows(".job-head .chip", "succeeded", timeout_seconds=60)
+    assert site.job(job_id)["spec"]["loss"] == "cross_entropy"
+    assert [layer["type"] for layer in site.job(job_id)["spec"]["model"]["layers"]] == [one["type"] for one in layers]
 
 
 def test_another_preset_takes_what_the_one_before_gave(visit: Visit, digits: str) -> None:

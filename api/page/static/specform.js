@@ -2,7 +2,14 @@
 
 import { el, newId } from "./dom.js";
 
-const MODELS = ["softmax", "mlp", "cnn"];
+const MODELS = [
+  ["softmax", "softmax"],
+  ["mlp", "mlp"],
+  ["cnn", "cnn"],
+  ["layers", "layers of your own"],
+];
+/** The layers with which a network of one's own begins: a dense one of no certain size gives what the data need. */
+const FIRST_LAYERS = [{ type: "flatten" }, { type: "dense", units: 128, activation: "relu" }, { type: "dense" }];
 const OPTIMIZERS = ["sgd", "momentum", "nesterov", "adam", "adamw"];
 
 /** What a preset decides; the rest of a spec is whose job it is and how it runs. */
@@ -21,29 +28,44 @@ const DECIDED = [
 ];
 
 const object = (value) => (value !== null && typeof value === "object" && !Array.isArray(value) ? value : {});
+const lines = (layers) => `[\n${layers.map((one) => `  ${JSON.stringify(one)}`).join(",\n")}\n]`;
 const listOf = (value) => (Array.isArray(value) ? value.join(", ") : String(value ?? ""));
 
-/** The fields of the form. `change` is given a function that edits the spec, and what it was resolved to; `before` is
- * the job whose spec it began as, or null. */
-export function makeFields(presets, datasets, { change, before }) {
+/** What is no JSON: why. */
+export function notJson(error) {
+  return `This is no JSON yet: ${error.message}`;
+}
+
+/** The fields of the form. `change` is given a function that edits the spec, and what it was resolved to; `unreadable`
+ * is called where what is written is none; `before` is the job whose spec it began as, or null. */
+export function makeFields(presets, datasets, { change, unreadable, before }) {
   /** Takes away what is as the job before had it: there every default is written out, and would win. */
   const without = (spec, names) => {
     for (const name of names)
       if (before && JSON.stringify(spec[name]) === JSON.stringify(before.spec[name])) delete spec[name];
   };
   const places = [];
-  const field = (label, input, { pointers, hint = "", read, write, resolvedTo }) => {
+  const field = (label, input, { pointers, hint = "", parse = (text) => text, read, write, resolvedTo }) => {
     const id = newId("field");
     const wrong = el("span", { class: "wrong", id: `${id}-wrong` });
     const explained = el("span", { class: "hint", id: `${id}-hint` }, hint);
     Object.assign(input, { id });
     input.setAttribute("aria-describedby", `${id}-hint ${id}-wrong`);
-    input.addEventListener(input.tagName === "SELECT" ? "change" : "input", () =>
-      change((spec, resolved) => (write(spec, input.value.trim(), resolved), spec)),
-    );
+    input.addEventListener(input.tagName === "SELECT" ? "change" : "input", () => {
+      let parsed;
+      try {
+        parsed = parse(input.value.trim());
+      } catch (error) {
+        unreadable();
+        wrong.textContent = notJson(error);
+        input.setAttribute("aria-invalid", "true");
+        return;
+      }
+      change((spec, resolved) => (write(spec, parsed, resolved), spec));
+    });
     const element = el(
       "div",
-      { class: "field" },
+      { class: input.tagName === "TEXTAREA" ? "field wide" : "field" },
       el("span", {}, el("label", { htmlFor: id }, label)),
       input,
       hint ? explained : null,
@@ -86,11 +108,27 @@ export function makeFields(presets, datasets, { change, before }) {
         hint: "Yours by the newest version, and the built-in ones.",
       },
     ),
-    model: field("Network", choice([["", "As the preset has it"], ...MODELS.map((one) => [one, one])]), {
+    model: field("Network", choice([["", "As the preset has it"], ...MODELS]), {
       pointers: ["/model", "/model/type"],
       read: (spec) => spec.model?.type ?? "",
-      write: (spec, text) => (text ? (spec.model = { type: text }) : delete spec.model),
+      write: (spec, text, resolved) => {
+        if (text === "layers") {
+          spec.model = { type: text, layers: FIRST_LAYERS };
+          // The textbook's loss, which built-in data have, asks for the textbook's network.
+          const builtIn = datasets.some((one) => !one.version && one.name === resolved?.spec.dataset);
+          if (builtIn && !spec.preset) spec.loss ??= "cross_entropy";
+        } else if (text) spec.model = { type: text };
+        else delete spec.model;
+        all.showNetwork(spec);
+      },
       hint: "softmax is one layer; mlp for rows; cnn for pictures.",
+    }),
+    network: field("Its layers, as JSON", el("textarea", { class: "network", spellcheck: false, rows: 8 }), {
+      pointers: ["/model/layers"],
+      parse: JSON.parse,
+      read: (spec) => (Array.isArray(spec.model?.layers) ? lines(spec.model.layers) : ""),
+      write: (spec, layers) => (spec.model = { ...object(spec.model), type: "layers", layers }),
+      hint: "One after the other, or by their inputs; the last one gives what is told. All kinds are in the API reference.",
     }),
     layers: field("Layers", el("input", { type: "text", inputMode: "numeric", autocomplete: "off" }), {
       pointers: ["/model/hidden", "/model/filters"],
@@ -178,7 +216,13 @@ export function makeFields(presets, datasets, { change, before }) {
   });
   all.presets = { element: el("div", { class: "presets", role: "radiogroup", "aria-label": "Preset" }, ...radios) };
 
+  all.showNetwork = (spec) => {
+    const ownLayers = spec.model?.type === "layers";
+    all.network.element.hidden = !ownLayers;
+    all.layers.element.hidden = ownLayers;
+  };
   all.show = (spec, resolved) => {
+    all.showNetwork(spec);
     for (const { input, read, resolvedTo } of places) {
       const told = read(spec);
       const value = typeof told === "object" ? JSON.stringify(told) : String(told);

@@ -4,8 +4,8 @@ import { json, post } from "../api.js";
 import { button, debounced, el, fill, tell } from "../dom.js";
 import { bytes, count, plural } from "../format.js";
 import { icon } from "../icons.js";
-import { makeFields } from "../specform.js";
-import { facts } from "../table.js";
+import { makeFields, notJson } from "../specform.js";
+import { facts, table } from "../table.js";
 
 const ASK_MS = 350;
 
@@ -20,7 +20,7 @@ export async function show(view, { query, signal }) {
   let resolved = null;
   let turn = 0;
 
-  const fields = makeFields(presets.data, datasets.data, { change, before });
+  const fields = makeFields(presets.data, datasets.data, { change, unreadable, before });
   const raw = el("textarea", { class: "json", spellcheck: false, "aria-label": "The whole spec as JSON", rows: 12 });
   const rawWrong = el("p", { class: "wrong", role: "alert" });
   const verdict = el("div", { class: "stack", "aria-live": "polite" });
@@ -45,6 +45,7 @@ export async function show(view, { query, signal }) {
         { class: "fields" },
         fields.model.element,
         fields.layers.element,
+        fields.network.element,
         fields.epochs.element,
         fields.batch.element,
         fields.optimizer.element,
@@ -87,21 +88,17 @@ export async function show(view, { query, signal }) {
   const ask = debounced(check, ASK_MS);
   signal.addEventListener("abort", ask.stop);
   raw.addEventListener("input", () => {
-    submit.key = undefined;
     let read;
     try {
       read = JSON.parse(raw.value || "{}");
       if (read === null || typeof read !== "object" || Array.isArray(read)) throw new Error("an object is wanted");
     } catch (error) {
-      // The spec before it is no longer what is on the screen: nothing may start, and no answer to it counts.
-      ask.stop();
-      turn++;
-      start.disabled = true;
-      fill(verdict);
-      rawWrong.textContent = `This is no JSON yet: ${error.message}`;
+      unreadable();
+      rawWrong.textContent = notJson(error);
       raw.setAttribute("aria-invalid", "true");
       return;
     }
+    submit.key = undefined;
     spec = read;
     isJson();
     fields.show(spec, resolved);
@@ -118,6 +115,15 @@ export async function show(view, { query, signal }) {
     raw.value = JSON.stringify(spec, null, 2);
     isJson();
     ask();
+  }
+
+  /** The spec before it is no longer what is on the screen: nothing may start, and no answer to it counts. */
+  function unreadable() {
+    submit.key = undefined;
+    ask.stop();
+    turn++;
+    start.disabled = true;
+    fill(verdict);
   }
 
   function isJson() {
@@ -161,10 +167,7 @@ function fine(found) {
   const { spec } = found;
   const entries = [
     ["dataset", spec.dataset],
-    [
-      "network",
-      `${spec.model.type}${spec.model.hidden ? ` ${spec.model.hidden.join("-")}` : spec.model.filters ? ` ${spec.model.filters.join("-")}` : ""}`,
-    ],
+    ["network", `${spec.model.type} ${(spec.model.hidden ?? spec.model.filters ?? []).join("-")}`.trim()],
     ["trained values", count(found.parameters)],
     ["values not trained", found.non_trainable_parameters ? count(found.non_trainable_parameters) : null],
     ["steps", `${count(found.steps)} (${count(found.steps_per_epoch)} an epoch)`],
@@ -194,6 +197,7 @@ function fine(found) {
     );
   }
   parts.push(
+    el("details", { open: spec.model.type === "layers" }, el("summary", { class: "small" }, "Layers"), layers(found)),
     el(
       "details",
       {},
@@ -202,6 +206,21 @@ function fine(found) {
     ),
   );
   return parts;
+}
+
+/** The network, layer by layer. */
+function layers(found) {
+  const rows = found.layers.map((one) => [
+    el("span", {}, one.name, el("br"), el("span", { class: "soft" }, one.type)),
+    one.output_shape.join(" × "),
+    count(one.parameters + one.non_trainable_parameters),
+  ]);
+  const columns = [
+    ["layer", false],
+    ["gives", true],
+    ["values", true],
+  ];
+  return table(columns, rows, { label: "Layers of the network", cards: false });
 }
 
 function short(value) {
