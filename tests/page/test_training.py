@@ -258,6 +258,12 @@ def test_older_rows_stay_true(visit: Visit, make_stack: Callable[..., Stack]) ->
         page.shows(f"{row} .chip", "queued")
         stack.http.post(f"/v1/jobs/{first}/cancel")
         page.shows(f"{row} .chip", "cancelled")
+        page.evaluate("scrollTo(0, 700)")
+        page.click(f"{row} a.job-title")
+        page.shows("h1", "mnist")
+        page.evaluate("history.back()")
+        page.shows(f"{row} .chip", "cancelled")
+        wait_until(lambda: page.evaluate("scrollY") == 700, what="the place on the list")
 
 
 def test_a_job_deleted_elsewhere_is_gone(visit: Visit, make_stack: Callable[..., Stack]) -> None:

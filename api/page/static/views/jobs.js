@@ -71,8 +71,15 @@ export async function show(view, { query, signal }) {
   signal.addEventListener("abort", ask.stop);
   search.addEventListener("input", ask);
   dataset.addEventListener("change", () => (keepAddress(), load().catch((error) => toast(error.message, "bad"))));
+  // Who follows a link comes back to as many jobs, at the same place.
+  view.addEventListener("click", (event) => {
+    if (event.target.closest("a")) history.replaceState({ jobs: list.jobs.length, top: scrollY }, "");
+  });
+  const left = history.state;
   drawFilters();
   await load();
+  while (list.hasMore && list.jobs.length < (left?.jobs ?? 0)) await list.loadMore();
+  if (left?.top) scrollTo(0, left.top);
   list.follow().catch((error) => !signal.aborted && toast(error.message, "bad"));
   const timer = setInterval(() => [...rows.values()].forEach((row) => row.age()), 5000);
   signal.addEventListener("abort", () => clearInterval(timer));
