@@ -21,6 +21,8 @@ from store.jobs import Store
 from store.keys import PERMANENT, TEMPLATES, Keys
 from tests.disk import mounted
 
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # see `api.predict`
+
 
 def free_port() -> int:
     """A port nobody listens on now."""
