@@ -5,7 +5,7 @@ Estimates, refusals, the engine and exports read it; none of them computes a sha
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property, lru_cache, reduce
 
@@ -251,14 +251,7 @@ def _node(
         shapes,
         output,
         tuple(
-            Weight(
-                f"{name}/{weight.name}",
-                weight.shape,
-                weight.initializer,
-                weight.regularizer,
-                is_trained=weight.is_trained and not is_frozen,
-                ones=weight.ones,
-            )
+            replace(weight, name=f"{name}/{weight.name}", is_trained=weight.is_trained and not is_frozen)
             for weight in weights
         ),
         layer.cost(shapes),

@@ -95,7 +95,7 @@ def taken(network: Architecture, there: Mapping[str, Shape], *, source: str, rei
             _check_layer(node, there, source=source)
             names += [weight.name for weight in node.weights]
     for name in there:
-        layer = name.rpartition("/")[0] or name
+        layer = name.partition("/")[0]
         if name not in names and layer not in anew:
             close = get_close_matches(layer, (node.name for node in network.nodes if node.weights), n=1)
             perhaps = f"; perhaps it is {close[0]!r} here" if close and close[0] != layer else ""
@@ -113,7 +113,7 @@ def taken(network: Architecture, there: Mapping[str, Shape], *, source: str, rei
 
 
 def _check_names(anew: set[str], network: Architecture, there: Mapping[str, Shape], *, source: str) -> None:
-    known = {node.name for node in network.nodes} | {name.rpartition("/")[0] for name in there}
+    known = {node.name for node in network.nodes} | {name.partition("/")[0] for name in there}
     for name in sorted(anew - known):
         close = get_close_matches(name, known, n=1)
         perhaps = f"; perhaps {close[0]!r}?" if close else ""
@@ -124,7 +124,7 @@ def _check_names(anew: set[str], network: Architecture, there: Mapping[str, Shap
 
 def _check_layer(node: Node, there: Mapping[str, Shape], *, source: str) -> None:
     for weight in node.weights:
-        found, kind = there.get(weight.name), weight.name.rpartition("/")[2]
+        found, kind = there.get(weight.name), weight.name.partition("/")[2]
         if found is None:
             detail = f"has a {kind} of {words(weight.shape)}, and {source} has no {weight.name!r}"
         elif found != weight.shape:

@@ -68,8 +68,11 @@ class MultiHeadAttention(Layer):
             ("key", key[-1], self.key_dim),
             ("value", value[-1], self.values),
         ):
-            weights += self._pair(name, (features, self.num_heads, width), (self.num_heads, width))
-        return (*weights, *self._pair("attention_output", (self.num_heads, self.values, query[-1]), (query[-1],)))
+            fans = features, self.num_heads * width
+            weights += self._pair(name, (features, self.num_heads, width), (self.num_heads, width), fans=fans)
+        fans = self.num_heads * self.values, query[-1]
+        shape = self.num_heads, self.values, query[-1]
+        return (*weights, *self._pair("attention_output", shape, (query[-1],), fans=fans))
 
     def cost(self, inputs: Sequence[Shape]) -> Cost:
         """Its four products, and those of queries with keys and of what is looked at with values."""
@@ -89,9 +92,9 @@ class MultiHeadAttention(Layer):
             evaluated=2 * projected + 3 * looks + 2 * told + 2 * size,
         )
 
-    def _pair(self, name: str, kernel: Shape, bias: Shape) -> tuple[Weight, ...]:
+    def _pair(self, name: str, kernel: Shape, bias: Shape, *, fans: tuple[int, int]) -> tuple[Weight, ...]:
         weights = (
-            Weight(f"{name}/kernel", kernel, self.kernel_initializer, self.kernel_regularizer),
+            Weight(f"{name}/kernel", kernel, self.kernel_initializer, self.kernel_regularizer, fans=fans),
             Weight(f"{name}/bias", bias, self.bias_initializer, self.bias_regularizer),
         )
         return weights if self.use_bias else weights[:1]

@@ -52,6 +52,9 @@ class Weight:
     """False for what is no matter of gradients: the moving statistics of a batch normalization."""
     ones: tuple[int, int] | None = None
     """Places along the last axis, from the first to before the second, that begin at 1 whatever `initializer` says."""
+    fans: tuple[int, int] | None = None
+    """Inputs of each value that comes out, and outputs of each that comes in, where the shape does not tell them as a
+    convolution's does."""
 
     @property
     def size(self) -> int:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -65,14 +66,7 @@ class _Recurrence(Frozen):
             self.bias(width),
         )
         return tuple(
-            Weight(
-                f"{self.type}_cell/{weight.name}",
-                weight.shape,
-                weight.initializer,
-                weight.regularizer,
-                ones=weight.ones,
-            )
-            for weight in weights[: 3 if self.use_bias else 2]
+            replace(weight, name=f"{self.type}_cell/{weight.name}") for weight in weights[: 3 if self.use_bias else 2]
         )
 
     def bias(self, width: int) -> Weight:
@@ -206,13 +200,7 @@ class Bidirectional(Layer):
     def weights(self, inputs: Sequence[Shape]) -> tuple[Weight, ...]:
         """Those of the layer from the front, then those of that from the back."""
         return tuple(
-            Weight(
-                f"{way}_{self.layer.type}/{weight.name}",
-                weight.shape,
-                weight.initializer,
-                weight.regularizer,
-                ones=weight.ones,
-            )
+            replace(weight, name=f"{way}_{self.layer.type}/{weight.name}")
             for way in ("forward", "backward")
             for weight in self.layer.cell_weights(inputs[0])
         )

@@ -86,17 +86,23 @@ def test_each_event_comes_once_over_kills_and_cuts(tmp_path: Path) -> None:
                     if event.type == "done":
                         return
 
+            def follow_job() -> None:
+                for event in client.events(job_id, patience_seconds=60):
+                    told["events"].append(event)
+
             listener = threading.Thread(target=follow_all)
             listener.start()
             job_id = client.submit(spec).id
             cut = Cut(up.url, f"/v1/jobs/{job_id}/events")
             readers = [
                 listener,
-                threading.Thread(target=lambda: told["events"].extend(client.events(job_id, patience_seconds=60))),
+                threading.Thread(target=follow_job),
                 threading.Thread(target=cut.read),
             ]
             for reader in readers[1:]:
                 reader.start()
+            # Who has never been connected takes a server that is down for one that is not there.
+            wait_until(lambda: told["events"] and cut.events, what="the first events")
             for which in PARTS:
                 killed = part(up, which)
                 epochs = up_epochs(client, job_id)

@@ -87,6 +87,23 @@ def test_arrays_that_are_missing_or_too_many_are_named() -> None:
     assert len(taken(here, more, source="s", reinitialize=["head"])) == 6
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"type": "lstm", "units": 3},
+        {"type": "bidirectional", "layer": {"type": "gru", "units": 3}},
+        {"type": "multi_head_attention", "num_heads": 2, "key_dim": 3},
+    ],
+)
+def test_layers_of_layers_begin_anew_by_their_own_name(layer: dict[str, Any]) -> None:
+    sequences = [{"type": "reshape", "target_shape": [4, 4]}, {**layer, "name": "one"}, {"type": "flatten"}]
+    here = network({"type": "layers", "layers": [*sequences, {"type": "dense", "name": "told"}]})
+    there = {**shapes(here), "other/forward_gru/gru_cell/kernel": (2, 2)}
+    assert taken(here, there, source="s", reinitialize=["one", "other"]) == ["told/kernel", "told/bias"]
+    with pytest.raises(InvalidSpec, match=r"leave it out by reinitialize: \['other'\]"):
+        taken(here, there, source="s", reinitialize=["one"])
+
+
 def test_a_layer_to_begin_anew_must_be_there() -> None:
     here = network(MLP)
     with pytest.raises(InvalidSpec, match=r"a layer 'outptu' to begin anew; perhaps 'output'\?") as refused:

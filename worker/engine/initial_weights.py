@@ -52,7 +52,7 @@ def _drawn(weight: Weight, rule: initializers.Described, *, key: tuple[int, int]
         case initializers.FanInUniform():
             # He's larger values (2015) made plain SGD on the squared error less accurate here and diverge from a rate
             # of 0.15 on, where these still learn at 0.5; with Adam they made no difference.
-            return uniform(shape, key=key, limit=np.float32(1 / math.sqrt(fans(shape)[0])))
+            return uniform(shape, key=key, limit=np.float32(1 / math.sqrt(fans(weight)[0])))
         case initializers.RandomUniform():
             middle, reach = (rule.maxval + rule.minval) / 2, (rule.maxval - rule.minval) / 2
             return uniform(shape, key=key, limit=np.float32(reach)) + np.float32(middle)
@@ -61,15 +61,18 @@ def _drawn(weight: Weight, rule: initializers.Described, *, key: tuple[int, int]
         case initializers.TruncatedNormal():
             return np.float32(rule.mean) + np.float32(rule.stddev) * _truncated(shape, key=key)
         case initializers.VarianceScaling():
-            return _scaled(shape, rule, key=key)
+            return _scaled(weight, rule, key=key)
         case initializers.Orthogonal():
             return _orthogonal(shape, key=key) * np.float32(rule.gain)
         case _:
             raise AssertionError(rule)
 
 
-def fans(shape: Shape) -> tuple[int, int]:
+def fans(weight: Weight) -> tuple[int, int]:
     """Inputs of each value that comes out, and outputs of each that comes in, as Keras counts them."""
+    if weight.fans:
+        return weight.fans
+    shape = weight.shape
     if len(shape) < 2:
         size = math.prod(shape)
         return size, size
@@ -77,18 +80,18 @@ def fans(shape: Shape) -> tuple[int, int]:
     return field * shape[-2], field * shape[-1]
 
 
-def _scaled(shape: Shape, rule: initializers.VarianceScaling, *, key: tuple[int, int]) -> np.ndarray:
-    fan_in, fan_out = fans(shape)
+def _scaled(weight: Weight, rule: initializers.VarianceScaling, *, key: tuple[int, int]) -> np.ndarray:
+    fan_in, fan_out = fans(weight)
     among = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[rule.mode]
     variance = rule.scale / max(1.0, among)
     match rule.distribution:
         case "uniform":
-            return uniform(shape, key=key, limit=np.float32(math.sqrt(3 * variance)))
+            return uniform(weight.shape, key=key, limit=np.float32(math.sqrt(3 * variance)))
         case "untruncated_normal":
-            return np.float32(math.sqrt(variance)) * _normal(shape, key=key)
+            return np.float32(math.sqrt(variance)) * _normal(weight.shape, key=key)
         case "truncated_normal":
             # The deviation of a standard normal cut at ±2.
-            return np.float32(math.sqrt(variance) / 0.87962566103423978) * _truncated(shape, key=key)
+            return np.float32(math.sqrt(variance) / 0.87962566103423978) * _truncated(weight.shape, key=key)
 
 
 def uniform(shape: Shape, *, key: tuple[int, int], limit: np.float32) -> np.ndarray:

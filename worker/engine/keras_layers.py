@@ -79,6 +79,7 @@ def outputs(
         taken = [given[place] for place in node.takes]
         layer = keras_layer(node, dtype=dtype, linear=frozenset(behind), instead=instead)
         told = _call(node, layer, taken)
+        layer.trainable = not node.is_frozen  # not before: layers that one is made of would miss it
         activation = None if is_within(node) else behind.get(getattr(node.layer, "activation", ""))
         given[node.place] = activation(told) if activation else told
     return given[nodes[-1].place]
@@ -106,9 +107,7 @@ def keras_layer(
     elif isinstance(node.layer, MultiHeadAttention):
         del parameters["use_causal_mask"]  # an argument of its call
     made = instead.get(name) or getattr(keras.layers, name)
-    layer = made(name=node.name, dtype=dtype, **parameters)
-    layer.trainable = not node.is_frozen
-    return layer
+    return made(name=node.name, dtype=dtype, **parameters)
 
 
 def is_within(node: Node) -> bool:
