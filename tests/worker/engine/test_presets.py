@@ -40,7 +40,7 @@ def test_the_residual_network_tells_digits(digits: Dataset) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("preset", "least"), [("lstm", 0.955), ("attention", 0.965)])
+@pytest.mark.parametrize(("preset", "least"), [("lstm", 0.955), ("attention", 0.955)])
 def test_sequences_are_told_apart(preset: str, least: float, digits: Dataset) -> None:
     assert accuracy(preset, as_arrays(digits)) >= least
 
