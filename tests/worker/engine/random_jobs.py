@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from jobs.architecture import describe
 from jobs.datasets import DatasetInfo
 from jobs.spec import Spec
 from tests.jobs.random_networks import random_network
@@ -31,9 +32,12 @@ def made_for(info: DatasetInfo, seed: int) -> Dataset:
 
 
 def job(seed: int, **more: Any) -> tuple[Spec, Dataset]:
-    """A random network, and examples for it: two batches and a smaller one an epoch."""
+    """A random network, and examples for it: two batches and a smaller one an epoch. Of an odd seed half is frozen."""
     model, info = random_network(seed)
+    weighted = [node.name for node in describe(spec_of(model=model), info).nodes if node.weights]
     loss = "cross_entropy" if info.classes else "mse"
     optimizer = {"type": Random(seed).choice(["sgd", "momentum", "adam", "adamw"]), "learning_rate": 0.001}
     body = {"model": model, "loss": loss, "optimizer": optimizer, "batch_size": 20, "seed": seed, "epochs": 1, **more}
+    if seed % 2:
+        body["freeze"] = weighted[:-1:2]
     return spec_of(**body), made_for(info, seed)
