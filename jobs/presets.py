@@ -129,7 +129,8 @@ def resolution(body: Spec, dataset: DatasetInfo | None = None) -> Resolution:
 
     `dataset` is that of `dataset_named`; without it the spec is one of a built-in dataset.
 
-    Of the formats that a model leaves in by default those stay that its layers have.
+    Of the formats that a model leaves in by default those stay that its layers have; a network that looks up pixels
+    takes no augmentation that was not asked for.
 
     Raises UnknownPreset, and InvalidSpec where the preset does not suit the dataset, or layers do not go together.
     """
@@ -141,8 +142,11 @@ def resolution(body: Spec, dataset: DatasetInfo | None = None) -> Resolution:
     choices: tuple[Choice, ...] = ()
     if pick := PRESETS[name].pick:
         preset, choices = _by_data(pick, values, dataset)
-    # Neither side needs its fields checked again, and `picked` gives none that goes ill with the user's.
+    # Neither side needs its fields checked again, and none that goes ill with the user's is left.
     spec = preset.model_copy(update=values)
+    if spec.augmentation and "augmentation" not in values and _looks_up_pixels(spec):
+        spec = spec.model_copy(update={"augmentation": None})
+        choices = tuple(choice for choice in choices if choice.field != "augmentation")
     if "loss" not in spec.model_fields_set and isinstance(spec.model, Softmax) and dataset.task == "classification":
         # Squared error over 784 raw inputs diverges at the rates that suit every other default.
         spec = spec.model_copy(update={"loss": "cross_entropy"})
@@ -150,6 +154,10 @@ def resolution(body: Spec, dataset: DatasetInfo | None = None) -> Resolution:
         formats = describe(spec, dataset).formats
         spec = spec.model_copy(update={"export": tuple(each for each in spec.export if each in formats)})
     return Resolution(spec, choices)
+
+
+def _looks_up_pixels(spec: Spec) -> bool:
+    return isinstance(spec.model, Layers) and any(layer.takes_ids for layer in spec.model.layers)
 
 
 def _by_data(

@@ -6,7 +6,7 @@ import pytest
 
 from jobs.compatibility import check_fit
 from jobs.datasets import DatasetInfo, Target, find
-from jobs.errors import UnknownPreset
+from jobs.errors import InvalidSpec, UnknownPreset
 from jobs.presets import AUTO, PRESETS, TABLE, TEXTBOOK, resolution, resolve
 from jobs.spec import CNN, MLP, SGD, Spec
 
@@ -157,6 +157,24 @@ def test_images_get_a_network_and_changes_of_their_size(
     assert spec.model.filters == filters
     assert spec.augmentation
     assert spec.augmentation.shift_pixels == shift
+
+
+LOOKED_UP: dict[str, Any] = {
+    "type": "layers",
+    "layers": [{"type": "embedding", "input_dim": 256, "output_dim": 1}, {"type": "flatten"}, {"type": "dense"}],
+}
+
+
+@pytest.mark.parametrize(("name", "dataset"), [(AUTO, images(32, 32)), ("mnist-best", find("mnist"))])
+def test_pixels_that_are_looked_up_are_changed_only_where_that_was_asked_for(name: str, dataset: DatasetInfo) -> None:
+    body = {"preset": name, "model": LOOKED_UP, "loss": "cross_entropy"}
+    spec, choices = resolution(Spec.model_validate(body), dataset)
+    assert spec.augmentation is None
+    assert "augmentation" not in [choice.field for choice in choices]
+    check_fit(spec, dataset)
+    asked = Spec.model_validate({**body, "augmentation": {"shift_pixels": 1}, "export": ["keras"]})
+    with pytest.raises(InvalidSpec, match="cannot be augmented"):
+        check_fit(resolve(asked, dataset), dataset)
 
 
 def test_numbers_are_not_told_from_images_that_were_changed() -> None:
