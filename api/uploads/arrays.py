@@ -193,11 +193,11 @@ def _example(arrays: Arrays, parts: list[Part]) -> _Example:
         x = arrays[f"x_{part}"]
         if x.dtype.kind not in "biuf":
             raise InvalidUpload(f"x_{part} is of {x.dtype}; wanted: numbers")
-        if x.shape[1:] != arrays["x_train"].shape[1:]:
-            shapes = [" x ".join(map(str, arrays[name].shape[1:])) or "1" for name in ("x_train", f"x_{part}")]
-            raise InvalidUpload(f"an example of x_train is {shapes[0]}, one of x_{part} {shapes[1]}")
         if x.ndim == 1:
-            arrays[f"x_{part}"] = x.reshape(-1, 1)
+            arrays[f"x_{part}"] = x = x.reshape(-1, 1)
+        if x.shape[1:] != arrays["x_train"].shape[1:]:
+            shapes = [" x ".join(map(str, arrays[name].shape[1:])) for name in ("x_train", f"x_{part}")]
+            raise InvalidUpload(f"an example of x_train is {shapes[0]}, one of x_{part} {shapes[1]}")
     shape = arrays["x_train"].shape[1:]
     if not 0 < math.prod(shape) <= MOST_VALUES:
         raise InvalidUpload(f"an example has {math.prod(shape):,} values; wanted: 1 to {MOST_VALUES:,}")

@@ -93,6 +93,16 @@ def test_classes_are_what_labels_are(tmp_path: Path, y: Any, classes: tuple[str,
             assert {"True": "true", "False": "false"}.get(told, told) == classes[label]
 
 
+def test_examples_of_one_axis_are_rows_of_one_in_each_part(tmp_path: Path) -> None:
+    x = X[:, 0]
+    dataset, arrays = check(
+        npz_of(x_train=x, y_train=Y, x_val=x[:9], y_val=Y[:9], x_test=x[:8], y_test=Y[:8]), tmp_path
+    )
+    assert isinstance(dataset, CheckedArrays)
+    assert dataset.shape == (1,)
+    assert [arrays[f"{part}_x"].shape for part in ("train", "val", "test")] == [(N, 1), (9, 1), (8, 1)]
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
 def test_whole_floats_are_classes_where_they_are_said_to_be(tmp_path: Path, dtype: Any) -> None:
     dataset, arrays = check(npz_of(x_train=X, y_train=Y.astype(dtype)), tmp_path, task="classification")
