@@ -10,13 +10,15 @@ from jobs.layers.base import Cost, Layer, Shape, Weight
 from jobs.layers.initializers import Initializer
 from jobs.layers.regularizers import Penalty
 
+MOST_IDS = 1_000_000
+
 
 class Embedding(Layer):
     """A learnt vector for each whole number, which are the example's own: it takes `input` alone."""
 
     type: Literal["embedding"] = "embedding"
     input_dim: Annotated[
-        int, Field(ge=1, le=1_000_000, description="How many numbers there are: 0 … input_dim - 1.", examples=[1000])
+        int, Field(ge=1, le=MOST_IDS, description="How many numbers there are: 0 … input_dim - 1.", examples=[1000])
     ]
     output_dim: Annotated[int, Field(ge=1, le=65_536, description="Values of a vector.", examples=[16])]
     embeddings_initializer: Annotated[Initializer, Field(description="First values of the vectors.")] = "random_uniform"

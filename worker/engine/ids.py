@@ -8,7 +8,7 @@ import numpy as np
 from jobs.architecture import Architecture
 from jobs.errors import UnfitExamples
 from jobs.inputs import ArrayEncoding
-from jobs.layers.embedding import Embedding
+from jobs.layers.embedding import MOST_IDS, Embedding
 from worker.datasets.memory import Dataset
 
 FROM_WHOLE = 0.01
@@ -23,7 +23,8 @@ class IdRange(NamedTuple):
 
 
 def with_ids(dataset: Dataset) -> Dataset:
-    """The dataset with its examples of uint8, or as int32. Raises UnfitExamples for what are no whole numbers."""
+    """The dataset with its examples of uint8, or as int32. Raises UnfitExamples for what are no whole numbers, or none
+    that any embedding looks up."""
     encoding = dataset.encoding.arrays if dataset.encoding else None
     x = {
         part: _whole(values, encoding, dataset.info.name)
@@ -57,12 +58,15 @@ def _whole(values: np.ndarray, encoding: ArrayEncoding | None, name: str) -> np.
     if encoding:
         times = values.shape[-1] // len(encoding.mean)
         raw = raw * np.tile(encoding.std, times) + np.tile(encoding.mean, times)
+    # First, as of large numbers float32 has few digits left: beside them small ones are not whole any more.
+    if raw.size and abs(farthest := raw.flat[int(np.abs(raw).argmax())]) > MOST_IDS - 0.5:
+        raise UnfitExamples(
+            f"an embedding looks up whole numbers from 0 to {MOST_IDS - 1:,} at most, and the examples of {name} have "
+            f"{farthest:.7g} among them"
+        )
     whole = np.rint(raw)
     off = np.abs(raw - whole)
-    # Of large numbers float32 has few digits left.
-    if (off > np.maximum(FROM_WHOLE, 1e-6 * np.abs(raw))).any() or np.abs(whole).max(initial=0) > np.iinfo(
-        np.int32
-    ).max:
+    if (off > np.maximum(FROM_WHOLE, 1e-6 * np.abs(raw))).any():
         worst = raw.flat[int(off.argmax())]
         raise UnfitExamples(
             f"an embedding looks up whole numbers, and the examples of {name} have {worst:.6g} among them"
