@@ -54,10 +54,11 @@ def check_ids(network: Architecture, ids: IdRange) -> None:
 def _whole(values: np.ndarray, encoding: ArrayEncoding | None, name: str) -> np.ndarray:
     if values.dtype == np.uint8:
         return values
-    raw = values.astype(np.float64)
+    raw, mean = values.astype(np.float64), np.zeros(1)
     if encoding:
         times = values.shape[-1] // len(encoding.mean)
-        raw = raw * np.tile(encoding.std, times) + np.tile(encoding.mean, times)
+        mean = np.tile(encoding.mean, times)
+        raw = raw * np.tile(encoding.std, times) + mean
     # First, as of large numbers float32 has few digits left: beside them small ones are not whole any more.
     if raw.size and abs(farthest := raw.flat[int(np.abs(raw).argmax())]) > MOST_IDS - 0.5:
         raise UnfitExamples(
@@ -66,7 +67,8 @@ def _whole(values: np.ndarray, encoding: ArrayEncoding | None, name: str) -> np.
         )
     whole = np.rint(raw)
     off = np.abs(raw - whole)
-    if (off > np.maximum(FROM_WHOLE, 1e-6 * np.abs(raw))).any():
+    # float32 kept how far a value is from the mean, so what its digits leave off grows with that.
+    if (off > np.maximum(FROM_WHOLE, 1e-6 * np.abs(raw)) + 1e-7 * np.abs(mean)).any():
         worst = raw.flat[int(off.argmax())]
         raise UnfitExamples(
             f"an embedding looks up whole numbers, and the examples of {name} have {worst:.6g} among them"

@@ -35,6 +35,11 @@ def test_standardised_numbers_are_whole_again() -> None:
     assert id_range(dataset) == IdRange(0, 300)
 
 
+def test_all_numbers_that_an_embedding_can_have_are_whole_again() -> None:
+    numbers = range(0, MOST_IDS, 97)
+    assert with_ids(standardised(*numbers)).train_x[:, 0].tolist() == list(numbers)
+
+
 @pytest.mark.parametrize(
     ("values", "found"),
     [
