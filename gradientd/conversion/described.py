@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from gradientd.conversion.graph import Call
+from gradientd.conversion.graph import Call, with_constant
 from gradientd.conversion.parts import part
 from jobs.layers.base import Layer, Unfit, words
 from jobs.layers.catalogue import KINDS
@@ -233,6 +233,8 @@ def _check_arguments(call: Call) -> None:
         if value is None or value is False or key in HARMLESS:
             continue
         raise call.refuse(f"is called with {key}: a layer here takes its inputs alone")
+    if call.constants:
+        raise call.refuse(with_constant(call.constants[0]))
     # Layers that only disturb have training=False as a default: theirs says nothing.
     is_untrained = call.is_untrained or call.kwargs.get("training") is False
     if is_untrained and call.kind == "BatchNormalization" and call.layer.trainable:

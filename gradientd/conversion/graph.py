@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from gradientd.conversion.errors import NotConvertible
 
@@ -18,6 +18,9 @@ class Call:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     inputs: tuple[Tensor, ...]
+    """What layers, or the example, give of that."""
+    constants: tuple[tuple[int, ...], ...]
+    """Shapes of the arrays among what it is applied to, the first axis included."""
     shapes: tuple[tuple[int | None, ...], ...]
     """Of the inputs, for one example."""
     output: Tensor
@@ -109,18 +112,25 @@ class _Walk:
     def _of_node(self, node: Any, *, prefix: str, is_untrained: bool) -> Iterator[Call]:
         layer, given, told = node.operation, node.input_tensors, node.output_tensors
         args, kwargs = tuple(node.arguments.args), dict(node.arguments.kwargs)
+        applied_to = [args, [kwargs.get(name) for name in ("query", "value", "key")]]
+        constants = tuple(_constants(applied_to, {id(tensor) for tensor in given}))
         if hasattr(layer, "layers") and hasattr(layer, "inputs"):
+            if constants:
+                raise NotConvertible(
+                    with_constant(constants[0]), layer=f"{prefix}{layer.name}", kind=type(layer).__name__
+                )
             # A model's call has the argument only where it was given.
             untrained = is_untrained or kwargs.get("training") is False
             yield from self._of_model(layer, given, told, prefix=prefix, is_untrained=untrained)
             return
-        if type(layer).__name__ == "MultiHeadAttention":
-            given = _looked_at(args, kwargs)
+        if type(layer).__name__ == "MultiHeadAttention" and type(layer).__module__.startswith("keras."):
+            given = [tensor for tensor in _looked_at(args, kwargs) if id(tensor) in self.places]
         call = Call(
             layer,
             args,
             kwargs,
             tuple(self.places[id(tensor)] for tensor in given),
+            constants,
             tuple(tuple(tensor.shape[1:]) for tensor in given),
             id(told[0]),
             tuple(told[0].shape[1:]),
@@ -145,6 +155,22 @@ class _Walk:
         yield from self.calls(functional, prefix=f"{prefix}{model.name}.", is_untrained=is_untrained)
         for inner, outer in zip(functional.outputs, told, strict=True):
             self.places[id(outer)] = self.places[id(inner)]
+
+
+def with_constant(shape: tuple[int, ...]) -> str:
+    """Why a call with an array is refused."""
+    return f"is called with a constant, of shape {shape}: here it takes only what other layers give"
+
+
+def _constants(given: Any, symbolic: set[int]) -> Iterator[tuple[int, ...]]:
+    """Shapes of the arrays among what a layer is called with, which are none of these tensors."""
+    if isinstance(given, dict):
+        given = list(cast("dict[str, Any]", given).values())
+    if isinstance(given, (list, tuple)):
+        for each in cast("Sequence[Any]", given):
+            yield from _constants(each, symbolic)
+    elif hasattr(given, "shape") and hasattr(given, "dtype") and id(given) not in symbolic:
+        yield tuple(given.shape)
 
 
 def _looked_at(args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:

@@ -234,6 +234,64 @@ def test_what_has_no_counterpart_is_refused_by_name(make: Callable[[], Any], lay
     assert isinstance(caught.value, ValueError)
 
 
+STEPS = (12, 5)
+
+
+def inner() -> Any:
+    one, other = keras.Input(STEPS), keras.Input(STEPS)
+    return keras.Model([one, other], layers.add([one, other]), name="inner")
+
+
+CONSTANTS: dict[str, tuple[Callable[[Any], Any], str, str]] = {
+    "mask": (
+        lambda x: layers.MultiHeadAttention(2, 3, name="a")(x, x, attention_mask=np.ones((1, 12, 12), bool)),
+        "a",
+        "is called with attention_mask",
+    ),
+    "value": (
+        lambda x: layers.MultiHeadAttention(1, 2, name="a")(x, keras.ops.ones((1, 3, 5))),
+        "a",
+        "is called with a constant, of shape (1, 3, 5)",
+    ),
+    "value by name": (
+        lambda x: layers.MultiHeadAttention(1, 2, name="a")(x, value=keras.ops.ones((1, 3, 5))),
+        "a",
+        "is called with a constant, of shape (1, 3, 5)",
+    ),
+    "summand": (
+        lambda x: layers.Add(name="s")([x, keras.ops.ones((1, 12, 5))]),
+        "s",
+        "is called with a constant, of shape (1, 12, 5)",
+    ),
+    "concatenated": (
+        lambda x: layers.Concatenate(name="c")([x, np.ones((1, 12, 5), np.float32)]),
+        "c",
+        "is called with a constant",
+    ),
+    "state": (
+        lambda x: layers.LSTM(2, name="l")(x, [keras.ops.ones((1, 2))] * 2),
+        "l",
+        "is called with a constant, of shape (1, 2)",
+    ),
+    "model": (lambda x: inner()([x, keras.ops.ones((1, 12, 5))]), "inner", "is called with a constant"),
+}
+
+
+@pytest.mark.parametrize(("call", "layer", "said"), CONSTANTS.values(), ids=CONSTANTS)
+def test_a_layer_called_with_a_constant_is_refused(call: Callable[[Any], Any], layer: str, said: str) -> None:
+    x = keras.Input(STEPS)
+    with pytest.raises(NotConvertible) as caught:
+        from_keras(keras.Model(x, call(x)))
+    assert said in str(caught.value)
+    assert caught.value.layer == layer
+
+
+def test_an_attention_of_ones_own_is_refused_as_such() -> None:
+    attention: Any = type("MultiHeadAttention", (Squares,), {})
+    with pytest.raises(NotConvertible, match="a layer of your own"):
+        from_keras(of(attention(name="mine")))
+
+
 def test_an_operation_with_a_constant_is_refused() -> None:
     x: Any = keras.Input((4,))
     with pytest.raises(NotConvertible, match="with a constant"):
