@@ -52,6 +52,7 @@ class Graph:
     input: Tensor
     input_shape: tuple[int, ...]
     output: Tensor
+    output_shape: tuple[int | None, ...]
     calls: tuple[Call, ...]
 
 
@@ -67,7 +68,7 @@ def graph_of(model: Any) -> Graph:
     walk = _Walk()
     walk.places[id(given)] = id(given)
     calls = tuple(walk.calls(functional, prefix=""))
-    return Graph(id(given), shape, walk.places[id(told)], calls)
+    return Graph(id(given), shape, walk.places[id(told)], tuple(told.shape[1:]), calls)
 
 
 def _functional(model: Any) -> Any:

@@ -169,6 +169,13 @@ class _Conversion:
         """σ(z) is the second class's share in the softmax of 0 and z."""
         self._without_activation(last)
         dense = self.layers[-1]
+        if self.graph.output_shape == (1,) and not isinstance(dense, Dense):
+            raise NotConvertible(
+                "ends in a sigmoid that is not a Dense layer's: two classes are made of that alone; end in "
+                "Dense(1, activation='sigmoid'), or in a Dense with a value for each class",
+                layer=last.name or "",
+                kind="sigmoid",
+            )
         if not isinstance(dense, Dense) or dense.units != 1:
             raise NotConvertible(
                 "ends in sigmoids, each an answer of its own: gradientd tells one class of several, or numbers; end in "

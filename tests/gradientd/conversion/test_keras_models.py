@@ -121,6 +121,9 @@ def test_a_model_is_a_specs_model_and_its_weights_a_file() -> None:
     assert repr(converted) == "<a network of 6 layers, 1,138 values>"
 
 
+STEPS = (12, 5)
+
+
 def of(*made: Any, shape: tuple[int | None, ...] = (8, 8, 3)) -> Any:
     return keras.Sequential([keras.Input(shape), *made])
 
@@ -221,6 +224,13 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
         "d",
         "a value for each",
     ),
+    "sigmoid of no dense layer": (
+        lambda: of(
+            layers.Conv1D(1, 3), layers.GlobalAveragePooling1D(), layers.Activation("sigmoid", name="end"), shape=STEPS
+        ),
+        "end",
+        "a sigmoid that is not a Dense layer's",
+    ),
     "no model": (lambda: 3, "", "is no Keras model"),
 }
 
@@ -232,9 +242,6 @@ def test_what_has_no_counterpart_is_refused_by_name(make: Callable[[], Any], lay
     assert said in str(caught.value)
     assert caught.value.layer == layer
     assert isinstance(caught.value, ValueError)
-
-
-STEPS = (12, 5)
 
 
 def inner() -> Any:
