@@ -1,5 +1,6 @@
 """A Keras layer as a layer of a spec: its kind and parameters, checked as the server checks them."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -143,8 +144,8 @@ def _layer(call: Call) -> Fields | None:
             or (why if call.kind.startswith(AUGMENTS) else "has no counterpart among the layers of a spec")
         )
     _check_arguments(call)
-    config = dict(call.layer.get_config())
-    fields = _special(call, config)
+    config = _config(call)
+    fields = _special(call, *_activation_layer(call, config))
     fields = _parameters(call, CLASSES[call.kind], config) if fields is None else fields
     if call.kind == "Bidirectional":
         fields["layer"] = _cells(call, config)
@@ -153,9 +154,29 @@ def _layer(call: Call) -> Fields | None:
     return fields
 
 
-def _special(call: Call, config: Fields) -> Fields | None:
+def _config(call: Call) -> Fields:
+    """A layer's parameters, as Keras writes them. Raises NotConvertible for what it cannot write."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of lambdas, which are refused
+            return dict(call.layer.get_config())
+    except (TypeError, ValueError, AttributeError, NotImplementedError, OSError):
+        raise call.refuse("has a part that is code of your own, which no spec can say") from None
+
+
+def _activation_layer(call: Call, config: Fields) -> tuple[str, Fields]:
+    """Kind and parameters of a layer, or of the one that an Activation has in place of a function."""
+    given = config.get("activation")
+    if call.kind == "Activation" and isinstance(given, Mapping):
+        told = cast("Mapping[str, Any]", given)
+        if told.get("module") == "keras.layers" and CLASSES.get(str(told.get("class_name"))) == "activation":
+            return str(told["class_name"]), dict(told["config"])
+    return call.kind, config
+
+
+def _special(call: Call, kind: str, config: Fields) -> Fields | None:
     """An activation that is a layer of its own in Keras."""
-    match call.kind:
+    match kind:
         case "ReLU":
             cap, slope, threshold = config["max_value"], config["negative_slope"], config["threshold"]
             if threshold or (cap is not None and (cap != 6 or slope)):
@@ -192,7 +213,8 @@ def _parameters(call: Call, kind: str, config: Mapping[str, Any]) -> Fields:
             try:
                 fields[key] = part(key, value)
             except ValueError as error:
-                raise call.refuse(f"has a {key} that no spec can say: {error}") from None
+                article = "an" if key[0] in "aeiou" else "a"
+                raise call.refuse(f"has {article} {key} that no spec can say: {error}") from None
             continue
         if key == "axis":
             _check_axis(call, value)

@@ -45,10 +45,15 @@ def activation(value: Any) -> str:
     """Keras' name of it."""
     if value is None:
         return "linear"
-    if not isinstance(value, str):
-        name = cast("Mapping[str, Any]", value).get("config") if isinstance(value, Mapping) else value
+    if isinstance(value, str):
+        return "silu" if value == "swish" else value
+    told: Mapping[str, Any] = cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+    kind, name = told.get("class_name"), told.get("config")
+    if told.get("module") == "keras.layers":
+        raise ValueError(f"it is a layer, {kind}: name one of Keras' functions, or put that layer behind this one")
+    if isinstance(name, str):
         raise ValueError(f"{name!r} is a function of your own")
-    return "silu" if value == "swish" else value
+    raise ValueError(f"it is {'an object' if kind else 'a function'} of your own{f', {kind}' if kind else ''}")
 
 
 def initializer(value: Any) -> Any:

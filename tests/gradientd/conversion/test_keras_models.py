@@ -128,6 +128,19 @@ def of(*made: Any, shape: tuple[int | None, ...] = (8, 8, 3)) -> Any:
     return keras.Sequential([keras.Input(shape), *made])
 
 
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (lambda: layers.LeakyReLU(0.3), {"activation": "leaky_relu", "negative_slope": 0.3}),
+        (lambda: layers.ReLU(max_value=6), {"activation": "relu6"}),
+        (layers.ELU, {"activation": "elu"}),
+    ],
+)
+def test_an_activation_that_is_given_as_a_layer_is_that(layer: Callable[[], Any], expected: dict[str, Any]) -> None:
+    (found,) = from_keras(of(layers.Activation(layer(), name="a"))).model["layers"]
+    assert found == {"type": "activation", "name": "a", **expected}
+
+
 def two_uses() -> Any:
     dense, x = layers.Dense(4, name="twice"), keras.Input((4,))
     return keras.Model(x, dense(dense(x)))
@@ -160,6 +173,20 @@ class Squares(layers.Layer):
         return x * x
 
 
+class OwnActivation:
+    """An activation of a user's own that is no function."""
+
+    def __call__(self, x: Any) -> Any:
+        return x * x
+
+
+class Squaring(OwnActivation):
+    """One that Keras can write."""
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
+
+
 class Program(keras.Model):
     """A model whose calls are code."""
 
@@ -171,6 +198,31 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
     "lambda": (lambda: of(layers.Lambda(squared, name="f")), "f", "function of your own"),
     "custom": (lambda: of(Squares(name="mine")), "mine", "a layer of your own"),
     "own activation": (lambda: of(layers.Dense(2, activation=squared, name="d")), "d", "function of your own"),
+    "lambda as activation": (
+        lambda: of(layers.Activation(lambda x: x * x, name="a")),
+        "a",
+        "has an activation that no spec can say: it is a function of your own",
+    ),
+    "object as activation": (
+        lambda: of(layers.Dense(2, activation=Squaring(), name="d")),
+        "d",
+        "has an activation that no spec can say: it is an object of your own, Squaring",
+    ),
+    "object that Keras cannot write": (
+        lambda: of(layers.Activation(OwnActivation(), name="a")),
+        "a",
+        "code of your own",
+    ),
+    "layer as activation": (
+        lambda: of(layers.Dense(2, activation=layers.LeakyReLU(0.3), name="d")),
+        "d",
+        "it is a layer, LeakyReLU: name one of Keras' functions, or put that layer behind",
+    ),
+    "layer with weights as activation": (
+        lambda: of(layers.Activation(layers.PReLU(), name="a")),
+        "a",
+        "it is a layer, PReLU",
+    ),
     "kind": (lambda: of(layers.UnitNormalization(name="u")), "u", "has no counterpart"),
     "augmentation": (lambda: of(layers.RandomFlip(name="flip")), "flip", "its field augmentation"),
     "scale": (lambda: of(layers.Rescaling(1 / 127.5, offset=-1, name="scale")), "scale", "Rescaling(1 / 255)"),
