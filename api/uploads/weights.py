@@ -23,6 +23,8 @@ from store.npz import head_of, npz_parts
 KEPT = "weights.npz"
 BLOCK_BYTES = 1 << 20
 MOST_AXES = 8
+VARIANCE = "/moving_variance"
+"""End of the name of an array that a batch normalization takes the root of."""
 
 _NO_NPY = (ValueError, SyntaxError, OverflowError, TypeError, EOFError, TokenError, RecursionError, MemoryError)
 """What NumPy, and Python's parser in it, raise for a header that is none."""
@@ -32,7 +34,8 @@ def check_weights(path: Path, *, into: Path, most_bytes: int) -> CheckedWeights:
     """Check an upload and write its arrays into a folder; `most_bytes` are those of all of them, unpacked.
 
     Raises:
-        InvalidUpload: it is no archive of arrays, or one of them holds something else than finite numbers.
+        InvalidUpload: it is no archive of arrays, or one of them holds something else than finite numbers, or a
+            negative variance.
     """
     if not is_archive(path):
         raise InvalidUpload("this is no .npz: wanted are arrays by name, as np.savez writes them")
@@ -109,4 +112,7 @@ def _checked(array: NDArray[Any], name: str) -> NDArray[np.float32]:
     if not np.isfinite(values).all():
         where = [int(place) for place in np.argwhere(~np.isfinite(values))[0]]
         raise InvalidUpload(f"{name!r} holds {array[tuple(where)]} at {where}; wanted: finite numbers within float32")
+    if name.endswith(VARIANCE) and values.min() < 0:
+        where = [int(place) for place in np.unravel_index(int(values.argmin()), values.shape)]
+        raise InvalidUpload(f"{name!r} holds {values.min():g} at {where}; no variance is negative: set it to 0 or more")
     return values

@@ -126,6 +126,10 @@ def lying(size: int) -> bytes:
         (npz(weights())[:-30], "cannot be read"),
         (zipped(), "no arrays"),
         (npz({"a/kernel": np.array([Evil()], object)}), "is of object"),
+        (
+            npz({"a/moving_mean": np.array([-1.0]), "a/moving_variance": np.array([1, -0.25, 0], np.float16)}),
+            "'a/moving_variance' holds -0.25 at [1]; no variance is negative",
+        ),
         (npz({"a/kernel": np.arange(3)}), "is of int64; wanted: float16, float32 or float64"),
         (npz({"a/kernel": np.zeros(2, np.complex64)}), "is of complex64"),
         (npz({"a/kernel": np.array([1, np.nan], np.float32)}), "holds nan at [1]"),
