@@ -177,7 +177,7 @@ async def test_what_does_not_fit_is_refused_by_the_layer_and_leaves_nothing(
         ({"init_from": f"{parent}@best"}, "/init_from", "has kept no checkpoint of a best epoch"),
         ({"init_from": f"{parent}@last"}, "/init_from", "has kept no checkpoint"),
         ({"init_from": new_job_id()}, "/init_from", "is known here; init_from takes one of your own jobs"),
-        ({"init_from": "job_1"}, "/init_from", "pattern"),
+        ({"init_from": "job_1"}, "/init_from", "the id of a job"),
     ):
         body = {"init_from": parent, **fields}
         answer = await parents.http.post("/v1/jobs", json=body, params={"dry_run": "true"} if dry_run else {})
