@@ -2,6 +2,8 @@
 
 from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,6 +34,20 @@ __all__ = [
 ]
 
 __version__ = version("gradientd")
+
+
+def _check_path() -> None:
+    """Raise ImportError where another `jobs`, of the user's, comes before the package of that name that this needs."""
+    found = find_spec("jobs")
+    where = found.origin if found else None
+    if where is None or not Path(where).is_relative_to(Path(__file__).parents[1] / "jobs"):
+        raise ImportError(
+            f"gradientd needs its own package `jobs`, and Python finds {where or 'none'} in its place: rename that, or "
+            "take its folder off the path (python -P leaves out the script's own)"
+        )
+
+
+_check_path()
 
 
 def __getattr__(name: str) -> Any:
