@@ -33,7 +33,11 @@ RETRY_SECONDS = 0.5
 """Wait before a report is sent again to a store that was away."""
 
 LEASE_SHARE = 0.9
-"""Share of the lease after which a worker that could not speak stops by itself."""
+"""Share of the lease after which a worker that could not speak does nothing more until it has: another may hold the job
+by then, or everybody has lost the store, and nobody does."""
+
+UNSURE_LOOK_SECONDS = 0.1
+"""Time between two looks whether the store is back."""
 
 
 class StopReason(Enum):
@@ -53,8 +57,8 @@ _STOP_REASONS = {Status.CANCELLING: StopReason.CANCEL, Status.PAUSING: StopReaso
 class Lease:
     """The `Reporter` and `Control` of a training loop. Enter it to have it renewed.
 
-    Everything public may be called from the training thread at any time; nothing blocks but `flush`
-    and `until_done`.
+    Everything public may be called from the training thread at any time; nothing blocks but `flush`, `until_done`, and
+    `check_stop` while it is not sure whether the job is still held.
     """
 
     def __init__(
@@ -90,6 +94,8 @@ class Lease:
         self._recorded_checkpoint: Checkpoint | None = None
         self._recorded_best: Checkpoint | None = None
         self._closed = threading.Event()
+        self._unsure = False
+        """Whether the store has been away for so long that the job may be another's."""
         self._outage = Outage(job_id=claim.job.id)
         self._renewing = threading.Lock()
         """Held while the renewer speaks to the store."""
@@ -160,8 +166,10 @@ class Lease:
     # --- Control ----------------------------------------------------------------------------------
 
     def check_stop(self) -> StopReason | None:
-        """Why training should end here, or None. Asking shows that it goes on."""
+        """Why training should end here, or None. Asking shows that it goes on. Waits while the job may be another's."""
         self.activity += 1
+        if self._unsure:
+            self._wait_until_sure()
         return self.check_stop_waiting()
 
     def check_stop_waiting(self) -> StopReason | None:
@@ -180,6 +188,23 @@ class Lease:
             elif self._draining.is_set():
                 self._stop_reason = StopReason.DRAIN
         return self._stop_reason
+
+    def _wait_until_sure(self) -> None:
+        """Return once the store has said who holds the job, or `check_silence` that this is not waited for."""
+        began = elapsed_seconds()
+        log.warning(
+            "training_waits", job_id=self.job.id, detail="for the store, which has been away for most of a lease"
+        )
+        # It is the store that is waited for.
+        before, self.stopping = self.stopping, True
+        while self._unsure and not self._ended:
+            self.activity += 1
+            self._closed.wait(UNSURE_LOOK_SECONDS)
+        self.stopping = before
+        if not self._ended:
+            seconds = elapsed_seconds() - began
+            log.info("training_goes_on", job_id=self.job.id, seconds=round(seconds, 1))
+            self.log("warning", f"waited {seconds:.0f} s for the store, which was away, and goes on")
 
     # --- the end ----------------------------------------------------------------------------------
 
@@ -255,13 +280,19 @@ class Lease:
             return True
 
     def check_silence(self) -> None:
-        """The store is away: take the lease for lost when it could not be renewed for too long."""
-        if not self._ended and elapsed_seconds() - self._renewed_at > LEASE_SHARE * self._store.lease_seconds:
+        """The store is away: the hold is not sure any more when it could not be renewed for too long. A worker that is
+        to stop waits for no store: what it has not written, the next attempt computes again.
+        """
+        if self._ended or elapsed_seconds() - self._renewed_at <= LEASE_SHARE * self._store.lease_seconds:
+            return
+        self._unsure = True
+        if self._draining.is_set():
             self._lose("lease_ran_out")
 
     def _renewed(self, status: Status, report: Report | None) -> None:
         self._outage.over()
         self._renewed_at = elapsed_seconds()
+        self._unsure = False
         self.on_status(status)
         quiet_seconds = 0.0
         if report:

@@ -18,7 +18,7 @@ class Renewable(Protocol):
         ...
 
     def check_silence(self) -> None:
-        """The store is away: end the lease if it has been silent for too long."""
+        """The store is away: the lease is not sure any more if it has been silent for too long."""
         ...
 
 

@@ -1,24 +1,22 @@
 """One thread renews many leases, each on time, whatever befalls the others."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import pytest
 import redis
 from structlog.testing import capture_logs
 
-from jobs.errors import StoreUnavailable
+from jobs.errors import StaleFence, StoreUnavailable
 from jobs.ids import new_job_id
 from jobs.report import Report
-from jobs.settings import Settings
 from jobs.spec import Spec
 from jobs.states import Reason, Status
-from store.calls import connect
 from store.history import History
 from store.jobs import Claim, Store
-from store.keys import Keys
 from store.lanes import Lanes
-from tests.conftest import free_port, wait_until
+from tests.conftest import wait_until
 from tests.worker.lease.test_lease import epoch
 from worker.lease.clock import elapsed_seconds
 from worker.lease.lease import Lease, StopReason
@@ -125,20 +123,88 @@ def test_a_lease_whose_renewal_breaks_is_lost_alone(
     assert [entry["event"] for entry in logs if entry.get("job_id") == broken.job.id] == ["lease_crashed", "hold_lost"]
 
 
-def test_a_lease_is_lost_when_the_store_is_away_for_most_of_it(
-    settings: Settings, store: Store, do: Do, renewer: LeaseRenewer
+class Leaving(Store):
+    """A store that is away while `away` is set."""
+
+    away = threading.Event()
+
+    def beat(self, job_id: str, fence: int) -> Any:
+        if self.away.is_set():
+            raise StoreUnavailable("away")
+        return super().beat(job_id, fence)
+
+    def report(self, job_id: str, fence: int, report: Report) -> Any:
+        if self.away.is_set():
+            raise StoreUnavailable("away")
+        return super().report(job_id, fence, report)
+
+
+@pytest.fixture
+def leaving(store: Store) -> Iterator[Leaving]:
+    """One whose leases are short, and which is away."""
+    Leaving.away.set()
+    yield Leaving(store.keys, lease_seconds=0.2)
+    Leaving.away.clear()
+
+
+def asked(lease: Lease) -> tuple[threading.Thread, list[StopReason | None]]:
+    """A training loop's question whether it is to stop, asked once the lease is not sure; it waits."""
+    answers: list[StopReason | None] = []
+    wait_until(lambda: lease._unsure, what="the doubt")  # pyright: ignore[reportPrivateUsage]
+    asking = threading.Thread(target=lambda: answers.append(lease.check_stop()), daemon=True)
+    asking.start()
+    wait_until(lambda: lease.stopping, what="the question")
+    return asking, answers
+
+
+def test_training_waits_for_a_store_that_is_away_for_most_of_a_lease_and_goes_on(
+    client: redis.Redis, store: Store, do: Do, renewer: LeaseRenewer, leaving: Leaving
 ) -> None:
     claim = claimed(store, do)
-    away = settings.model_copy(update={"redis_url": type(settings.redis_url)(f"redis://127.0.0.1:{free_port()}/0")})
-    short = Store(Keys(settings.namespace), lease_seconds=0.2)
     with (
         capture_logs() as logs,
-        connect(away) as client,
-        lease_of(claim, client=client, store=short, renewer=renewer, beat_seconds=0.01) as lease,
+        lease_of(claim, client=client, store=leaving, renewer=renewer, beat_seconds=0.01) as lease,
     ):
-        wait_until(lambda: lease.stop_reason is StopReason.LOST, what="the loss")
-    assert logs[-1]["why"] == "lease_ran_out"
-    assert {entry["event"] for entry in logs[:-1]} == {"store_away"}
+        asking, answers = asked(lease)
+        before = lease.activity
+        wait_until(lambda: lease.activity > before + 3, what="signs of life")
+        assert not answers
+        Leaving.away.clear()
+        asking.join(10)
+        assert answers == [None]
+        assert not lease.stopping
+        lease.epoch(epoch(1))
+        lease.flush()
+    told = [entry["event"] for entry in logs if entry["event"].startswith(("training_", "hold_"))]
+    assert told == ["training_waits", "training_goes_on"]
+    job = do(store.get(claim.job.id))
+    assert (job.status, job.attempt) == (Status.RUNNING, 1)
+
+
+def test_training_that_waits_ends_where_another_holds_its_job_by_then(
+    client: redis.Redis, store: Store, do: Do, renewer: LeaseRenewer, leaving: Leaving
+) -> None:
+    claim = claimed(store, do)
+    with lease_of(claim, client=client, store=leaving, renewer=renewer, beat_seconds=0.01) as lease:
+        asking, answers = asked(lease)
+        do(store.requeue(claim.job.id, claim.fence, reason=Reason.WORKER_LOST))
+        Leaving.away.clear()
+        asking.join(10)
+        assert answers == [StopReason.LOST]
+
+
+def test_a_worker_that_is_to_stop_waits_for_no_store(
+    client: redis.Redis, store: Store, do: Do, renewer: LeaseRenewer, leaving: Leaving
+) -> None:
+    draining = threading.Event()
+    claim = claimed(store, do)
+    with Lease(claim, client=client, store=leaving, renewer=renewer, beat_seconds=0.01, draining=draining) as lease:
+        asking, answers = asked(lease)
+        draining.set()
+        asking.join(10)
+        assert answers == [StopReason.LOST]
+        with pytest.raises(StaleFence):
+            lease.flush()
 
 
 def test_a_report_that_failed_waits_for_no_beat(
