@@ -61,6 +61,8 @@ class ChangeFeed:
         self._live: set[str] = set()
         self._wanted = asyncio.Event()
         self._connection: Any = None
+        self._lost: str | None = None
+        """Why there is no connection, once that was told."""
         self.closing = False
         """Whether waiters should answer now: the process is about to end."""
 
@@ -104,7 +106,9 @@ class ChangeFeed:
             try:
                 await self._listen()
             except (RedisError, OSError) as error:
-                log.warning("changes_lost", error=str(error))
+                if str(error) != self._lost:
+                    log.warning("changes_lost", error=str(error))
+                    self._lost = str(error)
             # Whatever happened meanwhile was not heard: let everybody look.
             self._wake_all()
             await asyncio.sleep(RECONNECT_SECONDS)
@@ -114,6 +118,7 @@ class ChangeFeed:
         try:
             await connection.connect()
             self._connection = connection
+            self._lost = None
             if self._watches:
                 await self._send("SUBSCRIBE", *self._watches)
             quiet = 0

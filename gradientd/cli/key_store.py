@@ -121,11 +121,21 @@ def read_webhook(url: str, events: str | None, secret: str | None) -> Webhook:
 
 
 def settings_of(*, data_dir: Path | None, redis_url: str | None) -> Settings:
-    """The settings, with the address of the store: the one named, or that of a `gradientd up` on this machine."""
+    """The settings, with the address of the store: the one named, or that of a `gradientd up` on this machine.
+
+    Raises:
+        typer.BadParameter: the folder that was named has none.
+    """
     settings = load_settings(data_dir=data_dir, redis_url=redis_url)
     if "redis_url" in settings.model_fields_set and not data_dir:
         return settings
     running = None if redis_url else url_of_running(settings.data_dir)
+    if data_dir and not redis_url and not running:
+        # Another store would get keys that whoever named this folder did not mean for it.
+        raise typer.BadParameter(
+            f"`gradientd up` was never started with a store of its own in {data_dir}; name its store by --redis-url",
+            param_hint="--data-dir",
+        )
     return settings.model_copy(update={"redis_url": SecretStr(running)}) if running else settings
 
 

@@ -120,6 +120,9 @@ def create(
         raise typer.BadParameter(
             "an entry for GRADIENTD_API_KEYS has neither limits of its own nor a webhook", param_hint="--env"
         )
+    if not webhook_url and (webhook_events or webhook_secret):
+        option = "--webhook-events" if webhook_events else "--webhook-secret"
+        raise typer.BadParameter(f"needed beside {option}", param_hint="--webhook-url")
     webhook = read_webhook(webhook_url, webhook_events, webhook_secret) if webhook_url else None
     key, secret = make_key(owner=owner, scopes=scopes, name=name, limits=limits, webhook=webhook)
     shown = {**summary(key), "secret": secret}

@@ -96,6 +96,8 @@ def test_a_key_may_have_a_webhook_whose_secret_is_not_shown(
             "--webhook-events",
         ),
         (["--webhook-url", "https://a.b/", "--webhook-secret", "whsec_" + "A" * 32, "--env"], "--env"),
+        (["--webhook-events", "job.epoch"], "--webhook-url"),
+        (["--webhook-secret", "whsec_" + "A" * 32], "--webhook-url"),
     ],
 )
 def test_a_webhook_that_cannot_be_is_refused(
@@ -153,6 +155,15 @@ def test_the_store_of_a_running_stack_is_found_in_its_directory(tmp_path: Path) 
     (tmp_path / "valkey").mkdir()
     (tmp_path / "valkey" / "valkey.conf").write_text("# x\nbind 127.0.0.1\nport 7\nrequirepass abc\n")
     assert url_of_running(tmp_path) == "redis://:abc@127.0.0.1:7/0"
+
+
+def test_a_directory_without_a_store_of_its_own_leads_to_no_other(
+    keys_command: Callable[..., Result], tmp_path: Path
+) -> None:
+    made = keys_command("create", "--owner", "lost", "--data-dir", str(tmp_path / "none"))
+    assert (made.exit_code, made.stdout) == (ExitCode.REFUSED, "")
+    assert "--data-dir" in made.stderr
+    assert json.loads(keys_command("list", "--json").stdout)["data"] == []
 
 
 def test_the_client_sends_its_key() -> None:
