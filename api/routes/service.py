@@ -52,6 +52,11 @@ async def get_readiness(request: Request) -> Response:
         async with asyncio.timeout(READY_SECONDS):
             services.check_data_dir()
             warnings = await services.do(services.store.check_health())
+            try:
+                await services.do(services.store.check_writes())
+            except StoreUnavailable as error:
+                # What there is can still be read, and through no other process could more be done.
+                warnings = (*warnings, f"no job can be submitted: {error}")
     except TimeoutError:
         raise StoreUnavailable(f"the store did not answer within {READY_SECONDS} s") from None
     return to_json(Readiness(version=request.app.version, warnings=warnings))

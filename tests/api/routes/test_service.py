@@ -27,6 +27,19 @@ async def test_a_store_that_may_drop_jobs_is_told_of(http: httpx.AsyncClient, cl
     assert "maxmemory-policy is allkeys-lru" in warning
 
 
+async def test_a_store_that_takes_no_writes_is_warned_of(http: httpx.AsyncClient, client: redis.Redis) -> None:
+    client.config_set("maxmemory", "1mb")
+    try:
+        answer = await http.get("/readyz")
+        assert (await http.post("/v1/jobs", json={})).status_code == 503
+    finally:
+        client.config_set("maxmemory", "0")
+    assert answer.status_code == 200
+    assert answer.json()["warnings"] == [
+        "no job can be submitted: the store takes no writes: its memory is full (maxmemory)"
+    ]
+
+
 async def test_the_documentation_needs_nothing_from_elsewhere(http: httpx.AsyncClient) -> None:
     page = await http.get("/docs")
     assert page.headers["content-type"].startswith("text/html")
