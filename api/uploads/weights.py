@@ -112,7 +112,7 @@ def _checked(array: NDArray[Any], name: str) -> NDArray[np.float32]:
     if not np.isfinite(values).all():
         where = [int(place) for place in np.argwhere(~np.isfinite(values))[0]]
         raise InvalidUpload(f"{name!r} holds {array[tuple(where)]} at {where}; wanted: finite numbers within float32")
-    if name.endswith(VARIANCE) and values.min() < 0:
+    if name.endswith(VARIANCE) and (values < 0).any():
         where = [int(place) for place in np.unravel_index(int(values.argmin()), values.shape)]
         raise InvalidUpload(f"{name!r} holds {values.min():g} at {where}; no variance is negative: set it to 0 or more")
     return values
